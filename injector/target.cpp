@@ -1,0 +1,72 @@
+#include "injector/target.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include "injector/failure.hpp"
+#include "shared/process_status.hpp"
+#include "shared/syscalls.hpp"
+
+namespace dboot {
+namespace {
+
+NamespaceId pid_namespace_of(const std::string& process) {
+  const auto id = namespace_of(process, "pid");
+  if (!id) {
+    throw Failure("read /proc/" + process + "/ns/pid: the PID namespace cannot be told",
+                  "run dboot-inject as root, with /proc mounted");
+  }
+  return *id;
+}
+
+}  // namespace
+
+Target::Target(pid_t pid, bool own)
+    : pid_(pid),
+      own_(own),
+      machine_(own && in_initial_namespace("pid")),
+      pidfd_(sys::try_pidfd_open(pid)),
+      pid_namespace_(pid_namespace_of(std::to_string(pid))) {
+  if (!pidfd_) sys::fail(errno, {"pidfd_open ", std::to_string(pid)});
+  verify();
+}
+
+Target Target::own_pid_1() {
+  return {1, true};
+}
+
+Target Target::init_of_namespace(pid_t pid) {
+  return {pid, false};
+}
+
+void Target::verify() const {
+  const auto refuse = [this](const std::string& why) {
+    throw Failure("process " + std::to_string(pid_) + " is not the one to take over: " + why, "");
+  };
+  if (pollfd ended{pidfd_.get(), POLLIN, 0}; ::poll(&ended, 1, 0) != 0) refuse("it has ended");
+  const NamespaceId now = pid_namespace_of(std::to_string(pid_));
+  if (now != pid_namespace_) refuse("its PID namespace has changed");
+  const bool in_own_namespace = now == pid_namespace_of("self");
+  if (own_) {
+    if (pid_ != 1 || !in_own_namespace) refuse("it is not PID 1 of this PID namespace");
+    return;
+  }
+  if (pid_ == 1 || in_own_namespace)
+    refuse("a rehearsal takes over only the init of its own namespace");
+  const auto status = read_process_status(pid_);
+  if (!status || status->namespace_pids.size() < 2 || status->namespace_pids.back() != 1) {
+    refuse("it is not the init of a PID namespace");
+  }
+}
+
+void Target::enter_mount_namespace() const {
+  const std::string process = std::to_string(pid_);
+  if (namespace_of("self", "mnt") == namespace_of(process, "mnt")) return;
+  const UniqueFd fd = sys::open("/proc/" + process + "/ns/mnt", O_RDONLY);
+  sys::check(::setns(fd.get(), CLONE_NEWNS), "enter the mount namespace of process ", process);
+  sys::check(::chdir("/"), "chdir /");
+}
+
+}  // namespace dboot

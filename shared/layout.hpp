@@ -1,0 +1,12 @@
+#pragma once
+
+/// The directory that the two programs share, and what lies in it. See README, "How it works".
+namespace dboot::layout {
+
+inline constexpr const char* directory = "/run/dboot";           ///< tmpfs of its own, 0700, exec
+inline constexpr const char* payload = "/run/dboot/dboot-init";  ///< executed by PID 1
+inline constexpr const char* plan = "/run/dboot/plan";           ///< see shared/plan.hpp
+inline constexpr const char* payload_log = "/run/dboot/payload.log";  ///< written by the payload
+inline constexpr const char* root = "/run/dboot/root";                ///< tmpfs: the new root
+
+}  // namespace dboot::layout

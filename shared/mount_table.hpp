@@ -1,0 +1,37 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dboot {
+
+/// One line of /proc/PID/mountinfo (proc_pid_mountinfo(5)), octal escapes decoded.
+struct Mount {
+  int id = 0;
+  int parent = 0;
+  dev_t device = 0;         ///< st_dev of its files; 0:N for what has no block device of its own
+  std::string root;         ///< what of the filesystem is mounted
+  std::string mount_point;  ///< relative to the reader's root
+  std::string options;      ///< per mount
+  bool shared = false;      ///< has a propagation peer group
+  std::string type;         ///< ext4, tmpfs, fuse.sshfs, …
+  std::string source;       ///< /dev/vda1, tmpfs, …
+};
+
+using MountTable = std::vector<Mount>;
+
+/// Parses the text of a mountinfo file; lines that are none are passed over.
+MountTable parse_mount_table(std::string_view mountinfo);
+
+/// The mounts at or below `directory` (an absolute path, "/" for all) in an order in which they can
+/// be unmounted: no mount before one that lies on it. Parent links decide, for mounts hide one
+/// another.
+MountTable unmount_order(const MountTable& table, std::string_view directory);
+
+/// Decodes \ooo as /proc writes space, tab, newline and backslash in names (mountinfo, swaps).
+std::string decode_octal(std::string_view field);
+
+}  // namespace dboot

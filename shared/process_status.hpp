@@ -1,0 +1,44 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dboot {
+
+/// What /proc/PID/status and /proc/PID/stat tell (proc_pid_status(5), proc_pid_stat(5)).
+struct ProcessStatus {
+  pid_t pid = 0;
+  pid_t parent = 0;
+  std::string name;                   ///< comm, as the kernel escapes it
+  char state = '?';                   ///< R, S, D, Z, T, t, X, I
+  pid_t tracer = 0;                   ///< 0: none
+  std::vector<pid_t> namespace_pids;  ///< NSpid: from the reader's namespace inwards
+  std::uint64_t ignored = 0;          ///< SigIgn; bit n-1 is signal n
+  std::uint64_t caught = 0;           ///< SigCgt
+  std::uint64_t blocked = 0;          ///< SigBlk
+  std::uint64_t pending = 0;          ///< SigPnd | ShdPnd
+  bool has_terminal = false;          ///< tty_nr is not 0
+  bool kernel_thread = false;         ///< flags has PF_KTHREAD
+};
+
+/// The bit of a signal in the masks above.
+constexpr std::uint64_t signal_bit(int signal) {
+  return std::uint64_t{1} << (signal - 1);
+}
+
+/// Combines the texts of status and stat; empty when either is not what it should be (the process
+/// ended).
+std::optional<ProcessStatus> parse_process_status(std::string_view status, std::string_view stat);
+
+/// Reads both files below /proc. Neither takes the process's mmap_lock, so this does not block.
+std::optional<ProcessStatus> read_process_status(pid_t pid);
+
+/// The pids below /proc, in ascending order.
+std::vector<pid_t> list_processes();
+
+}  // namespace dboot

@@ -1,0 +1,64 @@
+#include "shared/mount_table.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/sysmacros.h>
+
+namespace dboot {
+namespace {
+
+std::vector<std::string> points(const MountTable& table) {
+  std::vector<std::string> result;
+  for (const auto& mount : table) result.push_back(mount.mount_point);
+  return result;
+}
+
+TEST(MountTable, ParsesALineOfMountinfo) {
+  const auto table = parse_mount_table(
+      "36 35 98:7 /sub /mnt\\0402 rw,noatime shared:3 master:1 - ext3 /dev/root\\011x "
+      "rw,errors=continue\n");
+  ASSERT_EQ(table.size(), 1U);
+  const auto& mount = table.front();
+  EXPECT_EQ(mount.id, 36);
+  EXPECT_EQ(mount.parent, 35);
+  EXPECT_EQ(mount.device, makedev(98, 7));
+  EXPECT_EQ(mount.root, "/sub");
+  EXPECT_EQ(mount.mount_point, "/mnt 2");
+  EXPECT_TRUE(mount.shared);
+  EXPECT_EQ(mount.type, "ext3");
+  EXPECT_EQ(mount.source, "/dev/root\tx");
+}
+
+TEST(MountTable, PassesOverWhatIsNoMountinfo) {
+  EXPECT_TRUE(
+      parse_mount_table("\n1 2\nx y 1:2 / / rw - a b c\n36 35 98 / /mnt rw - ext3 a b\n").empty());
+}
+
+TEST(MountTable, MountWithoutSourceOrOptionalFieldsIsRead) {
+  const auto table = parse_mount_table("1 1 0:1 / / rw - rootfs  rw\n");
+  ASSERT_EQ(table.size(), 1U);
+  EXPECT_EQ(table.front().source, "");
+  EXPECT_FALSE(table.front().shared);
+}
+
+TEST(UnmountOrder, PutsWhatLiesOnAMountBeforeIt) {
+  const auto table = parse_mount_table(
+      "1 0 8:1 / / rw - ext4 a rw\n"
+      "2 1 0:2 / /old rw - ext4 b rw\n"
+      "3 2 0:3 / /old/proc rw - proc p rw\n"
+      "4 2 0:4 / /old rw - tmpfs over rw\n"
+      "5 4 0:5 / /old/x rw - tmpfs x rw\n"
+      "6 1 0:6 / /older rw - tmpfs o rw\n");
+  EXPECT_THAT(points(unmount_order(table, "/old")),
+              testing::ElementsAre("/old/x", "/old", "/old/proc", "/old"));
+}
+
+TEST(UnmountOrder, OfTheRootTakesEverything) {
+  const auto table = parse_mount_table(
+      "1 1 8:1 / / rw - ext4 a rw\n"
+      "7 1 0:2 / /b rw - ext4 b rw\n"
+      "3 7 0:3 / /b/c rw - proc p rw\n");
+  EXPECT_THAT(points(unmount_order(table, "/")), testing::ElementsAre("/b/c", "/b", "/"));
+}
+
+}  // namespace
+}  // namespace dboot

@@ -1,0 +1,85 @@
+#include "shared/plan.hpp"
+
+#include <gmock/gmock.h>
+
+namespace dboot {
+namespace {
+
+Plan example() {
+  Plan plan;
+  plan.scope = Scope::in_namespace;
+  plan.executable = "/bin/ba\xff sh";
+  plan.arguments = {"bash", "", "-c", "echo \xc3("};
+  plan.environment = {"PATH=/bin", "EMPTY="};
+  plan.working_directory = "/root";
+  plan.start = Start::exec;
+  plan.on_exit = OnExit::poweroff;
+  plan.on_failure = OnFailure::reboot;
+  plan.grace = std::chrono::milliseconds(1500);
+  plan.console = "ttyS0";
+  plan.hostname = "box";
+  plan.log_level = log::Level::debug;
+  plan.began = std::chrono::nanoseconds(123'456'789);
+  plan.kernel_panic = 0;
+  plan.injector_version = "0.1.0";
+  return plan;
+}
+
+TEST(Plan, ReadsBackWhatWasWritten) {
+  EXPECT_EQ(plan::decode(plan::encode(example())), example());
+}
+
+TEST(Plan, IsRefusedWhenTruncatedAtAnyLength) {
+  const auto file = plan::encode(example());
+  for (std::size_t length = 0; length < file.size(); ++length) {
+    EXPECT_THROW(plan::decode(std::span(file).first(length)), plan::Error) << length;
+  }
+}
+
+TEST(Plan, IsRefusedWhenBytesFollow) {
+  auto file = plan::encode(example());
+  file.push_back(0);
+  EXPECT_THROW(plan::decode(file), plan::Error);
+}
+
+TEST(Plan, IsRefusedWithAnyBitFlipped) {
+  auto file = plan::encode(example());
+  for (std::size_t bit = 0; bit < file.size() * 8; ++bit) {
+    file[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
+    EXPECT_THROW(plan::decode(file), plan::Error) << bit;
+    file[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
+  }
+}
+
+TEST(Plan, OfAnotherMajorVersionIsRefusedWithBothVersions) {
+  auto file = plan::encode(example());
+  file[8] = 9;
+  try {
+    plan::decode(file);
+    FAIL();
+  } catch (const plan::Error& error) {
+    EXPECT_THAT(error.what(),
+                testing::AllOf(testing::HasSubstr("version 9"), testing::HasSubstr("knows 1")));
+  }
+}
+
+TEST(Plan, WithoutArgumentsIsNotWritten) {
+  auto plan = example();
+  plan.arguments.clear();
+  EXPECT_THROW(plan::encode(plan), plan::Error);
+}
+
+TEST(Plan, WithRelativeExecutableIsNotWritten) {
+  auto plan = example();
+  plan.executable = "bin/sh";
+  EXPECT_THROW(plan::encode(plan), plan::Error);
+}
+
+TEST(Plan, WithNulInArgumentIsRefused) {
+  auto plan = example();
+  plan.arguments = {std::string("a\0b", 3)};
+  EXPECT_THROW(plan::decode(plan::encode(plan)), plan::Error);
+}
+
+}  // namespace
+}  // namespace dboot

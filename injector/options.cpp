@@ -1,0 +1,186 @@
+#include "injector/options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <map>
+#include <memory>
+
+#include "injector/failure.hpp"
+
+namespace dboot::options {
+namespace {
+
+class HelpText : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App* /*app*/, std::string /*name*/) const override {
+    return "Usage: dboot-inject [options] IMAGE [--] [COMMAND [ARG...]]\n";
+  }
+};
+
+constexpr const char* description =
+    "Replaces the running system with an in-memory one made from a container image.\n"
+    "Every process ends and every disk is let go of; what is on the disks stays.";
+
+constexpr const char* footer =
+    "\nIMAGE is a name or an ID in the container engine or, when it begins with /, ./ or ../, a "
+    "root\n"
+    "filesystem tar. Without COMMAND the image's own Entrypoint and Cmd are started, else "
+    "/sbin/init.\n"
+    "\n"
+    "Examples:\n"
+    "  dboot-inject --rehearse debian -- /bin/bash   try it in a namespace; nothing is replaced\n"
+    "  dboot-inject debian -- /bin/bash              replace this system, ask first\n"
+    "  dboot-inject --yes ./rootfs.tar.gz            the same from a file, without asking\n"
+    "\n"
+    "Exit status: 125 when dboot-inject itself fails and the host is as it was, 126 when COMMAND "
+    "cannot\n"
+    "be executed, 127 when it is not in the image; in a rehearsal otherwise the one of COMMAND.";
+
+/// A terminal below /dev, without the directory: "tty3", "ttyS0", "hvc0".
+std::string check_console(const std::string& console) {
+  const bool plain =
+      !console.empty() && std::all_of(console.begin(), console.end(), [](unsigned char letter) {
+        return std::isalnum(letter) != 0 || letter == '_';
+      });
+  return plain ? ""
+               : "'" + console +
+                     "' is not auto, none or the name of a terminal such as tty3 or ttyS0";
+}
+
+/// hostname(7): letters, digits, dots and dashes, at most 64 bytes.
+std::string check_hostname(const std::string& hostname) {
+  const bool valid = !hostname.empty() && hostname.size() <= 64 && hostname.front() != '-' &&
+                     std::all_of(hostname.begin(), hostname.end(), [](unsigned char letter) {
+                       return std::isalnum(letter) != 0 || letter == '.' || letter == '-';
+                     });
+  return valid ? "" : "'" + hostname + "' is not a hostname";
+}
+
+/// The values as they are on the command line, where they are not those of Options.
+struct Raw {
+  std::string start = "auto";
+  std::string log_level = "info";
+  double grace_seconds = 10;
+};
+
+void declare(CLI::App& app, Options& options, Raw& raw) {
+  static const std::map<std::string, OnExit> on_exits{{"auto", OnExit::automatic},
+                                                      {"menu", OnExit::menu},
+                                                      {"reboot", OnExit::reboot},
+                                                      {"poweroff", OnExit::poweroff},
+                                                      {"restart", OnExit::restart}};
+  static const std::map<std::string, OnFailure> on_failures{{"shell", OnFailure::shell},
+                                                            {"reboot", OnFailure::reboot}};
+  const auto one_of = [](const auto& names, const char* list) {
+    return CLI::Transformer(names).description(list);
+  };
+
+  app.add_flag("--rehearse", options.rehearse,
+               "Do everything, but to a PID 1 in namespaces of its own")
+      ->group("What happens");
+  app.add_flag("--dry-run", options.dry_run, "Prepare everything, print the plan, undo it")
+      ->group("What happens");
+  app.add_flag("--yes", options.yes, "Do not ask; required without a terminal")
+      ->group("What happens");
+  app.add_flag("--force", options.force, "Go on although a program inhibits shutdown")
+      ->group("What happens");
+
+  app.add_option("--init", raw.start,
+                 "COMMAND becomes PID 1 (exec), or PID 1 looks after it (supervise)")
+      ->check(CLI::IsMember({"auto", "exec", "supervise"}))
+      ->option_text("auto|exec|supervise")
+      ->group("The new system");
+  app.add_option("--on-exit", options.on_exit,
+                 "When a supervised COMMAND ends (auto: menu on a console, else reboot)")
+      ->transform(one_of(on_exits, ""))
+      ->option_text("auto|menu|reboot|poweroff|restart")
+      ->group("The new system");
+  app.add_option("--console", options.console, "Where COMMAND has its terminal")
+      ->check(check_console)
+      ->option_text("auto|ttyN|ttyS0|none")
+      ->group("The new system");
+  app.add_option("--hostname", options.hostname, "Its hostname (the host's)")
+      ->check(check_hostname)
+      ->option_text("NAME")
+      ->group("The new system");
+  app.add_option("--root-size", options.root_size,
+                 "Size of its root, with K, M or G (from image and memory)")
+      ->transform(CLI::AsSizeValue(false))
+      ->option_text("SIZE")
+      ->group("The new system");
+
+  app.add_option("--grace", raw.grace_seconds, "From SIGTERM to SIGKILL, at most (10)")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->option_text("SECONDS")
+      ->group("The takeover");
+  app.add_option("--on-failure", options.on_failure,
+                 "When it fails after the old system is gone (shell)")
+      ->transform(one_of(on_failures, ""))
+      ->option_text("shell|reboot")
+      ->group("The takeover");
+  app.add_option("--payload", options.payload,
+                 "What PID 1 executes (the dboot-init of this program)")
+      ->option_text("PATH")
+      ->group("The takeover");
+  app.add_option("--host", options.engine_host, "The engine's socket (unix:///var/run/docker.sock)")
+      ->option_text("SOCKET")
+      ->group("The takeover");
+  app.add_option("--log-level", raw.log_level, "How much is told (info)")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error"}))
+      ->option_text("trace|debug|info|warning|error")
+      ->group("The takeover");
+
+  app.set_help_flag("-h,--help", "This text")->group("About");
+  app.set_version_flag("--version", "dboot-inject " DBOOT_VERSION, "The version")->group("About");
+}
+
+/// Everything from IMAGE on.
+void take_image_and_command(std::vector<std::string> rest, Options& options) {
+  const auto usage = [](const std::string& what) {
+    return Answer("dboot-inject: " + what + "\nSee dboot-inject --help.", exit_status::failed);
+  };
+  if (!rest.empty() && rest.front() == "--") rest.erase(rest.begin());
+  if (rest.empty()) throw usage("IMAGE is missing");
+  if (rest.front().starts_with('-')) throw usage("unknown option " + rest.front());
+  options.image = rest.front();
+  if (options.image.empty()) throw usage("IMAGE is empty");
+  rest.erase(rest.begin());
+  if (!rest.empty() && rest.front() == "--") rest.erase(rest.begin());
+  options.command = std::move(rest);
+}
+
+}  // namespace
+
+Options parse(int argc, const char* const* argv) {
+  Options options;
+  Raw raw;
+  CLI::App app(description, "dboot-inject");
+  app.formatter(std::make_shared<HelpText>());
+  app.footer(footer);
+  // Whatever comes from IMAGE on belongs to COMMAND, options included.
+  app.prefix_command();
+  declare(app, options, raw);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    std::ostringstream err;
+    const bool asked_for = app.exit(error, out, err) == 0;
+    std::string text =
+        asked_for ? out.str()
+                  : "dboot-inject: " + std::string(error.what()) + "\nSee dboot-inject --help.";
+    while (text.ends_with('\n')) text.pop_back();
+    throw Answer(text, asked_for ? 0 : exit_status::failed);
+  }
+  take_image_and_command(app.remaining(), options);
+
+  if (raw.start == "exec") options.start = Start::exec;
+  if (raw.start == "supervise") options.start = Start::supervise;
+  options.log_level = *log::level_from(raw.log_level);
+  options.grace = std::chrono::milliseconds(std::llround(raw.grace_seconds * 1000));
+  return options;
+}
+
+}  // namespace dboot::options

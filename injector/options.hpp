@@ -1,0 +1,52 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "shared/log.hpp"
+#include "shared/plan.hpp"
+
+namespace dboot {
+
+/// What the command line says.
+struct Options {
+  std::string image;
+  std::vector<std::string> command;  ///< COMMAND and its arguments; empty: what the image says
+
+  bool yes = false;
+  bool force = false;
+  bool dry_run = false;
+  bool rehearse = false;
+
+  std::optional<Start> start;  ///< --init; empty: auto
+  OnExit on_exit = OnExit::automatic;
+  OnFailure on_failure = OnFailure::shell;
+  std::chrono::milliseconds grace{10'000};
+  std::string console = "auto";  ///< auto, none, or a terminal's name below /dev
+  std::string hostname;          ///< empty: the host's stays
+
+  std::string payload;          ///< empty: the one that belongs to this program
+  std::string engine_host;      ///< empty: Docker's default socket
+  std::uint64_t root_size = 0;  ///< bytes; 0: from the image and the memory of the machine
+  log::Level log_level = log::Level::info;
+};
+
+namespace options {
+
+/// What to print and exit with instead of a takeover: for --help and --version (status 0) and for a
+/// command line that cannot be understood (status 125).
+struct Answer : std::runtime_error {
+  Answer(const std::string& text, int exit_status) : runtime_error(text), status(exit_status) {}
+  int status;
+};
+
+/// Parses the arguments with the grammar of `docker run`: options, then IMAGE, then everything else
+/// is COMMAND, whatever it looks like; a `--` right behind IMAGE is dropped. Throws Answer.
+Options parse(int argc, const char* const* argv);
+
+}  // namespace options
+}  // namespace dboot

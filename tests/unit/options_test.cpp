@@ -1,0 +1,89 @@
+#include "injector/options.hpp"
+
+#include <gmock/gmock.h>
+
+namespace dboot {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+Options parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "dboot-inject");
+  return options::parse(static_cast<int>(arguments.size()), arguments.data());
+}
+
+options::Answer answer(std::vector<const char*> arguments) {
+  try {
+    parse(std::move(arguments));
+  } catch (const options::Answer& given) {
+    return given;
+  }
+  return {"parsed", -1};
+}
+
+TEST(Options, ImageAloneStartsWhatTheImageSays) {
+  const auto options = parse({"debian:12"});
+  EXPECT_EQ(options.image, "debian:12");
+  EXPECT_THAT(options.command, IsEmpty());
+  EXPECT_FALSE(options.yes || options.force || options.rehearse || options.dry_run);
+  EXPECT_EQ(options.grace, std::chrono::seconds(10));
+  EXPECT_FALSE(options.start);
+}
+
+TEST(Options, WhatFollowsTheImageIsTheCommand) {
+  const auto options = parse({"--yes", "debian", "ls", "--yes", "--", "-l", "--help"});
+  EXPECT_EQ(options.image, "debian");
+  EXPECT_THAT(options.command, ElementsAre("ls", "--yes", "--", "-l", "--help"));
+}
+
+TEST(Options, DashesBehindTheImageAreDropped) {
+  EXPECT_THAT(parse({"debian", "--", "/bin/bash", "--login"}).command,
+              ElementsAre("/bin/bash", "--login"));
+  EXPECT_THAT(parse({"debian", "--", "--", "x"}).command, ElementsAre("--", "x"));
+}
+
+TEST(Options, EmptyArgumentsOfTheCommandAreKept) {
+  EXPECT_THAT(parse({"debian", "sh", "", "x"}).command, ElementsAre("sh", "", "x"));
+}
+
+TEST(Options, ValuesAreRead) {
+  const auto options =
+      parse({"--init",    "exec",   "--on-exit=poweroff", "--on-failure", "reboot",
+             "--grace",   "2.5",    "--console",          "ttyS1",        "--hostname",
+             "box-1",     "--host", "unix:///x",          "--log-level",  "debug",
+             "--payload", "/p",     "--root-size",        "64M",          "./r.tar"});
+  EXPECT_EQ(options.start, Start::exec);
+  EXPECT_EQ(options.on_exit, OnExit::poweroff);
+  EXPECT_EQ(options.on_failure, OnFailure::reboot);
+  EXPECT_EQ(options.grace, std::chrono::milliseconds(2500));
+  EXPECT_EQ(options.console, "ttyS1");
+  EXPECT_EQ(options.hostname, "box-1");
+  EXPECT_EQ(options.engine_host, "unix:///x");
+  EXPECT_EQ(options.log_level, log::Level::debug);
+  EXPECT_EQ(options.payload, "/p");
+  EXPECT_EQ(options.root_size, 64UL << 20);
+  EXPECT_EQ(options.image, "./r.tar");
+}
+
+TEST(Options, MistakesAreNamedAndEndWith125) {
+  EXPECT_EQ(answer({}).status, 125);
+  EXPECT_THAT(answer({}).what(), HasSubstr("IMAGE is missing"));
+  EXPECT_THAT(answer({"--nonsense", "debian"}).what(), HasSubstr("--nonsense"));
+  EXPECT_THAT(answer({"--init", "perhaps", "debian"}).what(), HasSubstr("perhaps"));
+  EXPECT_THAT(answer({"--on-exit", "explode", "debian"}).what(), HasSubstr("explode"));
+  EXPECT_EQ(answer({"--grace", "-1", "debian"}).status, 125);
+  EXPECT_EQ(answer({"--console", "../sda", "debian"}).status, 125);
+  EXPECT_EQ(answer({"--hostname", "a b", "debian"}).status, 125);
+}
+
+TEST(Options, HelpAndVersionAreAnswers) {
+  EXPECT_EQ(answer({"--help"}).status, 0);
+  EXPECT_THAT(answer({"--help"}).what(), HasSubstr("IMAGE [--] [COMMAND [ARG...]]"));
+  EXPECT_EQ(answer({"--version"}).status, 0);
+  EXPECT_THAT(answer({"--version"}).what(), HasSubstr("dboot-inject 0."));
+}
+
+}  // namespace
+}  // namespace dboot

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "injector/target.hpp"
+
+/// Makes the PID 1 of a Target execute another program. See README, "How it works".
+namespace dboot::inject {
+
+/// What the target is to execute; `path` is resolved by the target, so absolute and in its mount
+/// namespace. The argument list begins with argv[0].
+struct Program {
+  std::string path;
+  std::vector<std::string> arguments;
+  std::vector<std::string> environment;
+};
+
+enum class Outcome {
+  executed,  ///< PID 1 has passed execve
+  unknown,   ///< whoever could have told was killed, or PID 1 was still inside execve at the
+             ///< deadline
+};
+
+/// Throws Failure when the target cannot be traced: ptrace is switched off (yama), another tracer,
+/// another architecture or 32-bit, shadow stack, stopped. Looks and changes nothing.
+void check_traceable(const Target& target);
+
+/// Makes the target execute `program`. A child of the caller, single-threaded and with all signals
+/// blocked, does the tracing; it calls target.verify() immediately before it attaches, and frees
+/// the target when `deadline` has passed. To be called with one thread, and with nothing open for
+/// writing that is to be executed (execve(2): ETXTBSY).
+///
+/// Throws Failure (status 125) when the target goes on as before: what execve said, why the target
+/// cannot be traced or does not stop, that it has ended.
+///
+/// `undo_if_orphaned` runs in the tracing child when the caller has died meanwhile and the target
+/// has not executed the program, so that what was attached for it does not stay behind.
+Outcome execute(const Target& target, const Program& program, std::chrono::milliseconds deadline,
+                const std::function<void()>& undo_if_orphaned);
+
+}  // namespace dboot::inject

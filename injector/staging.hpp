@@ -1,0 +1,57 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <span>
+
+#include "shared/unique_fd.hpp"
+
+namespace dboot {
+
+/// What is about to be /run/dboot, and the new root in it. Both are tmpfs mounts that are attached
+/// nowhere (fsopen(2), fsmount(2)) and are written through their descriptors: until attach() the
+/// host sees nothing of them, and when the injector ends, in whatever way, they are gone.
+class Staging {
+ public:
+  /// `root_bytes`: the most that the new root can hold; `root_entries`: how many files. Throws.
+  Staging(std::uint64_t root_bytes, std::uint64_t root_entries);
+  ~Staging() { detach(); }
+  Staging(const Staging&) = delete;
+  Staging& operator=(const Staging&) = delete;
+
+  /// The directory that becomes the new root.
+  int root() const noexcept { return root_.get(); }
+  /// The directory that becomes /run/dboot.
+  int directory() const noexcept { return directory_.get(); }
+
+  /// Writes the plan, replacing an earlier one. Throws.
+  void write_plan(std::span<const std::uint8_t> plan) const;
+  /// Copies the payload into place. Throws.
+  void copy_payload(int source) const;
+
+  /// To be called in the target's mount namespace, before the fork of who is to call attach(): from
+  /// here on detach() undoes what attach() does, in this process or in a child.
+  void arm() noexcept;
+  /// Mounts both at their places in the mount namespace of the caller. Throws; then nothing is
+  /// mounted.
+  void attach() const;
+  /// Undoes attach() as far as it has been done. While a process executes the payload it is too
+  /// late, and nothing is changed. Never throws.
+  void detach() const noexcept;
+  /// From here on the destructor leaves everything as it is.
+  void commit() noexcept { armed_ = false; }
+
+  /// True when `pid` executes the staged payload.
+  bool is_executed_by(pid_t pid) const noexcept;
+
+ private:
+  bool is_attached(const char* path, int mount) const noexcept;
+
+  UniqueFd directory_;
+  UniqueFd root_;
+  bool armed_ = false;
+  bool directory_was_there_ = false;
+};
+
+}  // namespace dboot

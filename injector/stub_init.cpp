@@ -1,0 +1,171 @@
+#include "injector/stub_init.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <string>
+
+#include "injector/failure.hpp"
+#include "shared/syscalls.hpp"
+
+namespace dboot::stub_init {
+namespace {
+
+void mount(const char* type, const char* where, unsigned long flags, const char* options = "") {
+  sys::check(::mount(type, where, type, flags, options), "mount ", type, " on ", where);
+}
+
+/// Of the mount alone: MS_REMOUNT without MS_BIND would reach the filesystem, and with it the
+/// machine.
+void make_read_only(const char* where) {
+  sys::check(::mount(nullptr, where, nullptr,
+                     MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr),
+             "remount read-only ", where);
+}
+
+void make_device(const char* path, unsigned minor_number) {
+  constexpr unsigned memory_devices = 1;
+  sys::check(::mknod(path, S_IFCHR | 0666, makedev(memory_devices, minor_number)), "mknod ", path);
+  sys::check(::chmod(path, 0666), "chmod ", path);
+}
+
+/// The nodes that a container has, on a tmpfs: the host's devtmpfs is not touched.
+void furnish_dev() {
+  mount("tmpfs", "/dev", MS_NOSUID, "mode=0755,size=64k");
+  make_device("/dev/null", 3);
+  make_device("/dev/zero", 5);
+  make_device("/dev/full", 7);
+  make_device("/dev/random", 8);
+  make_device("/dev/urandom", 9);
+  sys::check(::mknod("/dev/tty", S_IFCHR | 0666, makedev(5, 0)), "mknod /dev/tty");
+  sys::check(::chmod("/dev/tty", 0666), "chmod /dev/tty");
+  for (const auto& [target, link] :
+       {std::pair{"pts/ptmx", "/dev/ptmx"}, std::pair{"/proc/self/fd", "/dev/fd"},
+        std::pair{"/proc/self/fd/0", "/dev/stdin"}, std::pair{"/proc/self/fd/1", "/dev/stdout"},
+        std::pair{"/proc/self/fd/2", "/dev/stderr"}}) {
+    sys::check(::symlink(target, link), "symlink ", link);
+  }
+  for (const char* directory : {"/dev/pts", "/dev/shm"})
+    sys::check(::mkdir(directory, 0755), "mkdir ", directory);
+  mount("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620");
+  mount("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777");
+}
+
+/// A pseudo terminal: its slave becomes /dev/console and stdio, its master is returned.
+UniqueFd open_console() {
+  UniqueFd master = sys::open("/dev/pts/ptmx", O_RDWR | O_NOCTTY);
+  sys::check(::unlockpt(master.get()), "unlockpt");
+  std::array<char, 64> name{};
+  if (::ptsname_r(master.get(), name.data(), name.size()) != 0) sys::fail(errno, {"ptsname"});
+  { const UniqueFd node = sys::open("/dev/console", O_CREAT | O_WRONLY, 0600); }
+  sys::check(::mount(name.data(), "/dev/console", nullptr, MS_BIND, nullptr), "bind ", name.data());
+  const UniqueFd slave = sys::open("/dev/console", O_RDWR | O_NOCTTY);
+  for (const int fd : {0, 1, 2}) sys::check(::dup2(slave.get(), fd), "dup2");
+  return master;
+}
+
+UniqueFd furnish() {
+  // First of all: no unmount in here may ever reach the host.
+  sys::check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr),
+             "make the mounts private");
+  sys::check(::chdir("/"), "chdir /");
+  mount("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC);
+  sys::check(::mount("/proc/sys", "/proc/sys", nullptr, MS_BIND, nullptr), "bind /proc/sys");
+  make_read_only("/proc/sys");
+  mount("sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC);
+  make_read_only("/sys");
+  mount("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755");
+  furnish_dev();
+  return open_console();
+}
+
+/// A message is one byte with a descriptor, or a text.
+void send_descriptor(int socket, int fd) {
+  char byte = 0;
+  iovec data{&byte, 1};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof fd)> control{};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof fd);
+  std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  sys::check(::sendmsg(socket, &message, 0), "hand over the console");
+}
+
+void reset_signals() {
+  for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+}  // namespace
+
+Channel::Channel() {
+  std::array<int, 2> pair{};
+  sys::check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()), "socketpair");
+  injector_.reset(pair[0]);
+  stub_.reset(pair[1]);
+}
+
+UniqueFd Channel::receive_console() {
+  stub_.reset();
+  std::array<char, 1024> text{};
+  iovec data{text.data(), text.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  ssize_t count = 0;
+  do {
+    count = ::recvmsg(injector_.get(), &message, MSG_CMSG_CLOEXEC);
+  } while (count < 0 && errno == EINTR);
+  sys::check(count, "wait for the init of the rehearsal");
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    return UniqueFd(fd);
+  }
+  const std::string why =
+      count > 0 ? std::string(text.data(), static_cast<std::size_t>(count)) : "it ended";
+  throw Failure(
+      "the init of the rehearsal did not come up: " + why,
+      "a rehearsal needs root with all capabilities and namespaces; run it outside of containers");
+}
+
+void run(Channel& channel) noexcept {
+  // With the injector the rehearsal ends too, however the injector ends.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::setsid();
+  reset_signals();
+  try {
+    const UniqueFd master = furnish();
+    send_descriptor(channel.stub_.get(), master.get());
+  } catch (const std::exception& error) {
+    const std::string what = error.what();
+    ::send(channel.stub_.get(), what.data(), what.size(), 0);
+    ::_exit(1);
+  }
+  ::close_range(3, ~0U, 0);
+  for (;;) ::pause();
+}
+
+}  // namespace dboot::stub_init

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "shared/unique_fd.hpp"
+
+/// The PID 1 of a rehearsal, before it is taken over: it furnishes its namespaces and then sits in
+/// pause().
+namespace dboot::stub_init {
+
+class Channel;
+
+/// In the stub, as PID 1 of new PID, mount, UTS, IPC, network and cgroup namespaces. Never returns.
+[[noreturn]] void run(Channel& channel) noexcept;
+
+/// How the stub hands its console to the injector, or says why it could not come up.
+class Channel {
+ public:
+  Channel();
+
+  /// In the injector: the master of the stub's pseudo terminal, once the namespaces are furnished.
+  /// Throws Failure with the stub's reason.
+  UniqueFd receive_console();
+
+ private:
+  friend void run(Channel& channel) noexcept;
+
+  UniqueFd injector_;
+  UniqueFd stub_;
+};
+
+}  // namespace dboot::stub_init

@@ -1,0 +1,67 @@
+#include "injector/rehearsal.hpp"
+
+#include <gmock/gmock.h>
+#include <signal.h>
+
+#include "shared/mount_table.hpp"
+#include "shared/process_status.hpp"
+#include "shared/syscalls.hpp"
+
+namespace dboot {
+namespace {
+
+using testing::Contains;
+using testing::Field;
+
+std::string proc(const Rehearsal& rehearsal, const std::string& name) {
+  return "/proc/" + std::to_string(rehearsal.target().pid()) + "/" + name;
+}
+
+TEST(Rehearsal, HasAPidOneThatIsNotTheMachines) {
+  const Rehearsal rehearsal;
+  EXPECT_FALSE(rehearsal.target().is_machine());
+  EXPECT_NO_THROW(rehearsal.target().verify());
+  const auto status = read_process_status(rehearsal.target().pid());
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->namespace_pids.back(), 1);
+}
+
+TEST(Rehearsal, SharesNoNamespaceThatATakeoverTouches) {
+  const Rehearsal rehearsal;
+  const std::string pid = std::to_string(rehearsal.target().pid());
+  for (const char* kind : {"pid", "mnt", "uts", "ipc", "net", "cgroup"}) {
+    EXPECT_NE(namespace_of(pid, kind), namespace_of("self", kind)) << kind;
+  }
+}
+
+TEST(Rehearsal, HasPrivateMountsWithDevAndRunOfItsOwn) {
+  const Rehearsal rehearsal;
+  const auto table = parse_mount_table(sys::read_file(proc(rehearsal, "mountinfo")));
+  EXPECT_THAT(table, Each(Field(&Mount::shared, false)));
+  for (const char* point : {"/dev", "/run"}) {
+    EXPECT_THAT(table,
+                Contains(AllOf(Field(&Mount::mount_point, point), Field(&Mount::type, "tmpfs"))));
+  }
+  for (const char* point : {"/sys", "/proc/sys"}) {
+    EXPECT_THAT(table, Contains(AllOf(Field(&Mount::mount_point, point),
+                                      Field(&Mount::options, testing::StartsWith("ro,")))));
+  }
+}
+
+TEST(Rehearsal, EndsWithItsObject) {
+  pid_t pid = 0;
+  {
+    const Rehearsal rehearsal;
+    pid = rehearsal.target().pid();
+  }
+  EXPECT_FALSE(read_process_status(pid));
+}
+
+TEST(Rehearsal, LeavesTheMountTableOfTheHostAsItWas) {
+  const std::string before = sys::read_file("/proc/self/mountinfo");
+  { const Rehearsal rehearsal; }
+  EXPECT_EQ(sys::read_file("/proc/self/mountinfo"), before);
+}
+
+}  // namespace
+}  // namespace dboot

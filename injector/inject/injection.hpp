@@ -2,21 +2,12 @@
 
 #include <chrono>
 #include <functional>
-#include <string>
-#include <vector>
 
+#include "injector/inject/program.hpp"
 #include "injector/target.hpp"
 
 /// Makes the PID 1 of a Target execute another program. See README, "How it works".
 namespace dboot::inject {
-
-/// What the target is to execute; `path` is resolved by the target, so absolute and in its mount
-/// namespace. The argument list begins with argv[0].
-struct Program {
-  std::string path;
-  std::vector<std::string> arguments;
-  std::vector<std::string> environment;
-};
 
 enum class Outcome {
   executed,  ///< PID 1 has passed execve

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <string>
+
+#include "injector/failure.hpp"
+
+/// Why a process cannot be made to execute something, told to a person: the cause, and the mend.
+/// Nothing here needs the process to run.
+namespace dboot::inject {
+
+/// "PID 1" or "process 4711".
+std::string name_of(pid_t pid);
+
+/// PTRACE_SEIZE failed with `error`.
+Failure cannot_attach(pid_t pid, int error);
+/// A signal such as SIGSTOP keeps the process from running.
+Failure is_suspended(pid_t pid);
+Failure has_ended(pid_t pid);
+/// It was attached to and did not stop for `waited`.
+Failure did_not_stop(pid_t pid, std::chrono::milliseconds waited);
+/// It called execve of `path`, and goes on after `error`.
+Failure execve_failed(pid_t pid, const std::string& path, int error);
+/// Its stack is somewhere else, or has no `needed` bytes left.
+Failure has_no_room(pid_t pid, std::size_t needed);
+
+/// Throws Failure when the process cannot be traced as things are: it has ended, is stopped or
+/// traced, is of another architecture, has a shadow stack (which no signal frame of ours fits), or
+/// ptrace is switched off.
+void refuse_untraceable(pid_t pid);
+
+}  // namespace dboot::inject

@@ -148,8 +148,8 @@ void find_out(const Target& target, const Program& program, const Identity& befo
       again.after = call.after;
       return report(tracee.run(again, deadline), target, program, reporter);
     }
-    reporter.finish(Failure(name_of(pid) + " could not execute " + program.path +
-                                ", and the tracer was killed before it could say why",
+    reporter.finish(Failure("the tracer was killed, and " + name_of(pid) +
+                                " goes on without having executed " + program.path,
                             "find out who kills processes of dboot-inject, and try again"));
   } catch (const DeadlinePassed&) {
     reporter.finish(Verdict::unknown);

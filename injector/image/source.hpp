@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "injector/image/image_config.hpp"
+#include "injector/progress.hpp"
+
+/// Where the new system comes from.
+namespace dboot::image {
+
+/// What every source gives. It is complete when it has been made: a source that cannot be read
+/// fails there, before anything is prepared.
+class Source {
+ public:
+  Source() = default;
+  virtual ~Source() = default;
+  Source(const Source&) = delete;
+  Source& operator=(const Source&) = delete;
+
+  virtual const ImageConfig& config() const = 0;
+  /// Bytes of all files together; 0 when nobody knows.
+  virtual std::uint64_t estimated_bytes() const = 0;
+  /// For messages: "image ubuntu:24.04 of the Docker engine at /run/docker.sock".
+  virtual std::string description() const = 0;
+  /// Writes the root filesystem below `root_fd`, once, and never a byte elsewhere; what was created
+  /// for that purpose (a container in the engine) is gone on return. Throws Failure, also when the
+  /// user interrupts.
+  virtual void unpack(int root_fd, Progress& progress) = 0;
+};
+
+struct EngineOptions {
+  std::string host;  ///< unix:///path or /path; empty: Docker's default socket
+};
+
+/// True for what begins with "/", "./" or "../": the path of an archive, and no name.
+bool is_path(const std::string& reference);
+
+/// The archive of a root filesystem at that path, or else the image of that name or ID in the
+/// engine. Throws Failure.
+std::unique_ptr<Source> open(const std::string& reference, const EngineOptions& engine);
+
+}  // namespace dboot::image

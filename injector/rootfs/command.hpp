@@ -1,0 +1,40 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "injector/image/image_config.hpp"
+
+/// What is started in the new root.
+namespace dboot::rootfs {
+
+struct Command {
+  std::string executable;              ///< to execute; absolute, inside the root
+  std::vector<std::string> arguments;  ///< argv[0] as it was given
+  std::vector<std::string> environment;
+  std::string working_directory;  ///< absolute, inside the root
+  bool is_init = false;           ///< wants to be PID 1 itself
+};
+
+/// Entrypoint and Cmd, with COMMAND in the place of Cmd, as `docker run` combines them. Empty when
+/// nobody says anything.
+std::vector<std::string> combine(const ImageConfig& image, const std::vector<std::string>& command);
+
+/// The image's variables, PATH and HOME where it does not set them. `machine`: without `container`,
+/// which would make systemd believe that it is in one.
+std::vector<std::string> environment(const ImageConfig& image, bool machine);
+
+/// True when the program is an init: by its name, by the name of what its link points to, or as the
+/// applet of a busybox. `canonical` is the path without symlinks.
+bool is_init(const std::string& executable, const std::string& canonical,
+             const std::vector<std::string>& arguments);
+
+/// Finds what is to be started below `root_fd` and checks that it can run there: it is an
+/// executable file, for this machine, and its interpreters are in the image. The working directory
+/// is created where it is missing. Throws Failure with status 127 for what is not there, 126 for
+/// what cannot run, and 125 when there is nothing to start.
+Command resolve(int root_fd, const ImageConfig& image, const std::vector<std::string>& command,
+                bool machine);
+
+}  // namespace dboot::rootfs

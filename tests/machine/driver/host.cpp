@@ -1,0 +1,119 @@
+#include "tests/machine/driver/host.hpp"
+
+#include <filesystem>
+#include <fstream>
+
+#include "shared/syscalls.hpp"
+
+namespace dboot::machine {
+namespace fs = std::filesystem;
+namespace {
+
+struct Flavour {
+  std::string name;
+  std::string consoles;
+  std::vector<std::string> images;
+};
+
+Flavour flavour_of(Host::Console console) {
+  if (console == Host::Console::screen)
+    return {"screen", "console=ttyS0 console=tty0", {"busybox", "bash"}};
+  return {"serial", "console=tty0 console=ttyS0", {"busybox", "bash", "systemd"}};
+}
+
+Machine::Options options_of(const Flavour& flavour, const std::string& disk) {
+  Machine::Options options;
+  options.kernel = files::host("vmlinuz");
+  options.initramfs = files::host("initrd.img");
+  options.command_line = "root=LABEL=host ro " + flavour.consoles;
+  options.disk = disk;
+  return options;
+}
+
+/// What a saved state was made from: the paths in the cache carry hashes of their contents.
+std::string key_of(const Flavour& flavour) {
+  std::string key = run_program({"qemu-system-x86_64", "--version"}).text + flavour.consoles;
+  key += fs::canonical(files::host("")).string();
+  for (const auto& image : flavour.images) key += fs::canonical(files::image(image)).string();
+  return key;
+}
+
+void import(Machine& machine, Shell& shell, const std::string& name) {
+  machine.plug_in(name, files::image(name));
+  const std::string device = "/dev/disk/by-id/virtio-" + name;
+  shell.output_of("udevadm wait --timeout=60 " + device);
+  shell.output_of("docker import - " + name + " <" + device, 180s);
+  machine.pull_out(name);
+}
+
+/// Boots, imports the images and saves the state, together with its disk.
+void make_state(const Flavour& flavour, const std::string& state, const std::string& disk) {
+  files::copy_sparse(files::host("disk"), disk);
+  Machine machine(options_of(flavour, disk));
+  machine.line().expect("^root@host:~# ", 240s);
+  Shell shell(machine.line());
+  shell.take_over();
+  // Until everything that starts with the machine has started, docker included.
+  const Output booted = shell.run("systemctl is-system-running --wait", 240s);
+  if (booted.text.find("running") == std::string::npos)
+    throw std::runtime_error("the host is not in order: " + booted.text +
+                             shell.run("systemctl --failed --plain").text);
+  for (const auto& image : flavour.images) import(machine, shell, image);
+  shell.output_of("sync");
+  machine.save_state(state);
+}
+
+/// The saved state and its disk, made where they are missing or of another make.
+std::pair<std::string, std::string> state_of(const Flavour& flavour) {
+  const std::string state = files::cache(flavour.name + ".state");
+  const std::string disk = files::cache(flavour.name + ".disk");
+  const std::string key = files::cache(flavour.name + ".key");
+  const std::string wanted = key_of(flavour);
+  if (sys::read_file_or_empty(key) != wanted) {
+    fs::remove(key);
+    make_state(flavour, state, disk);
+    std::ofstream(key) << wanted;
+  }
+  return {state, disk};
+}
+
+}  // namespace
+
+Host::Host(Console console) : disk_(files::artefact("disk")) {
+  const Flavour flavour = flavour_of(console);
+  const auto [state, disk] = state_of(flavour);
+  files::copy_sparse(disk, disk_.path());
+  auto options = options_of(flavour, disk_.path());
+  options.state = state;
+  machine_ = std::make_unique<Machine>(options);
+  shell_ = std::make_unique<Shell>(machine_->line());
+  install_programs();
+}
+
+void Host::install_programs() {
+  const files::Scratch tar(files::artefact("programs.tar"));
+  const Output packed =
+      run_program({"tar", "--create", "--file", tar.path(), "--directory",
+                   fs::path(files::program("")).string(), "dboot-inject", "dboot-init"});
+  if (packed.status != 0) throw std::runtime_error("tar: " + packed.text);
+  machine_->plug_in("programs", tar.path());
+  shell_->output_of("udevadm wait --timeout=60 /dev/disk/by-id/virtio-programs");
+  shell_->output_of("mkdir -p /opt/dboot && tar xf /dev/disk/by-id/virtio-programs -C /opt/dboot");
+  machine_->pull_out("programs");
+  shell_->output_of("PATH=/opt/dboot:$PATH; cd /");
+}
+
+Output Host::check_root() const {
+  return run_program({"e2fsck", "-n", "-f", disk_.path() + "?offset=1048576"});
+}
+
+Shell open_shell(Machine& machine, const std::function<void(std::string_view)>& type) {
+  machine.line().skip();
+  type("setsid sh -c 'exec sh -i </dev/ttyS1 >/dev/ttyS1 2>&1' &\n");
+  machine.line().expect("[#$] ");
+  Shell shell(machine.line());
+  shell.take_over();
+  return shell;
+}
+
+}  // namespace dboot::machine

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/machine/driver/child.hpp"
+#include "tests/machine/driver/loop.hpp"
+#include "tests/machine/driver/qmp.hpp"
+#include "tests/machine/driver/serial.hpp"
+
+namespace dboot::machine {
+
+/// A PC in QEMU, emulated (TCG), with a VGA screen, a keyboard and two serial lines. A kernel panic
+/// makes every wait fail at once, unless it is expected. A reset ends it, as `poweroff` does.
+class Machine {
+ public:
+  struct Options {
+    std::string kernel;
+    std::string initramfs;
+    std::string command_line;
+    std::string disk;   ///< raw, /dev/vda; written to; empty for none
+    std::string state;  ///< file that save_state wrote: resumes there; empty: boots
+    unsigned memory_mib = 2048;
+  };
+
+  explicit Machine(const Options& options);
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+  ~Machine() = default;
+
+  Serial& console() { return *console_; }  ///< ttyS0
+  Serial& line() { return *line_; }        ///< ttyS1
+  Qmp& qmp() { return *qmp_; }
+  Loop& loop() { return loop_; }
+
+  /// Waits for the machine to go off. QEMU's word for why: "guest-shutdown" for a power off,
+  /// "guest-reset" for a reboot.
+  std::string wait_for_end(std::chrono::seconds timeout = 60s);
+  /// Stops the machine, writes its state to a file and ends it; its disk belongs to the state.
+  void save_state(const std::string& file);
+  /// Adds a read-only disk that appears as /dev/disk/by-id/virtio-NAME. `file` is raw.
+  void plug_in(const std::string& name, const std::string& file);
+  void pull_out(const std::string& name);
+
+ private:
+  void look_for_trouble();
+  void resume(const std::string& state);
+
+  Loop loop_;
+  std::optional<Child> qemu_;
+  std::unique_ptr<Serial> console_;
+  std::unique_ptr<Serial> line_;
+  std::unique_ptr<Qmp> qmp_;
+  std::size_t looked_at_ = 0;
+  bool ending_ = false;
+};
+
+}  // namespace dboot::machine

@@ -68,10 +68,11 @@ void require_code(const arch::Code& code, pid_t pid, const Reporter& reporter) {
 
 // Runs in the tracing child.
 ExecveResult redirect(const Target& target, const Program& program, Deadline deadline,
-                      const Reporter& reporter, bool& changed) {
+                      const Hooks& hooks, const Reporter& reporter, bool& changed) {
   const pid_t pid = target.pid();
   const AddressSpace space = read_address_space(pid);
   require_code(space.code, pid, reporter);
+  if (hooks.before_attach) hooks.before_attach();
 
   target.verify();
   Tracee tracee(pid, deadline);
@@ -103,13 +104,13 @@ void report(const ExecveResult& result, const Target& target, const Program& pro
   reporter.finish(execve_failed(target.pid(), program.path, result.error));
 }
 
-void trace(const Target& target, const Program& program, milliseconds patience,
-           const std::function<void()>& undo_if_orphaned, const Reporter& reporter) {
+void trace(const Target& target, const Program& program, milliseconds patience, const Hooks& hooks,
+           const Reporter& reporter) {
   bool changed = false;
   bool goes_on_as_before = true;
   try {
     const Deadline deadline = std::chrono::steady_clock::now() + patience;
-    const ExecveResult result = redirect(target, program, deadline, reporter, changed);
+    const ExecveResult result = redirect(target, program, deadline, hooks, reporter, changed);
     goes_on_as_before = !result.executed;
     report(result, target, program, reporter);
   } catch (const DeadlinePassed&) {
@@ -123,7 +124,7 @@ void trace(const Target& target, const Program& program, milliseconds patience,
   } catch (const std::exception& error) {
     reporter.finish(Failure(error.what(), ""));
   }
-  if (goes_on_as_before && reporter.orphaned() && undo_if_orphaned) undo_if_orphaned();
+  if (goes_on_as_before && reporter.orphaned() && hooks.undo_if_orphaned) hooks.undo_if_orphaned();
 }
 
 // Runs in a second tracing child when the first was killed: the target has executed the program,
@@ -170,14 +171,12 @@ void check_traceable(const Target& target) {
 }
 
 Outcome execute(const Target& target, const Program& program, milliseconds deadline,
-                const std::function<void()>& undo_if_orphaned) {
+                const Hooks& hooks) {
   check_traceable(target);
   const Identity before = identity_of(target.pid());
   const auto from_now = [&] { return std::chrono::steady_clock::now() + deadline; };
   TracerResult result = run_tracer(
-      [&](const Reporter& reporter) {
-        trace(target, program, deadline, undo_if_orphaned, reporter);
-      },
+      [&](const Reporter& reporter) { trace(target, program, deadline, hooks, reporter); },
       from_now());
   for (const std::string& warning : result.warnings) log::warning(warning);
 

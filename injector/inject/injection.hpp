@@ -19,6 +19,16 @@ enum class Outcome {
 /// another architecture or 32-bit, shadow stack, stopped. Looks and changes nothing.
 void check_traceable(const Target& target);
 
+/// What the caller does around the injection, in the tracing child: so that whichever of the two is
+/// killed, there is one left to clean up.
+struct Hooks {
+  /// When nothing is left to do but to attach; throwing cancels the injection.
+  std::function<void()> before_attach;
+  /// When the caller has died meanwhile and the target has not executed the program. While the
+  /// caller lives, it is the caller who undoes what before_attach has done.
+  std::function<void()> undo_if_orphaned;
+};
+
 /// Makes the target execute `program`. A child of the caller, single-threaded and with all signals
 /// blocked, does the tracing; it calls target.verify() immediately before it attaches, and frees
 /// the target when `deadline` has passed. To be called with one thread, and with nothing open for
@@ -26,10 +36,7 @@ void check_traceable(const Target& target);
 ///
 /// Throws Failure (status 125) when the target goes on as before: what execve said, why the target
 /// cannot be traced or does not stop, that it has ended.
-///
-/// `undo_if_orphaned` runs in the tracing child when the caller has died meanwhile and the target
-/// has not executed the program, so that what was attached for it does not stay behind.
 Outcome execute(const Target& target, const Program& program, std::chrono::milliseconds deadline,
-                const std::function<void()>& undo_if_orphaned);
+                const Hooks& hooks);
 
 }  // namespace dboot::inject

@@ -1,6 +1,6 @@
 // inject-once PID PATH: makes the init of a namespace below execute PATH, once, so that a test can
 // kill whoever does it. Ends with 0 when PATH was executed, 1 when that is not known, 125 when it
-// was not. When orphaned, it says so by ending standard output's pipe after writing "undone".
+// was not. When orphaned, what is left of it writes "undone".
 #include <unistd.h>
 
 #include <chrono>
@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
   try {
     const Target target = Target::init_of_namespace(std::stoi(argv[1]));
     const std::chrono::milliseconds deadline(argc > 3 ? std::stoi(argv[3]) : 5000);
-    const auto outcome = inject::execute(target, {argv[2], {"program"}, {}}, deadline, undo);
+    const auto outcome = inject::execute(target, {argv[2], {"program"}, {}}, deadline, {{}, undo});
     return outcome == inject::Outcome::executed ? 0 : 1;
   } catch (const Failure& failure) {
     std::cerr << failure.what() << "\n";

@@ -32,7 +32,7 @@ namespace fs = std::filesystem;
 constexpr milliseconds patience{5000};
 
 Outcome execute(const StubInit& stub, const Program& program, milliseconds deadline = patience) {
-  return execute(stub.target(), program, deadline, [] {});
+  return execute(stub.target(), program, deadline, {});
 }
 
 // The message and the mend of the Failure that executing ends in.
@@ -248,6 +248,15 @@ TEST_F(Injection, InitWithoutTheInstructionsToRestoreItselfIsRestoredByTheTracer
   EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("lacks the instructions"));
 }
 
+TEST_F(Injection, NothingHappensWhenTheCallerCancelsBeforeTheAttach) {
+  const StubInit stub(Work::poll);
+  bool undone = false;
+  const Hooks hooks{[] { throw Failure("no room", "make some"); }, [&] { undone = true; }};
+  EXPECT_THROW(execute(stub.target(), probe(), patience, hooks), Failure);
+  EXPECT_FALSE(undone);
+  EXPECT_EQ(stub.condition(), Condition::original);
+}
+
 TEST_F(Injection, OwnPid1IsNoInitOfANamespace) {
   EXPECT_THROW(Target::init_of_namespace(1), Failure);
 }
@@ -266,7 +275,7 @@ TEST_F(Injection, InitThatHasEndedIsRefused) {
   auto stub = std::make_unique<StubInit>(Work::poll);
   const Target target = stub->target();
   stub.reset();
-  EXPECT_THROW(execute(target, probe(), patience, [] {}), Failure);
+  EXPECT_THROW(execute(target, probe(), patience, {}), Failure);
 }
 
 }  // namespace

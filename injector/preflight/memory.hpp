@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 namespace dboot::memory {
@@ -16,8 +15,5 @@ std::uint64_t available();
 
 /// Throws Failure with the numbers when `needed` bytes and the headroom are more than `available`.
 void check(std::uint64_t needed, std::uint64_t available);
-
-/// "1.4 GiB", "12 bytes".
-std::string to_text(std::uint64_t bytes);
 
 }  // namespace dboot::memory

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 /// Just enough of ELF to say why the kernel would not run a program, before it is asked to.
@@ -14,15 +15,21 @@ struct Program {
   std::string interpreter;    ///< PT_INTERP; empty for a static program
 };
 
-/// Reads the program with pread(2). Empty when the file does not begin with the magic of ELF.
-/// Throws Failure, status 126, when it does and is no program for any Linux, or is damaged: a
-/// truncated header or table, a segment outside of the file or of the address range. `name` is for
-/// messages.
-std::optional<Program> read(int fd, const std::string& name);
+/// What is wrong with a program.
+class Error : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
-/// As above, and it must be a program for this machine. Throws Failure, status 126.
+/// Reads the program with pread(2). Empty when the file does not begin with the magic of ELF. A
+/// program for this machine is checked to the end: throws Error when it is damaged (a truncated
+/// header or table, a segment outside of the file or of the address range, no entry point).
+std::optional<Program> read(int fd);
+
+/// As above, and it must be an ELF program and for this machine. Throws Failure that names it.
 Program check_loadable(int fd, const std::string& name);
 
+/// What programs of this machine are.
+Program native();
 /// True when the kernel of this machine runs it.
 bool is_native(const Program& program) noexcept;
 

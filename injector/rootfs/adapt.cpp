@@ -1,0 +1,130 @@
+#include "injector/rootfs/adapt.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <sstream>
+#include <system_error>
+
+#include "injector/failure.hpp"
+#include "injector/rootfs/beneath.hpp"
+#include "shared/log.hpp"
+#include "shared/syscalls.hpp"
+
+namespace dboot::rootfs {
+namespace {
+
+constexpr const char* stub_resolv_conf = "/etc/resolv.conf";
+/// The servers behind the stub: systemd-resolved.service(8), "/etc/resolv.conf".
+constexpr const char* upstream_resolv_conf = "/run/systemd/resolve/resolv.conf";
+
+bool is_local_server(std::string_view address) {
+  return address.starts_with("127.") || address == "::1" || address.starts_with("::1%");
+}
+
+/// A directory for a mount of the kernel's. The payload mounts there whatever the image contains,
+/// and a link would lead the mount elsewhere.
+void ensure_mount_point(int root_fd, const std::string& name) {
+  if (::mkdirat(root_fd, name.c_str(), 0755) == 0) return;
+  if (errno != EEXIST) sys::fail(errno, {"create /", name});
+  struct stat status {};
+  sys::check(::fstatat(root_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW), "stat /", name);
+  if (S_ISDIR(status.st_mode)) return;
+  throw Failure("/" + name + " of the image is no directory: nothing can be mounted there",
+                "take the root filesystem of a Linux system");
+}
+
+/// A directory that the image may have put behind a link (/tmp -> /var/tmp): what the link names is
+/// made in its place.
+void ensure_directory(int root_fd, const std::string& name, mode_t mode) {
+  if (try_open_beneath(root_fd, name, O_PATH | O_DIRECTORY)) return;
+  try {
+    const UniqueFd fd = make_directories_beneath(root_fd, name);
+    sys::check(::fchmodat(fd.get(), ".", mode, 0), "chmod /", name);
+  } catch (const std::system_error& error) {
+    throw Failure("/" + name + " of the image cannot be a directory: " + error.what(),
+                  "take the root filesystem of a Linux system");
+  }
+}
+
+/// Docker leaves an empty file where it mounts its own on the running container.
+bool is_missing_or_empty(int root_fd, const std::string& path) {
+  const UniqueFd fd = try_open_beneath(root_fd, path, O_PATH);
+  if (!fd) return true;
+  struct stat status {};
+  sys::check(::fstat(fd.get(), &status), "stat ", path);
+  return S_ISREG(status.st_mode) && status.st_size == 0;
+}
+
+void replace_in_etc(int root_fd, const std::string& name, std::string_view text) {
+  const UniqueFd etc = make_directories_beneath(root_fd, "etc");
+  if (::unlinkat(etc.get(), name.c_str(), 0) < 0 && errno != ENOENT) {
+    sys::fail(errno, {"replace /etc/", name});
+  }
+  const UniqueFd fd = sys::open_at(etc.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  sys::write_all(fd.get(), text);
+  sys::check(::fchmod(fd.get(), 0644), "chmod /etc/", name);
+}
+
+void fill_in_etc(int root_fd, const std::string& name, std::string_view text) {
+  if (!text.empty() && is_missing_or_empty(root_fd, "etc/" + name)) {
+    replace_in_etc(root_fd, name, text);
+  }
+}
+
+/// systemd believes to be in a container where it finds one of them (src/basic/virt.c).
+void remove_container_marks(int root_fd) {
+  if (::unlinkat(root_fd, ".dockerenv", 0) < 0 && errno != ENOENT) {
+    sys::fail(errno, {"remove /.dockerenv"});
+  }
+  const UniqueFd run = try_open_beneath(root_fd, "run", O_PATH | O_DIRECTORY);
+  if (run && ::unlinkat(run.get(), ".containerenv", 0) < 0 && errno != ENOENT) {
+    sys::fail(errno, {"remove /run/.containerenv"});
+  }
+}
+
+}  // namespace
+
+bool names_only_local_servers(std::string_view resolv_conf) {
+  bool any = false;
+  std::istringstream lines{std::string(resolv_conf)};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string keyword;
+    std::string address;
+    if (!(words >> keyword >> address) || keyword != "nameserver") continue;
+    if (!is_local_server(address)) return false;
+    any = true;
+  }
+  return any;
+}
+
+HostFiles read_host_files() {
+  HostFiles files{sys::read_file_or_empty("/etc/hosts"), sys::read_file_or_empty(stub_resolv_conf)};
+  if (!names_only_local_servers(files.resolv_conf)) return files;
+  std::string upstream = sys::read_file_or_empty(upstream_resolv_conf);
+  if (upstream.empty() || names_only_local_servers(upstream)) {
+    log::warning(
+        "the host resolves names by itself, and its servers are not known: edit "
+        "/etc/resolv.conf in the new system");
+    return files;
+  }
+  files.resolv_conf = std::move(upstream);
+  return files;
+}
+
+void adapt(int root_fd, const HostFiles& host, const Adaptation& adaptation) {
+  for (const char* name : {"proc", "sys", "dev"}) ensure_mount_point(root_fd, name);
+  ensure_directory(root_fd, "run", 0755);
+  ensure_directory(root_fd, "tmp", 01777);
+  if (!adaptation.hostname.empty()) {
+    replace_in_etc(root_fd, "hostname", adaptation.hostname + "\n");
+  }
+  fill_in_etc(root_fd, "hosts", host.hosts);
+  fill_in_etc(root_fd, "resolv.conf", host.resolv_conf);
+  if (adaptation.machine) remove_container_marks(root_fd);
+}
+
+}  // namespace dboot::rootfs

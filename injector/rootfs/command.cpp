@@ -1,0 +1,119 @@
+#include "injector/rootfs/command.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <system_error>
+
+#include "injector/failure.hpp"
+#include "injector/rootfs/beneath.hpp"
+#include "injector/rootfs/executable.hpp"
+
+namespace dboot::rootfs {
+namespace {
+
+constexpr const char* default_init = "/sbin/init";
+/// As docker sets it.
+constexpr const char* default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+constexpr std::array<std::string_view, 24> inits{
+    "init",        "linuxrc",    "systemd",   "upstart",       "sysvinit",     "openrc-init",
+    "runit",       "runit-init", "s6-svscan", "s6-linux-init", "dinit",        "finit",
+    "sinit",       "shepherd",   "nosh",      "procd",         "busybox-init", "tini",
+    "tini-static", "dumb-init",  "catatonit", "docker-init",   "minit",        "bootchartd",
+};
+
+std::string_view base_name(std::string_view path) {
+  const auto slash = path.rfind('/');
+  return slash == path.npos ? path : path.substr(slash + 1);
+}
+
+bool names_an_init(std::string_view path) {
+  return std::find(inits.begin(), inits.end(), base_name(path)) != inits.end();
+}
+
+bool is_busybox(std::string_view path) {
+  const auto name = base_name(path);
+  return name == "busybox" || name.starts_with("busybox.") || name == "toybox";
+}
+
+/// The value of a variable; empty when it is not set.
+std::string value_of(const std::vector<std::string>& environment, std::string_view name) {
+  for (const auto& variable : environment) {
+    const auto equals = variable.find('=');
+    if (std::string_view(variable).substr(0, equals) == name && equals != variable.npos) {
+      return variable.substr(equals + 1);
+    }
+  }
+  return {};
+}
+
+std::string make_working_directory(int root_fd, const std::string& path) {
+  if (path.empty()) return "/";
+  const std::string absolute = path.starts_with('/') ? path : "/" + path;
+  try {
+    make_directories_beneath(root_fd, absolute);
+  } catch (const std::system_error& error) {
+    throw Failure("the working directory of the image cannot be made: " + std::string(error.what()),
+                  "correct WORKDIR of the image");
+  }
+  return absolute;
+}
+
+}  // namespace
+
+std::vector<std::string> combine(const ImageConfig& image,
+                                 const std::vector<std::string>& command) {
+  std::vector<std::string> result = image.entrypoint;
+  const auto& rest = command.empty() ? image.cmd : command;
+  result.insert(result.end(), rest.begin(), rest.end());
+  return result;
+}
+
+std::vector<std::string> environment(const ImageConfig& image, bool machine) {
+  std::vector<std::string> result;
+  for (const auto& variable : image.env) {
+    if (!(machine && variable.starts_with("container="))) result.push_back(variable);
+  }
+  if (value_of(result, "PATH").empty()) {
+    std::erase_if(result, [](const auto& variable) { return variable.starts_with("PATH="); });
+    result.push_back(std::string("PATH=") + default_path);
+  }
+  if (value_of(result, "HOME").empty()) {
+    std::erase_if(result, [](const auto& variable) { return variable.starts_with("HOME="); });
+    result.emplace_back("HOME=/root");
+  }
+  return result;
+}
+
+bool is_init(const std::string& executable, const std::string& canonical,
+             const std::vector<std::string>& arguments) {
+  if (names_an_init(executable) || names_an_init(canonical)) return true;
+  return is_busybox(executable) && arguments.size() > 1 && arguments[1] == "init";
+}
+
+Command resolve(int root_fd, const ImageConfig& image, const std::vector<std::string>& command,
+                bool machine) {
+  Command result;
+  result.arguments = combine(image, command);
+  if (result.arguments.empty()) {
+    if (!canonical_beneath(root_fd, default_init)) {
+      throw Failure(
+          std::string("the image does not say what to start, and it has no ") + default_init,
+          "add a COMMAND");
+    }
+    result.arguments = {default_init};
+  }
+  result.environment = environment(image, machine);
+  result.working_directory = make_working_directory(root_fd, image.working_directory);
+  result.executable =
+      find_executable(root_fd, result.arguments.front(), value_of(result.environment, "PATH"),
+                      result.working_directory);
+  check_executable(root_fd, result.executable, result.working_directory);
+  const auto canonical = canonical_beneath(root_fd, result.executable);
+  result.is_init =
+      is_init(result.executable, canonical.value_or(result.executable), result.arguments);
+  return result;
+}
+
+}  // namespace dboot::rootfs

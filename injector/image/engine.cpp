@@ -1,0 +1,139 @@
+#include "injector/image/engine.hpp"
+
+#include <archive.h>
+#include <sys/random.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <exception>
+#include <thread>
+#include <utility>
+
+#include "injector/failure.hpp"
+#include "injector/image/archive_reader.hpp"
+#include "injector/image/engine_client.hpp"
+#include "injector/image/engine_socket.hpp"
+#include "injector/image/platform.hpp"
+#include "injector/rootfs/unpack.hpp"
+#include "shared/log.hpp"
+
+namespace dboot::image {
+namespace {
+
+/// A name that tells people where a container comes from, and that is nobody else's.
+std::string container_name() {
+  std::uint32_t random = 0;
+  if (::getrandom(&random, sizeof random, 0) < 0) random = 0;
+  return "dboot-inject-" + std::to_string(::getpid()) + "-" + std::to_string(random);
+}
+
+/// A container that is there as long as this object: the engine exports containers, not images.
+class Container {
+ public:
+  Container(const EngineClient& engine, const std::string& image_id)
+      : engine_(engine), name_(container_name()) {
+    try {
+      engine_.create_container(name_, image_id);
+    } catch (...) {
+      // An answer that got lost does not mean that there is none.
+      remove();
+      throw;
+    }
+  }
+  ~Container() { remove(); }
+  Container(const Container&) = delete;
+  Container& operator=(const Container&) = delete;
+
+  const std::string& name() const noexcept { return name_; }
+
+ private:
+  /// An engine that has just lost the reader of an export still has the container mounted for a
+  /// moment and refuses.
+  void remove() noexcept {
+    constexpr int attempts = 20;
+    for (int attempt = 1; attempt <= attempts; ++attempt) {
+      try {
+        engine_.remove_container(name_);
+        return;
+      } catch (const std::exception& error) {
+        if (attempt == attempts) {
+          log::warning("a container is left in the engine: docker rm -f " + name_,
+                       {{"reason", error.what()}});
+        }
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
+
+  const EngineClient& engine_;
+  std::string name_;
+};
+
+/// Feeds libarchive from the engine. An exception cannot pass through its C, so it is kept.
+struct Feed {
+  EngineStream& stream;
+  std::exception_ptr failure;
+
+  static la_ssize_t read(archive* reader, void* self, const void** bytes) {
+    auto& feed = *static_cast<Feed*>(self);
+    try {
+      const auto next = feed.stream.next();
+      *bytes = next.data();
+      return static_cast<la_ssize_t>(next.size());
+    } catch (...) {
+      feed.failure = std::current_exception();
+      ::archive_set_error(reader, EIO, "the stream ended");
+      return -1;
+    }
+  }
+};
+
+class EngineImageSource : public Source {
+ public:
+  EngineImageSource(std::string name, EngineClient engine)
+      : name_(std::move(name)), engine_(std::move(engine)), image_(engine_.inspect_image(name_)) {
+    utsname machine{};
+    ::uname(&machine);
+    check_platform(image_.config.os, image_.config.architecture, machine.machine);
+  }
+
+  const ImageConfig& config() const override { return image_.config; }
+  std::uint64_t estimated_bytes() const override { return image_.size; }
+  std::string description() const override {
+    return "image " + name_ + " of the engine at " + engine_.socket_path();
+  }
+
+  void unpack(int root_fd, Progress& progress) override {
+    const Container container(engine_, image_.id);
+    // After the container: the connection must be closed before it can be removed.
+    const auto stream = engine_.export_container(container.name());
+    Feed feed{*stream, {}};
+    const ArchiveReader reader = new_archive_reader();
+    try {
+      if (::archive_read_open(reader.get(), &feed, nullptr, &Feed::read, nullptr) == ARCHIVE_OK) {
+        rootfs::unpack(reader.get(), root_fd, progress, description());
+        return;
+      }
+    } catch (const Failure&) {
+      if (!feed.failure) throw;
+    }
+    if (feed.failure) std::rethrow_exception(feed.failure);
+    throw Failure("cannot unpack " + description() + ": its export is no tar archive",
+                  "look into the engine's log");
+  }
+
+ private:
+  std::string name_;
+  EngineClient engine_;
+  EngineImage image_;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> open_engine_image(const std::string& name, const EngineOptions& engine) {
+  return std::make_unique<EngineImageSource>(name, EngineClient(engine_socket_path(engine.host)));
+}
+
+}  // namespace dboot::image

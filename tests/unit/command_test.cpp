@@ -1,0 +1,195 @@
+#include "injector/rootfs/command.hpp"
+
+#include <elf.h>
+#include <gmock/gmock.h>
+
+#include <cstddef>
+
+#include "injector/failure.hpp"
+#include "injector/rootfs/beneath.hpp"
+#include "temporary_directory.hpp"
+
+namespace dboot {
+namespace {
+
+using rootfs::Command;
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+using Words = std::vector<std::string>;
+
+TEST(Combine, CommandTakesThePlaceOfCmd) {
+  ImageConfig image;
+  EXPECT_THAT(rootfs::combine(image, {}), ElementsAre());
+  image.cmd = {"bash"};
+  EXPECT_THAT(rootfs::combine(image, {}), ElementsAre("bash"));
+  EXPECT_THAT(rootfs::combine(image, {"sh", "-c", "x"}), ElementsAre("sh", "-c", "x"));
+  image.entrypoint = {"/entry", "-v"};
+  EXPECT_THAT(rootfs::combine(image, {}), ElementsAre("/entry", "-v", "bash"));
+  EXPECT_THAT(rootfs::combine(image, {"sh"}), ElementsAre("/entry", "-v", "sh"));
+}
+
+TEST(Environment, PathAndHomeAreSetWhereTheImageDoesNot) {
+  ImageConfig image;
+  EXPECT_THAT(rootfs::environment(image, true),
+              ElementsAre("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                          "HOME=/root"));
+  image.env = {"PATH=/opt/bin", "HOME=/srv", "EMPTY="};
+  EXPECT_EQ(rootfs::environment(image, true), image.env);
+}
+
+TEST(Environment, MachineIsNoContainer) {
+  ImageConfig image;
+  image.env = {"PATH=/bin", "container=docker", "HOME=/", "container_name=x"};
+  EXPECT_THAT(rootfs::environment(image, true),
+              ElementsAre("PATH=/bin", "HOME=/", "container_name=x"));
+  EXPECT_THAT(rootfs::environment(image, false), Contains("container=docker"));
+}
+
+TEST(IsInit, InitsAreKnownByNameLinkAndApplet) {
+  EXPECT_TRUE(rootfs::is_init("/sbin/init", "/usr/lib/systemd/systemd", {"/sbin/init"}));
+  EXPECT_TRUE(rootfs::is_init("/sbin/init", "/bin/busybox", {"/sbin/init"}));
+  EXPECT_TRUE(rootfs::is_init("/start", "/usr/lib/systemd/systemd", {"/start"}));
+  EXPECT_TRUE(rootfs::is_init("/bin/busybox", "/bin/busybox", {"busybox", "init"}));
+  EXPECT_TRUE(rootfs::is_init("/usr/bin/tini", "/usr/bin/tini-static", {"tini", "--", "sh"}));
+  for (const char* name : {"openrc-init", "runit-init", "s6-svscan", "dinit", "finit", "dumb-init",
+                           "catatonit", "docker-init"}) {
+    EXPECT_TRUE(rootfs::is_init(std::string("/sbin/") + name, "/x", {name})) << name;
+  }
+}
+
+TEST(IsInit, ShellsScriptsAndServersAreNone) {
+  EXPECT_FALSE(rootfs::is_init("/bin/sh", "/bin/busybox", {"sh"}));
+  EXPECT_FALSE(rootfs::is_init("/bin/busybox", "/bin/busybox", {"busybox", "sh"}));
+  EXPECT_FALSE(rootfs::is_init("/bin/bash", "/usr/bin/bash", {"bash", "init"}));
+  EXPECT_FALSE(rootfs::is_init("/init.d/start", "/init.d/start", {"start"}));
+  EXPECT_FALSE(rootfs::is_init("/bin/systemctl", "/bin/systemctl", {"systemctl"}));
+}
+
+/// A root with a static program at /usr/bin/tool; /bin is a link as in today's distributions.
+class Resolve : public testing::Test {
+ protected:
+  Resolve() {
+    fs::create_directories(root / "usr/bin");
+    fs::create_symlink("usr/bin", root / "bin");
+    fs::copy_file("/proc/self/exe", root / "usr/bin/tool");
+    const auto loader = fs::path("/lib64/ld-linux-x86-64.so.2");
+    fs::create_directories(root / "lib64");
+    fs::copy_file(loader, root / "lib64" / loader.filename());
+    root_fd = open_directory(root);
+  }
+
+  Command resolve(const Words& command) const {
+    return rootfs::resolve(root_fd.get(), image, command, true);
+  }
+  /// "status: what".
+  std::string refusal(const Words& command) const {
+    try {
+      return "found " + resolve(command).executable;
+    } catch (const Failure& failure) {
+      return std::to_string(failure.status()) + ": " + failure.what();
+    }
+  }
+  void change_byte(const std::string& name, std::size_t offset, char value) const {
+    std::string bytes = read_text(root / name);
+    bytes.at(offset) = value;
+    write_text(root / name, bytes, 0755);
+  }
+
+  TemporaryDirectory directory;
+  const fs::path root = directory / "root";
+  UniqueFd root_fd;
+  ImageConfig image;
+};
+
+TEST_F(Resolve, NameIsLookedUpInThePathOfTheImage) {
+  image.env = {"PATH=/nothing:/usr/bin"};
+  const Command command = resolve({"tool", "arg"});
+  EXPECT_EQ(command.executable, "/usr/bin/tool");
+  EXPECT_THAT(command.arguments, ElementsAre("tool", "arg"));
+  EXPECT_EQ(command.working_directory, "/");
+  EXPECT_FALSE(command.is_init);
+}
+
+TEST_F(Resolve, PathWithASlashIsRelativeToTheWorkingDirectory) {
+  image.working_directory = "/usr";
+  EXPECT_EQ(resolve({"bin/tool"}).executable, "/usr/bin/tool");
+  EXPECT_EQ(resolve({"/bin/tool"}).executable, "/bin/tool");
+}
+
+TEST_F(Resolve, WorkingDirectoryIsMade) {
+  image.working_directory = "/srv/app";
+  EXPECT_EQ(resolve({"tool"}).working_directory, "/srv/app");
+  EXPECT_TRUE(fs::is_directory(root / "srv/app"));
+}
+
+TEST_F(Resolve, InitIsStartedWhereNobodySaysAnything) {
+  EXPECT_THAT(refusal({}), HasSubstr("125: the image does not say what to start"));
+  fs::create_directories(root / "sbin");
+  fs::create_symlink("/bin/tool", root / "sbin/init");
+  const Command command = resolve({});
+  EXPECT_EQ(command.executable, "/sbin/init");
+  EXPECT_THAT(command.arguments, ElementsAre("/sbin/init"));
+  EXPECT_TRUE(command.is_init);
+}
+
+TEST_F(Resolve, AbsoluteLinksAreFollowedInsideTheImage) {
+  fs::create_symlink("/bin/tool", root / "usr/bin/link");
+  EXPECT_EQ(resolve({"link"}).executable, "/usr/bin/link");
+  EXPECT_EQ(rootfs::canonical_beneath(root_fd.get(), "/bin/link"), "/usr/bin/tool");
+  // There on this machine, not in the image.
+  fs::create_symlink("/proc/self/exe", root / "usr/bin/outside");
+  EXPECT_THAT(refusal({"/bin/outside"}), HasSubstr("127:"));
+}
+
+TEST_F(Resolve, CommandThatIsNotThereIsStatus127) {
+  EXPECT_THAT(refusal({"missing"}),
+              AllOf(HasSubstr("127: there is no missing"), HasSubstr("PATH")));
+  EXPECT_THAT(refusal({"/bin/missing"}), HasSubstr("127:"));
+  EXPECT_THAT(refusal({""}), HasSubstr("127:"));
+}
+
+TEST_F(Resolve, WhatCannotBeExecutedIsStatus126) {
+  write_text(root / "usr/bin/data", "data", 0644);
+  write_text(root / "usr/bin/text", "data", 0755);
+  EXPECT_THAT(refusal({"data"}), AllOf(HasSubstr("126:"), HasSubstr("not executable")));
+  EXPECT_THAT(refusal({"text"}), AllOf(HasSubstr("126:"), HasSubstr("neither an ELF")));
+  EXPECT_THAT(refusal({"/usr"}), AllOf(HasSubstr("126:"), HasSubstr("directory")));
+}
+
+TEST_F(Resolve, FirstExecutableOfThePathWins) {
+  image.env = {"PATH=/opt:/usr/bin"};
+  write_text(root / "opt/tool", "not executable", 0644);
+  EXPECT_EQ(resolve({"tool"}).executable, "/usr/bin/tool");
+}
+
+TEST_F(Resolve, ProgramOfAnotherMachineIsStatus126) {
+  change_byte("usr/bin/tool", offsetof(Elf64_Ehdr, e_machine), static_cast<char>(EM_AARCH64));
+  EXPECT_THAT(refusal({"tool"}), AllOf(HasSubstr("126:"), HasSubstr("AArch64")));
+}
+
+TEST_F(Resolve, DamagedProgramIsStatus126) {
+  fs::resize_file(root / "usr/bin/tool", 5000);
+  EXPECT_THAT(refusal({"tool"}), AllOf(HasSubstr("126:"), HasSubstr("cut off")));
+}
+
+TEST_F(Resolve, MissingElfInterpreterIsNamed) {
+  fs::remove_all(root / "lib64");
+  EXPECT_THAT(refusal({"tool"}), AllOf(HasSubstr("126:"), HasSubstr("/lib64/ld-linux")));
+}
+
+TEST_F(Resolve, ScriptsNeedTheirInterpreters) {
+  write_text(root / "usr/bin/good", "#! /bin/tool -x\n", 0755);
+  write_text(root / "usr/bin/nested", "#!/bin/good", 0755);
+  write_text(root / "usr/bin/bad", "#!/bin/bash\n", 0755);
+  write_text(root / "usr/bin/self", "#!/bin/self\n", 0755);
+  EXPECT_EQ(resolve({"good"}).executable, "/usr/bin/good");
+  EXPECT_EQ(resolve({"nested"}).executable, "/usr/bin/nested");
+  EXPECT_THAT(refusal({"bad"}), AllOf(HasSubstr("126:"), HasSubstr("interpreter /bin/bash")));
+  EXPECT_THAT(refusal({"self"}), AllOf(HasSubstr("126:"), HasSubstr("too many")));
+}
+
+}  // namespace
+}  // namespace dboot

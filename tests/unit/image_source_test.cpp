@@ -1,0 +1,125 @@
+#include <gmock/gmock.h>
+
+#include "injector/byte_size.hpp"
+#include "injector/failure.hpp"
+#include "injector/image/engine_socket.hpp"
+#include "injector/image/platform.hpp"
+#include "injector/image/source.hpp"
+#include "injector/preflight/memory.hpp"
+#include "tar_builder.hpp"
+#include "temporary_directory.hpp"
+
+namespace dboot {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+std::string failure_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Failure& failure) {
+    return std::string(failure.what()) + " | " + failure.mend();
+  }
+  return "no failure";
+}
+
+std::string open_failure(const fs::path& path) {
+  return failure_of([&] { image::open(path.string(), {}); });
+}
+
+TEST(Reference, PathsAreRecognisedByTheirBeginning) {
+  for (const char* path : {"/a.tar", "./a.tar", "../a.tar"}) EXPECT_TRUE(image::is_path(path));
+  for (const char* name : {"ubuntu", "a/b:c", ".a", "sha256:0", "a@sha256:0", ""}) {
+    EXPECT_FALSE(image::is_path(name)) << name;
+  }
+}
+
+TEST(ArchiveSource, EveryCompressionIsUnpacked) {
+  const TemporaryDirectory directory;
+  for (const int filter : {ARCHIVE_FILTER_NONE, ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_BZIP2,
+                           ARCHIVE_FILTER_XZ, ARCHIVE_FILTER_ZSTD, ARCHIVE_FILTER_LZ4}) {
+    const std::string name = std::to_string(filter);
+    write_text(directory / (name + ".tar"), TarBuilder(filter).file("etc/motd", "hi").finish());
+    const auto source = image::open((directory / (name + ".tar")).string(), {});
+    EXPECT_EQ(source->config(), ImageConfig());
+    fs::create_directory(directory / name);
+    Progress progress("x", 0);
+    source->unpack(open_directory(directory / name).get(), progress);
+    EXPECT_EQ(read_text(directory / name / "etc/motd"), "hi") << filter;
+    EXPECT_EQ(progress.bytes(), 2U);
+  }
+}
+
+TEST(ArchiveSource, SizeIsKnownForPlainAndGzip) {
+  const TemporaryDirectory directory;
+  const std::string content(100'000, 'x');
+  write_text(directory / "plain", TarBuilder().file("a", content).finish());
+  write_text(directory / "gzip", TarBuilder(ARCHIVE_FILTER_GZIP).file("a", content).finish());
+  write_text(directory / "xz", TarBuilder(ARCHIVE_FILTER_XZ).file("a", content).finish());
+  EXPECT_GE(image::open((directory / "plain").string(), {})->estimated_bytes(), 100'000U);
+  EXPECT_GE(image::open((directory / "gzip").string(), {})->estimated_bytes(), 100'000U);
+  EXPECT_EQ(image::open((directory / "xz").string(), {})->estimated_bytes(), 0U);
+}
+
+TEST(ArchiveSource, WhatIsNoArchiveIsRefusedBeforeAnythingIsPrepared) {
+  const TemporaryDirectory directory;
+  EXPECT_THAT(open_failure(directory / "missing"),
+              AllOf(HasSubstr("missing"), HasSubstr("No such")));
+  EXPECT_THAT(open_failure(directory.path()), HasSubstr("is a directory"));
+  write_text(directory / "empty", "");
+  EXPECT_THAT(open_failure(directory / "empty"), Not(HasSubstr("no failure")));
+  write_text(directory / "text", std::string(5000, 'x'));
+  EXPECT_THAT(open_failure(directory / "text"), HasSubstr("no archive"));
+  EXPECT_THAT(open_failure("/dev/null"), HasSubstr("no file"));
+}
+
+TEST(EngineSocketPath, UnixSocketsAreUnderstood) {
+  EXPECT_EQ(image::engine_socket_path(""), "/var/run/docker.sock");
+  EXPECT_EQ(image::engine_socket_path("unix:///run/podman.sock"), "/run/podman.sock");
+  EXPECT_EQ(image::engine_socket_path("/run/x"), "/run/x");
+  EXPECT_THAT(failure_of([] { image::engine_socket_path("tcp://host:1"); }), HasSubstr("unix://"));
+}
+
+TEST(Platform, AnotherArchitectureIsRefusedAndBothAreNamed) {
+  EXPECT_NO_THROW(image::check_platform("linux", "amd64", "x86_64"));
+  EXPECT_NO_THROW(image::check_platform("", "", "x86_64"));
+  EXPECT_NO_THROW(image::check_platform("linux", "arm64", "aarch64"));
+  EXPECT_THAT(failure_of([] { image::check_platform("linux", "arm64", "x86_64"); }),
+              AllOf(HasSubstr("for arm64"), HasSubstr("is amd64")));
+  EXPECT_THAT(failure_of([] { image::check_platform("windows", "amd64", "x86_64"); }),
+              HasSubstr("windows"));
+}
+
+TEST(Memory, AvailableIsReadInBytes) {
+  EXPECT_EQ(memory::parse_available("MemTotal:  10 kB\nMemAvailable:    3 kB\nX: 1 kB\n"), 3072U);
+  EXPECT_EQ(memory::parse_available("MemTotal:  10 kB\n"), 0U);
+  EXPECT_EQ(memory::parse_available("MemAvailable:"), 0U);
+  EXPECT_GT(memory::available(), 0U);
+}
+
+TEST(Memory, ImageThatCannotFitIsRefusedWithTheNumbers) {
+  constexpr std::uint64_t gib = 1U << 30U;
+  EXPECT_NO_THROW(memory::check(gib, gib + memory::headroom));
+  EXPECT_THAT(failure_of([] { memory::check(2 * gib, gib); }),
+              AllOf(HasSubstr("2.0 GiB"), HasSubstr("64.0 MiB"), HasSubstr("1.0 GiB")));
+  EXPECT_THROW(memory::check(~0ULL, gib), Failure);
+}
+
+TEST(ProgressLine, SaysBytesShareAndRate) {
+  using namespace std::chrono_literals;
+  EXPECT_EQ(Progress::format("ubuntu", 50U << 20U, 100U << 20U, 2s),
+            "ubuntu: 50.0 MiB of 100.0 MiB (50 %), 25.0 MiB/s");
+  EXPECT_EQ(Progress::format("x", 10, 0, 0s), "x: 10 bytes");
+  EXPECT_EQ(Progress::format("x", 2048, 10, 1s), "x: 2.0 KiB, 2.0 KiB/s");
+}
+
+TEST(ByteSize, UnitsAreBinary) {
+  EXPECT_EQ(byte_size(0), "0 bytes");
+  EXPECT_EQ(byte_size(1536), "1.5 KiB");
+  EXPECT_EQ(byte_size(~0ULL), "16.0 EiB");
+}
+
+}  // namespace
+}  // namespace dboot

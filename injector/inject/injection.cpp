@@ -194,7 +194,7 @@ Outcome execute(const Target& target, const Program& program, milliseconds deadl
   }
   if (!result.verdict || *result.verdict == Verdict::unknown) return Outcome::unknown;
   if (*result.verdict == Verdict::executed) return Outcome::executed;
-  throw *result.failure;
+  throw Failure(result.what, result.mend);
 }
 
 }  // namespace dboot::inject

@@ -56,6 +56,7 @@ Tracee::~Tracee() {
 void Tracee::write_memory(std::uint64_t address, std::span<const std::byte> bytes) const {
   // process_vm_writev(2) does not write through the local vector.
   const iovec local{const_cast<std::byte*>(bytes.data()), bytes.size()};
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): it points into another process
   const iovec remote{reinterpret_cast<void*>(address), bytes.size()};
   const ssize_t written = sys::check(::process_vm_writev(pid_, &local, 1, &remote, 1, 0),
                                      "write below the stack of process ", std::to_string(pid_));
@@ -99,7 +100,7 @@ int Tracee::wait(Deadline deadline) {
       return status;
     }
     const auto left = deadline - std::chrono::steady_clock::now();
-    if (left <= left.zero()) throw DeadlinePassed();
+    if (left <= std::chrono::nanoseconds::zero()) throw DeadlinePassed();
     const auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(left).count();
     const timespec timeout{static_cast<time_t>(nanoseconds / 1'000'000'000),
                            static_cast<long>(nanoseconds % 1'000'000'000)};

@@ -85,8 +85,8 @@ void note(const Record& record, TracerResult& result) {
       break;
     case Kind::verdict:
       result.verdict = record.verdict;
-      if (record.verdict == Verdict::failed)
-        result.failure.emplace(record.what.data(), record.mend.data());
+      result.what = record.what.data();
+      result.mend = record.mend.data();
       break;
   }
 }

@@ -47,7 +47,8 @@ class Reporter {
 struct TracerResult {
   std::optional<PendingCall> changing;
   std::optional<Verdict> verdict;  ///< empty: it was killed, or hung and was killed
-  std::optional<Failure> failure;  ///< with Verdict::failed
+  std::string what;                ///< with Verdict::failed: the Failure to throw
+  std::string mend;
   std::vector<std::string> warnings;
   int wait_status = 0;  ///< waitpid(2)
 };

@@ -14,7 +14,6 @@
 
 #include "injector/failure.hpp"
 #include "shared/log.hpp"
-#include "shared/process_status.hpp"
 #include "shared/syscalls.hpp"
 #include "tests/injection/stub_init.hpp"
 
@@ -65,7 +64,7 @@ class Injection : public ::testing::Test {
   ~Injection() override { fs::remove_all(directory_); }
 
   std::string file(const std::string& name, std::string_view content, mode_t mode) const {
-    const std::string path = directory_ / name;
+    std::string path = directory_ / name;
     sys::write_all(sys::open(path, O_WRONLY | O_CREAT, mode).get(), content);
     return path;
   }
@@ -118,7 +117,7 @@ TEST_P(InjectionInto, GoesOnUnharmedWhenExecveFails) {
   }
   EXPECT_EQ(stub.shared().corrupted, 0U);
   EXPECT_EQ(stub.blocked_signals(), blocked);
-  EXPECT_EQ(read_process_status(stub.pid()).value().tracer, 0);
+  EXPECT_EQ(dboot::testing::status_of(stub.pid()).tracer, 0);
 }
 
 TEST_F(Injection, NamesTheErrorOfExecveAndItsMend) {
@@ -215,7 +214,7 @@ TEST_F(Injection, TracerOfInitIsNamed) {
 TEST_F(Injection, SuspendedInitIsRefusedAndStaysSuspended) {
   const StubInit stub(Work::poll);
   ::kill(stub.pid(), SIGSTOP);
-  const auto state = [&] { return read_process_status(stub.pid()).value().state; };
+  const auto state = [&] { return dboot::testing::status_of(stub.pid()).state; };
   ASSERT_TRUE(eventually([&] { return state() == 'T'; }));
   EXPECT_THAT(failure_of(stub, probe()), HasSubstr("is stopped by a signal"));
   EXPECT_EQ(state(), 'T');
@@ -226,7 +225,7 @@ TEST_F(Injection, SuspendedInitIsRefusedAndStaysSuspended) {
 TEST_F(Injection, ProgramOf32BitIsRefused) {
   const StubInit stub({DBOOT_INIT_32_BIT});
   EXPECT_THAT(failure_of(stub, probe()), HasSubstr("another architecture"));
-  EXPECT_EQ(read_process_status(stub.pid()).value().state, 'S');
+  EXPECT_EQ(dboot::testing::status_of(stub.pid()).state, 'S');
 }
 
 TEST_F(Injection, StaticInitIsTakenOver) {
@@ -242,7 +241,7 @@ TEST_F(Injection, InitWithoutTheInstructionsToRestoreItselfIsRestoredByTheTracer
   log::report_to_terminal(log::Level::warning);
   for (int round = 0; round < 20; ++round) {
     ASSERT_THAT(failure_of(stub, missing()), HasSubstr("No such file or directory"));
-    ASSERT_EQ(read_process_status(stub.pid()).value().tracer, 0);
+    ASSERT_EQ(dboot::testing::status_of(stub.pid()).tracer, 0);
   }
   EXPECT_EQ(execute(stub, probe()), Outcome::executed);
   EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("lacks the instructions"));

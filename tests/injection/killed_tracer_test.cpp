@@ -12,7 +12,6 @@
 #include <sstream>
 
 #include "injector/failure.hpp"
-#include "shared/process_status.hpp"
 #include "shared/syscalls.hpp"
 #include "tests/injection/stub_init.hpp"
 
@@ -26,7 +25,6 @@ using dboot::testing::eventually;
 using dboot::testing::StubInit;
 using dboot::testing::Work;
 using ::testing::AnyOf;
-using ::testing::Eq;
 
 constexpr const char* missing = "/nonexistent/dboot-init";
 constexpr int executed = 0, unknown = 1;
@@ -40,6 +38,7 @@ class Command {
     output_.reset(ends[0]);
     const UniqueFd write_end(ends[1]);
     std::vector<char*> arguments;
+    arguments.reserve(words.size() + 1);
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     posix_spawn_file_actions_t actions;
@@ -109,7 +108,7 @@ void expect_agreement(int status, const StubInit& stub) {
     EXPECT_EQ(condition, Condition::original);
   }
   if (condition == Condition::original) {
-    EXPECT_EQ(read_process_status(stub.pid()).value().tracer, 0);
+    EXPECT_EQ(dboot::testing::status_of(stub.pid()).tracer, 0);
   }
 }
 
@@ -177,7 +176,7 @@ Tally kill_at_random(Victim victim, const std::string& program, unsigned seed, i
     eventually([&] {
       tracer = tracer_of(injector);
       return tracer != 0 || ::kill(injector.pid(), 0) != 0 ||
-             read_process_status(injector.pid()).value().state == 'Z';
+             dboot::testing::status_of(injector.pid()).state == 'Z';
     });
     const auto until =
         std::chrono::steady_clock::now() + std::chrono::microseconds(microseconds(random));
@@ -217,7 +216,7 @@ TEST(KilledAtRandom, TracerAndInjectorWhenExecveWorks) {
 class KilledInjector : public ::testing::Test {
  protected:
   KilledInjector() : stub_(Work::vfork) {}
-  bool is_traced() const { return read_process_status(stub_.pid()).value().tracer != 0; }
+  bool is_traced() const { return dboot::testing::status_of(stub_.pid()).tracer != 0; }
 
   StubInit stub_;
 };

@@ -20,7 +20,6 @@
 #include <stdexcept>
 #include <thread>
 
-#include "shared/process_status.hpp"
 #include "shared/syscalls.hpp"
 #include "tests/injection/canary.hpp"
 
@@ -96,10 +95,12 @@ void start_threads() {
 }
 
 void wait_in_vfork(int released) {
-  const pid_t child = ::vfork();
+  char byte = 0;
+  const pid_t child = ::vfork();  // NOLINT(*.vfork): being stuck in it is the point
   if (child == 0) {
-    char byte = 0;
-    [[maybe_unused]] const ssize_t got = ::read(released, &byte, 1);
+    // NOLINTNEXTLINE(*.Vfork): a system call leaves the parent's memory alone
+    while (::read(released, &byte, 1) < 0) {
+    }
     ::_exit(0);
   }
   ::waitpid(child, nullptr, 0);
@@ -138,6 +139,7 @@ StubInit::StubInit(Work work) {
 StubInit::StubInit(const std::vector<std::string>& command) {
   clone([&] {
     std::vector<char*> arguments;
+    arguments.reserve(command.size() + 1);
     for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
     ::execv(arguments[0], arguments.data());
@@ -213,7 +215,7 @@ Condition StubInit::condition() const {
     std::error_code gone;
     if (std::filesystem::read_symlink(link, gone) != exe_ && !gone) return Condition::executed;
     if (shared_->corrupted != 0) return Condition::corrupted;
-    std::uint32_t now = __atomic_load_n(&shared_->beat, __ATOMIC_SEQ_CST);
+    const std::uint32_t now = __atomic_load_n(&shared_->beat, __ATOMIC_SEQ_CST);
     if (now - first >= 3) return Condition::original;
     futex(&shared_->beat, FUTEX_WAIT, now, &moment);
   }
@@ -225,7 +227,13 @@ std::string StubInit::system_call() const {
 }
 
 std::uint64_t StubInit::blocked_signals() const {
-  return read_process_status(pid_).value().blocked;
+  return status_of(pid_).blocked;
+}
+
+ProcessStatus status_of(pid_t pid) {
+  auto status = read_process_status(pid);
+  if (!status) throw std::runtime_error("process " + std::to_string(pid) + " has no status");
+  return *status;
 }
 
 bool eventually(const std::function<bool()>& condition) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "injector/target.hpp"
+#include "shared/process_status.hpp"
 #include "shared/unique_fd.hpp"
 
 namespace dboot::testing {
@@ -72,6 +73,9 @@ class StubInit {
   UniqueFd released_;
   std::string exe_;
 };
+
+/// Its /proc/PID/status; throws when there is none.
+ProcessStatus status_of(pid_t pid);
 
 /// Waits until `condition` holds, for ten seconds at most; whether it does. For what the kernel
 /// announces to nobody: the state of a process.

@@ -103,9 +103,9 @@ std::size_t size_in_use(std::span<const std::byte> state) {
   std::size_t size = legacy_size + header_size;
   for (unsigned feature = 2; feature < 63; ++feature) {
     if ((in_use >> feature & 1) == 0) continue;
-    unsigned length = 0, offset = 0, flags = 0, unused = 0;
-    __cpuid_count(0xd, feature, length, offset, flags, unused);
-    size = std::max<std::size_t>(size, std::size_t{offset} + length);
+    std::array<unsigned, 4> leaf{};  // size, offset, flags
+    __cpuid_count(0xd, feature, leaf[0], leaf[1], leaf[2], leaf[3]);
+    size = std::max(size, std::size_t{leaf[0]} + leaf[1]);
   }
   return std::min(size, state.size());
 }
@@ -183,6 +183,7 @@ struct Area {
   // Room for pointers to the texts, which become addresses when the area has one.
   std::uint64_t put(const std::vector<std::string>& texts) {
     std::vector<std::uint64_t> offsets;
+    offsets.reserve(texts.size() + 1);
     for (const std::string& text : texts) offsets.push_back(put(text));
     offsets.push_back(0);
     return put(std::as_bytes(std::span(offsets)), 8);

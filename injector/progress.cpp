@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <string_view>
-#include <utility>
 
 #include "injector/byte_size.hpp"
 
@@ -20,9 +19,8 @@ void show(std::string_view text) {
 
 }  // namespace
 
-Progress::Progress(std::string what, std::uint64_t expected)
-    : what_(std::move(what)),
-      expected_(expected),
+Progress::Progress(std::uint64_t expected)
+    : expected_(expected),
       shown_(::isatty(STDERR_FILENO) == 1),
       began_(std::chrono::steady_clock::now()),
       next_(began_ + interval) {}
@@ -38,12 +36,12 @@ void Progress::add(std::uint64_t bytes) {
   if (now < next_) return;
   next_ = now + interval;
   drawn_ = true;
-  show(clear_line + format(what_, bytes_, expected_, now - began_));
+  show(clear_line + format(bytes_, expected_, now - began_));
 }
 
-std::string Progress::format(const std::string& what, std::uint64_t bytes, std::uint64_t expected,
+std::string Progress::format(std::uint64_t bytes, std::uint64_t expected,
                              std::chrono::nanoseconds elapsed) {
-  std::string line = what + ": " + byte_size(bytes);
+  std::string line = byte_size(bytes);
   if (expected >= bytes && expected > 0) {
     // The estimate is no promise: 100 % is for those who have finished.
     const auto share = static_cast<double>(bytes) / static_cast<double>(expected) * 100;

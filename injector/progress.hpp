@@ -10,8 +10,8 @@ namespace dboot {
 /// the share. Only where stderr is a terminal; rewritten in place at most ten times a second.
 class Progress {
  public:
-  /// `what` is being copied, `expected` bytes of it; 0 when nobody knows.
-  Progress(std::string what, std::uint64_t expected);
+  /// `expected` bytes are being copied; 0 when nobody knows.
+  explicit Progress(std::uint64_t expected);
   /// Clears the line.
   ~Progress();
   Progress(const Progress&) = delete;
@@ -22,11 +22,10 @@ class Progress {
   std::uint64_t bytes() const noexcept { return bytes_; }
 
   /// The text of the line.
-  static std::string format(const std::string& what, std::uint64_t bytes, std::uint64_t expected,
+  static std::string format(std::uint64_t bytes, std::uint64_t expected,
                             std::chrono::nanoseconds elapsed);
 
  private:
-  std::string what_;
   std::uint64_t expected_;
   std::uint64_t bytes_ = 0;
   bool shown_;

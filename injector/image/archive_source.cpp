@@ -33,7 +33,7 @@ std::uint64_t gzip_content_size(int fd, std::uint64_t file_size) {
   if (::pread(fd, bytes.data(), bytes.size(), offset) != static_cast<ssize_t>(bytes.size()))
     return 0;
   std::uint64_t size = 0;
-  for (auto byte = bytes.rbegin(); byte != bytes.rend(); ++byte) size = size << 8U | *byte;
+  for (std::size_t byte = bytes.size(); byte-- > 0;) size = size << 8U | bytes.at(byte);
   return size >= file_size ? size : 0;
 }
 
@@ -71,7 +71,7 @@ class ArchiveSource : public Source {
     const ArchiveReader reader = open();
     archive_entry* entry = nullptr;
     const int result = ::archive_read_next_header(reader.get(), &entry);
-    if (result == ARCHIVE_EOF) throw Failure(description() + " is empty", mend);
+    if (result == ARCHIVE_EOF) throw Failure(path_ + " is empty", mend);
     if (result < ARCHIVE_WARN) refuse(*reader);
     switch (::archive_filter_code(reader.get(), 0)) {
       case ARCHIVE_FILTER_NONE:

@@ -6,6 +6,7 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/json.hpp>
+#include <sstream>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -24,7 +25,7 @@ using Waiting = EngineSocket::Waiting;
 constexpr std::size_t block_size = 1U << 18U;
 constexpr std::size_t largest_answer = 16U << 20U;
 
-/// What Beast calls a SyncStream. Blocks with a deadline, which sockets of Asio do not.
+/// What Beast calls a SyncReadStream. Blocks with a deadline, which sockets of Asio do not.
 class Stream {
  public:
   explicit Stream(EngineSocket socket) : socket_(std::move(socket)) {}
@@ -42,30 +43,16 @@ class Stream {
   }
   template <class Buffers>
   std::size_t read_some(const Buffers& buffers) {
-    return throwing([&](beast::error_code& error) { return read_some(buffers, error); });
-  }
-  template <class Buffers>
-  std::size_t write_some(const Buffers& buffers, beast::error_code& error) {
-    error = {};
-    for (const boost::asio::const_buffer buffer : beast::buffers_range_ref(buffers)) {
-      if (buffer.size() != 0) return socket_.write(buffer.data(), buffer.size());
-    }
-    return 0;
-  }
-  template <class Buffers>
-  std::size_t write_some(const Buffers& buffers) {
-    return throwing([&](beast::error_code& error) { return write_some(buffers, error); });
-  }
-
- private:
-  template <class Call>
-  static std::size_t throwing(Call call) {
     beast::error_code error;
-    const std::size_t size = call(error);
+    const std::size_t size = read_some(buffers, error);
     if (error) throw beast::system_error(error);
     return size;
   }
+  void write(std::string_view data) {
+    while (!data.empty()) data.remove_prefix(socket_.write(data.data(), data.size()));
+  }
 
+ private:
   EngineSocket socket_;
 };
 
@@ -81,9 +68,11 @@ class Exchange : public EngineStream {
     if (!body.empty()) request.set(http::field::content_type, "application/json");
     request.body() = body;
     request.prepare_payload();
+    // In one piece: an engine that refuses without having read the body may already have closed.
+    std::ostringstream text;
+    text << request;
+    stream_.write(text.str());
     beast::error_code error;
-    http::write(stream_, request, error);
-    if (error) broken(error);
     parser_.body_limit(boost::none);
     http::read_header(stream_, buffer_, parser_, error);
     if (error) broken(error);
@@ -139,7 +128,7 @@ std::string escape(std::string_view name) {
   constexpr std::string_view digits = "0123456789ABCDEF";
   std::string result;
   for (const char character : name) {
-    if (plain.find(character) != plain.npos) {
+    if (plain.find(character) != std::string_view::npos) {
       result += character;
       continue;
     }
@@ -189,7 +178,7 @@ std::vector<std::string> strings_member(const json::value& value, std::string_vi
 /// What the engine says about an error, in its own words.
 std::string message_of(unsigned status, const std::string& body) {
   json::error_code ignored;
-  std::string message = string_member(json::parse(body, ignored), "message");
+  const std::string message = string_member(json::parse(body, ignored), "message");
   return message.empty() ? "HTTP status " + std::to_string(status) : message;
 }
 

@@ -38,7 +38,7 @@ constexpr int slice = 250;
 std::string engine_socket_path(const std::string& host) {
   constexpr std::string_view scheme = "unix://";
   if (host.empty()) return default_path;
-  const std::string path = host.starts_with(scheme) ? host.substr(scheme.size()) : host;
+  std::string path = host.starts_with(scheme) ? host.substr(scheme.size()) : host;
   if (path.starts_with('/')) return path;
   throw Failure("--host " + host + " is no unix socket", "name one as unix:///path");
 }

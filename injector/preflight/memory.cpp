@@ -1,5 +1,6 @@
 #include "injector/preflight/memory.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "injector/byte_size.hpp"
@@ -24,11 +25,26 @@ std::uint64_t available() {
   return parse_available(sys::read_file("/proc/meminfo"));
 }
 
-void check(std::uint64_t needed, std::uint64_t available) {
+void require(std::uint64_t needed, std::uint64_t available) {
   if (needed <= available && available - needed >= headroom) return;
   throw Failure("the image needs " + byte_size(needed) + " of memory and " + byte_size(headroom) +
                     " to run in, and " + byte_size(available) + " are available",
                 "stop what uses memory, take a smaller image or a bigger machine");
+}
+
+RootSize root_size(std::uint64_t requested, std::uint64_t estimated, std::uint64_t available) {
+  // An entry without content takes less than 1 KiB, but the limit does not count it as bytes: one
+  // for every page bounds what a root full of empty files can take to a quarter more.
+  constexpr std::uint64_t page = 4096;
+  constexpr std::uint64_t fewest_entries = 4096;
+  if (requested != 0 && requested < estimated) {
+    throw Failure("the image needs " + byte_size(estimated) + ", and --root-size allows " +
+                      byte_size(requested),
+                  "give the root more with --root-size");
+  }
+  const std::uint64_t rest = available > headroom ? available - headroom : available;
+  const std::uint64_t bytes = requested != 0 ? requested : std::max(rest, page);
+  return {bytes, std::max(bytes / page, fewest_entries)};
 }
 
 }  // namespace dboot::memory

@@ -14,6 +14,17 @@ std::uint64_t parse_available(std::string_view meminfo);
 std::uint64_t available();
 
 /// Throws Failure with the numbers when `needed` bytes and the headroom are more than `available`.
-void check(std::uint64_t needed, std::uint64_t available);
+void require(std::uint64_t needed, std::uint64_t available);
+
+/// What a new root may hold at most. A limit and no reservation: a tmpfs takes what is in it.
+struct RootSize {
+  std::uint64_t bytes = 0;
+  std::uint64_t entries = 0;  ///< files and directories
+};
+
+/// What was asked for, else all that is available without the headroom: the new system has no other
+/// disk to live on. Throws Failure when `requested` bytes (0: nothing was asked for) are fewer than
+/// `estimated` ones.
+RootSize root_size(std::uint64_t requested, std::uint64_t estimated, std::uint64_t available);
 
 }  // namespace dboot::memory

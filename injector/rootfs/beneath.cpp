@@ -1,13 +1,13 @@
 #include "injector/rootfs/beneath.hpp"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <string_view>
 #include <system_error>
 #include <vector>
@@ -24,9 +24,9 @@ constexpr int most_symlinks = 40;  // MAXSYMLINKS, path_resolution(7)
 void push(std::vector<std::string>& stack, std::string_view path) {
   while (!path.empty()) {
     const auto slash = path.rfind('/');
-    const auto name = slash == path.npos ? path : path.substr(slash + 1);
+    const auto name = slash == std::string_view::npos ? path : path.substr(slash + 1);
     if (!name.empty() && name != ".") stack.emplace_back(name);
-    path = slash == path.npos ? std::string_view() : path.substr(0, slash);
+    path = slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
   }
 }
 

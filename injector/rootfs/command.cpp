@@ -25,7 +25,7 @@ constexpr std::array<std::string_view, 24> inits{
 
 std::string_view base_name(std::string_view path) {
   const auto slash = path.rfind('/');
-  return slash == path.npos ? path : path.substr(slash + 1);
+  return slash == std::string_view::npos ? path : path.substr(slash + 1);
 }
 
 bool names_an_init(std::string_view path) {
@@ -50,7 +50,7 @@ std::string value_of(const std::vector<std::string>& environment, std::string_vi
 
 std::string make_working_directory(int root_fd, const std::string& path) {
   if (path.empty()) return "/";
-  const std::string absolute = path.starts_with('/') ? path : "/" + path;
+  std::string absolute = path.starts_with('/') ? path : "/" + path;
   try {
     make_directories_beneath(root_fd, absolute);
   } catch (const std::system_error& error) {
@@ -70,11 +70,8 @@ std::vector<std::string> combine(const ImageConfig& image,
   return result;
 }
 
-std::vector<std::string> environment(const ImageConfig& image, bool machine) {
-  std::vector<std::string> result;
-  for (const auto& variable : image.env) {
-    if (!(machine && variable.starts_with("container="))) result.push_back(variable);
-  }
+std::vector<std::string> environment(const ImageConfig& image) {
+  std::vector<std::string> result = image.env;
   if (value_of(result, "PATH").empty()) {
     std::erase_if(result, [](const auto& variable) { return variable.starts_with("PATH="); });
     result.push_back(std::string("PATH=") + default_path);
@@ -86,14 +83,21 @@ std::vector<std::string> environment(const ImageConfig& image, bool machine) {
   return result;
 }
 
+std::vector<std::string> without_container(std::vector<std::string> environment) {
+  std::erase_if(environment, [](const auto& variable) {
+    return variable == "container" || variable.starts_with("container=");
+  });
+  return environment;
+}
+
 bool is_init(const std::string& executable, const std::string& canonical,
              const std::vector<std::string>& arguments) {
   if (names_an_init(executable) || names_an_init(canonical)) return true;
   return is_busybox(executable) && arguments.size() > 1 && arguments[1] == "init";
 }
 
-Command resolve(int root_fd, const ImageConfig& image, const std::vector<std::string>& command,
-                bool machine) {
+Command find_command(int root_fd, const ImageConfig& image,
+                     const std::vector<std::string>& command) {
   Command result;
   result.arguments = combine(image, command);
   if (result.arguments.empty()) {
@@ -104,7 +108,7 @@ Command resolve(int root_fd, const ImageConfig& image, const std::vector<std::st
     }
     result.arguments = {default_init};
   }
-  result.environment = environment(image, machine);
+  result.environment = environment(image);
   result.working_directory = make_working_directory(root_fd, image.working_directory);
   result.executable =
       find_executable(root_fd, result.arguments.front(), value_of(result.environment, "PATH"),

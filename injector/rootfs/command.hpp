@@ -21,9 +21,11 @@ struct Command {
 /// nobody says anything.
 std::vector<std::string> combine(const ImageConfig& image, const std::vector<std::string>& command);
 
-/// The image's variables, PATH and HOME where it does not set them. `machine`: without `container`,
-/// which would make systemd believe that it is in one.
-std::vector<std::string> environment(const ImageConfig& image, bool machine);
+/// The image's variables, and PATH and HOME where it does not set them.
+std::vector<std::string> environment(const ImageConfig& image);
+
+/// Without `container`, which would make systemd on a machine believe that it is in one.
+std::vector<std::string> without_container(std::vector<std::string> environment);
 
 /// True when the program is an init: by its name, by the name of what its link points to, or as the
 /// applet of a busybox. `canonical` is the path without symlinks.
@@ -34,7 +36,7 @@ bool is_init(const std::string& executable, const std::string& canonical,
 /// executable file, for this machine, and its interpreters are in the image. The working directory
 /// is created where it is missing. Throws Failure with status 127 for what is not there, 126 for
 /// what cannot run, and 125 when there is nothing to start.
-Command resolve(int root_fd, const ImageConfig& image, const std::vector<std::string>& command,
-                bool machine);
+Command find_command(int root_fd, const ImageConfig& image,
+                     const std::vector<std::string>& command);
 
 }  // namespace dboot::rootfs

@@ -1,13 +1,13 @@
 #include "injector/rootfs/elf.hpp"
 
 #include <elf.h>
-#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <climits>
 #include <cstring>
 #include <string_view>
 #include <vector>

@@ -26,7 +26,7 @@ class Error : public std::runtime_error {
 std::optional<Program> read(int fd);
 
 /// As above, and it must be an ELF program and for this machine. Throws Failure that names it.
-Program check_loadable(int fd, const std::string& name);
+Program check_loadable(int fd, const std::string& name = "the payload");
 
 /// What programs of this machine are.
 Program native();

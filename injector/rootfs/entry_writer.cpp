@@ -47,7 +47,7 @@ std::string clean_path(const std::string& name) {
   while (!rest.empty()) {
     const auto slash = rest.find('/');
     const auto component = rest.substr(0, slash);
-    rest.remove_prefix(slash == rest.npos ? rest.size() : slash + 1);
+    rest.remove_prefix(slash == std::string_view::npos ? rest.size() : slash + 1);
     if (component.empty() || component == ".") continue;
     if (component == "..") throw BadEntry("its name leads out of the root");
     if (!path.empty()) path += '/';

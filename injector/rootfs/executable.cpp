@@ -1,12 +1,12 @@
 #include "injector/rootfs/executable.hpp"
 
 #include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <string_view>
 
 #include "injector/failure.hpp"
@@ -58,7 +58,7 @@ std::string script_interpreter(std::string_view line) {
   if (!line.starts_with("#!")) return {};
   line.remove_prefix(2);
   const auto begin = line.find_first_not_of(" \t");
-  if (begin == line.npos) return {};
+  if (begin == std::string_view::npos) return {};
   line.remove_prefix(begin);
   return std::string(line.substr(0, line.find_first_of(" \t\0", 0, 3)));
 }
@@ -109,7 +109,7 @@ std::string find_executable(int root_fd, const std::string& name, const std::str
     throw Failure("there is no " + name + " in the image" + where,
                   "name a program of the image, with its path", exit_status::not_found);
   };
-  if (name.find('/') != name.npos) {
+  if (name.find('/') != std::string_view::npos) {
     std::string path = below(working_directory, name);
     if (!exists(root_fd, path)) not_found("");
     return path;
@@ -118,13 +118,12 @@ std::string find_executable(int root_fd, const std::string& name, const std::str
   std::string_view rest = search_path;
   while (!name.empty()) {
     const auto colon = rest.find(':');
-    const std::string path =
-        below(below(working_directory, std::string(rest.substr(0, colon))), name);
+    std::string path = below(below(working_directory, std::string(rest.substr(0, colon))), name);
     if (exists(root_fd, path)) {
       if (obstacle(root_fd, path).empty()) return path;
       if (there.empty()) there = path;
     }
-    if (colon == rest.npos) break;
+    if (colon == std::string_view::npos) break;
     rest.remove_prefix(colon + 1);
   }
   if (there.empty()) not_found(": PATH is " + search_path);

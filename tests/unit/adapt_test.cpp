@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include "injector/failure.hpp"
-#include "temporary_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace dboot {
 namespace {

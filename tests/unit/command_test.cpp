@@ -7,14 +7,13 @@
 
 #include "injector/failure.hpp"
 #include "injector/rootfs/beneath.hpp"
-#include "temporary_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace dboot {
 namespace {
 
 using rootfs::Command;
 using testing::AllOf;
-using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
@@ -33,19 +32,16 @@ TEST(Combine, CommandTakesThePlaceOfCmd) {
 
 TEST(Environment, PathAndHomeAreSetWhereTheImageDoesNot) {
   ImageConfig image;
-  EXPECT_THAT(rootfs::environment(image, true),
+  EXPECT_THAT(rootfs::environment(image),
               ElementsAre("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                           "HOME=/root"));
   image.env = {"PATH=/opt/bin", "HOME=/srv", "EMPTY="};
-  EXPECT_EQ(rootfs::environment(image, true), image.env);
+  EXPECT_EQ(rootfs::environment(image), image.env);
 }
 
 TEST(Environment, MachineIsNoContainer) {
-  ImageConfig image;
-  image.env = {"PATH=/bin", "container=docker", "HOME=/", "container_name=x"};
-  EXPECT_THAT(rootfs::environment(image, true),
-              ElementsAre("PATH=/bin", "HOME=/", "container_name=x"));
-  EXPECT_THAT(rootfs::environment(image, false), Contains("container=docker"));
+  EXPECT_THAT(rootfs::without_container({"PATH=/bin", "container=docker", "container_name=x"}),
+              ElementsAre("PATH=/bin", "container_name=x"));
 }
 
 TEST(IsInit, InitsAreKnownByNameLinkAndApplet) {
@@ -69,9 +65,9 @@ TEST(IsInit, ShellsScriptsAndServersAreNone) {
 }
 
 /// A root with a static program at /usr/bin/tool; /bin is a link as in today's distributions.
-class Resolve : public testing::Test {
+class FindCommand : public testing::Test {
  protected:
-  Resolve() {
+  FindCommand() {
     fs::create_directories(root / "usr/bin");
     fs::create_symlink("usr/bin", root / "bin");
     fs::copy_file("/proc/self/exe", root / "usr/bin/tool");
@@ -81,13 +77,13 @@ class Resolve : public testing::Test {
     root_fd = open_directory(root);
   }
 
-  Command resolve(const Words& command) const {
-    return rootfs::resolve(root_fd.get(), image, command, true);
+  Command find(const Words& command) const {
+    return rootfs::find_command(root_fd.get(), image, command);
   }
   /// "status: what".
   std::string refusal(const Words& command) const {
     try {
-      return "found " + resolve(command).executable;
+      return "found " + find(command).executable;
     } catch (const Failure& failure) {
       return std::to_string(failure.status()) + ": " + failure.what();
     }
@@ -104,54 +100,54 @@ class Resolve : public testing::Test {
   ImageConfig image;
 };
 
-TEST_F(Resolve, NameIsLookedUpInThePathOfTheImage) {
+TEST_F(FindCommand, NameIsLookedUpInThePathOfTheImage) {
   image.env = {"PATH=/nothing:/usr/bin"};
-  const Command command = resolve({"tool", "arg"});
+  const Command command = find({"tool", "arg"});
   EXPECT_EQ(command.executable, "/usr/bin/tool");
   EXPECT_THAT(command.arguments, ElementsAre("tool", "arg"));
   EXPECT_EQ(command.working_directory, "/");
   EXPECT_FALSE(command.is_init);
 }
 
-TEST_F(Resolve, PathWithASlashIsRelativeToTheWorkingDirectory) {
+TEST_F(FindCommand, PathWithASlashIsRelativeToTheWorkingDirectory) {
   image.working_directory = "/usr";
-  EXPECT_EQ(resolve({"bin/tool"}).executable, "/usr/bin/tool");
-  EXPECT_EQ(resolve({"/bin/tool"}).executable, "/bin/tool");
+  EXPECT_EQ(find({"bin/tool"}).executable, "/usr/bin/tool");
+  EXPECT_EQ(find({"/bin/tool"}).executable, "/bin/tool");
 }
 
-TEST_F(Resolve, WorkingDirectoryIsMade) {
+TEST_F(FindCommand, WorkingDirectoryIsMade) {
   image.working_directory = "/srv/app";
-  EXPECT_EQ(resolve({"tool"}).working_directory, "/srv/app");
+  EXPECT_EQ(find({"tool"}).working_directory, "/srv/app");
   EXPECT_TRUE(fs::is_directory(root / "srv/app"));
 }
 
-TEST_F(Resolve, InitIsStartedWhereNobodySaysAnything) {
+TEST_F(FindCommand, InitIsStartedWhereNobodySaysAnything) {
   EXPECT_THAT(refusal({}), HasSubstr("125: the image does not say what to start"));
   fs::create_directories(root / "sbin");
   fs::create_symlink("/bin/tool", root / "sbin/init");
-  const Command command = resolve({});
+  const Command command = find({});
   EXPECT_EQ(command.executable, "/sbin/init");
   EXPECT_THAT(command.arguments, ElementsAre("/sbin/init"));
   EXPECT_TRUE(command.is_init);
 }
 
-TEST_F(Resolve, AbsoluteLinksAreFollowedInsideTheImage) {
+TEST_F(FindCommand, AbsoluteLinksAreFollowedInsideTheImage) {
   fs::create_symlink("/bin/tool", root / "usr/bin/link");
-  EXPECT_EQ(resolve({"link"}).executable, "/usr/bin/link");
+  EXPECT_EQ(find({"link"}).executable, "/usr/bin/link");
   EXPECT_EQ(rootfs::canonical_beneath(root_fd.get(), "/bin/link"), "/usr/bin/tool");
   // There on this machine, not in the image.
   fs::create_symlink("/proc/self/exe", root / "usr/bin/outside");
   EXPECT_THAT(refusal({"/bin/outside"}), HasSubstr("127:"));
 }
 
-TEST_F(Resolve, CommandThatIsNotThereIsStatus127) {
+TEST_F(FindCommand, CommandThatIsNotThereIsStatus127) {
   EXPECT_THAT(refusal({"missing"}),
               AllOf(HasSubstr("127: there is no missing"), HasSubstr("PATH")));
   EXPECT_THAT(refusal({"/bin/missing"}), HasSubstr("127:"));
   EXPECT_THAT(refusal({""}), HasSubstr("127:"));
 }
 
-TEST_F(Resolve, WhatCannotBeExecutedIsStatus126) {
+TEST_F(FindCommand, WhatCannotBeExecutedIsStatus126) {
   write_text(root / "usr/bin/data", "data", 0644);
   write_text(root / "usr/bin/text", "data", 0755);
   EXPECT_THAT(refusal({"data"}), AllOf(HasSubstr("126:"), HasSubstr("not executable")));
@@ -159,34 +155,34 @@ TEST_F(Resolve, WhatCannotBeExecutedIsStatus126) {
   EXPECT_THAT(refusal({"/usr"}), AllOf(HasSubstr("126:"), HasSubstr("directory")));
 }
 
-TEST_F(Resolve, FirstExecutableOfThePathWins) {
+TEST_F(FindCommand, FirstExecutableOfThePathWins) {
   image.env = {"PATH=/opt:/usr/bin"};
   write_text(root / "opt/tool", "not executable", 0644);
-  EXPECT_EQ(resolve({"tool"}).executable, "/usr/bin/tool");
+  EXPECT_EQ(find({"tool"}).executable, "/usr/bin/tool");
 }
 
-TEST_F(Resolve, ProgramOfAnotherMachineIsStatus126) {
+TEST_F(FindCommand, ProgramOfAnotherMachineIsStatus126) {
   change_byte("usr/bin/tool", offsetof(Elf64_Ehdr, e_machine), static_cast<char>(EM_AARCH64));
   EXPECT_THAT(refusal({"tool"}), AllOf(HasSubstr("126:"), HasSubstr("AArch64")));
 }
 
-TEST_F(Resolve, DamagedProgramIsStatus126) {
+TEST_F(FindCommand, DamagedProgramIsStatus126) {
   fs::resize_file(root / "usr/bin/tool", 5000);
   EXPECT_THAT(refusal({"tool"}), AllOf(HasSubstr("126:"), HasSubstr("cut off")));
 }
 
-TEST_F(Resolve, MissingElfInterpreterIsNamed) {
+TEST_F(FindCommand, MissingElfInterpreterIsNamed) {
   fs::remove_all(root / "lib64");
   EXPECT_THAT(refusal({"tool"}), AllOf(HasSubstr("126:"), HasSubstr("/lib64/ld-linux")));
 }
 
-TEST_F(Resolve, ScriptsNeedTheirInterpreters) {
+TEST_F(FindCommand, ScriptsNeedTheirInterpreters) {
   write_text(root / "usr/bin/good", "#! /bin/tool -x\n", 0755);
   write_text(root / "usr/bin/nested", "#!/bin/good", 0755);
   write_text(root / "usr/bin/bad", "#!/bin/bash\n", 0755);
   write_text(root / "usr/bin/self", "#!/bin/self\n", 0755);
-  EXPECT_EQ(resolve({"good"}).executable, "/usr/bin/good");
-  EXPECT_EQ(resolve({"nested"}).executable, "/usr/bin/nested");
+  EXPECT_EQ(find({"good"}).executable, "/usr/bin/good");
+  EXPECT_EQ(find({"nested"}).executable, "/usr/bin/nested");
   EXPECT_THAT(refusal({"bad"}), AllOf(HasSubstr("126:"), HasSubstr("interpreter /bin/bash")));
   EXPECT_THAT(refusal({"self"}), AllOf(HasSubstr("126:"), HasSubstr("too many")));
 }

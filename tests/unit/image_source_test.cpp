@@ -6,8 +6,8 @@
 #include "injector/image/platform.hpp"
 #include "injector/image/source.hpp"
 #include "injector/preflight/memory.hpp"
-#include "tar_builder.hpp"
-#include "temporary_directory.hpp"
+#include "tests/support/tar_builder.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace dboot {
 namespace {
@@ -45,7 +45,7 @@ TEST(ArchiveSource, EveryCompressionIsUnpacked) {
     const auto source = image::open((directory / (name + ".tar")).string(), {});
     EXPECT_EQ(source->config(), ImageConfig());
     fs::create_directory(directory / name);
-    Progress progress("x", 0);
+    Progress progress(0);
     source->unpack(open_directory(directory / name).get(), progress);
     EXPECT_EQ(read_text(directory / name / "etc/motd"), "hi") << filter;
     EXPECT_EQ(progress.bytes(), 2U);
@@ -101,18 +101,27 @@ TEST(Memory, AvailableIsReadInBytes) {
 
 TEST(Memory, ImageThatCannotFitIsRefusedWithTheNumbers) {
   constexpr std::uint64_t gib = 1U << 30U;
-  EXPECT_NO_THROW(memory::check(gib, gib + memory::headroom));
-  EXPECT_THAT(failure_of([] { memory::check(2 * gib, gib); }),
+  EXPECT_NO_THROW(memory::require(gib, gib + memory::headroom));
+  EXPECT_THAT(failure_of([] { memory::require(2 * gib, gib); }),
               AllOf(HasSubstr("2.0 GiB"), HasSubstr("64.0 MiB"), HasSubstr("1.0 GiB")));
-  EXPECT_THROW(memory::check(~0ULL, gib), Failure);
+  EXPECT_THROW(memory::require(~0ULL, gib), Failure);
+}
+
+TEST(Memory, RootTakesWhatIsAskedForElseWhatIsThere) {
+  constexpr std::uint64_t gib = 1U << 30U;
+  EXPECT_EQ(memory::root_size(gib, gib / 2, 4 * gib).bytes, gib);
+  EXPECT_EQ(memory::root_size(0, gib, 4 * gib).bytes, 4 * gib - memory::headroom);
+  EXPECT_EQ(memory::root_size(gib, 0, 4 * gib).entries, gib / 4096);
+  EXPECT_THAT(failure_of([] { memory::root_size(gib, 2 * gib, 4 * gib); }),
+              AllOf(HasSubstr("2.0 GiB"), HasSubstr("1.0 GiB"), HasSubstr("--root-size")));
 }
 
 TEST(ProgressLine, SaysBytesShareAndRate) {
   using namespace std::chrono_literals;
-  EXPECT_EQ(Progress::format("ubuntu", 50U << 20U, 100U << 20U, 2s),
-            "ubuntu: 50.0 MiB of 100.0 MiB (50 %), 25.0 MiB/s");
-  EXPECT_EQ(Progress::format("x", 10, 0, 0s), "x: 10 bytes");
-  EXPECT_EQ(Progress::format("x", 2048, 10, 1s), "x: 2.0 KiB, 2.0 KiB/s");
+  EXPECT_EQ(Progress::format(50U << 20U, 100U << 20U, 2s),
+            "50.0 MiB of 100.0 MiB (50 %), 25.0 MiB/s");
+  EXPECT_EQ(Progress::format(10, 0, 0s), "10 bytes");
+  EXPECT_EQ(Progress::format(2048, 10, 1s), "2.0 KiB, 2.0 KiB/s");
 }
 
 TEST(ByteSize, UnitsAreBinary) {

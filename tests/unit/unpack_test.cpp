@@ -9,8 +9,8 @@
 #include "injector/failure.hpp"
 #include "injector/image/archive_reader.hpp"
 #include "injector/staging.hpp"
-#include "tar_builder.hpp"
-#include "temporary_directory.hpp"
+#include "tests/support/tar_builder.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace dboot {
 namespace {
@@ -24,7 +24,7 @@ void unpack_into(int root_fd, const std::string& bytes) {
   if (::archive_read_open_memory(reader.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) {
     throw Failure("not opened", "");
   }
-  Progress progress("test", 0);
+  Progress progress(0);
   rootfs::unpack(reader.get(), root_fd, progress, "archive test.tar");
 }
 

@@ -1,0 +1,340 @@
+#include "injector/image/engine.hpp"
+
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <functional>
+#include <map>
+#include <thread>
+
+#include "injector/failure.hpp"
+#include "injector/interruption.hpp"
+#include "injector/staging.hpp"
+#include "tests/support/docker_engine.hpp"
+#include "tests/support/tar_builder.hpp"
+
+namespace dboot {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+/// "what | mend".
+std::string failure_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.status(), 125);
+    return std::string(failure.what()) + " | " + failure.mend();
+  }
+  return "no failure";
+}
+
+std::string root_filesystem() {
+  TarBuilder tar;
+  tar.directory("bin").file("bin/sh", std::string(3'000'000, 'x'), 0755).symlink("sh", "bin/sh");
+  tar.directory("etc").file("etc/motd", "hello\n").hardlink("etc/again", "etc/motd");
+  return tar.finish();
+}
+
+class Engine : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (DockerEngine::is_installed()) docker = std::make_unique<DockerEngine>();
+  }
+  static void TearDownTestSuite() { docker.reset(); }
+  void SetUp() override {
+    if (docker == nullptr) GTEST_SKIP() << "no dockerd is installed";
+  }
+  void TearDown() override {
+    if (docker != nullptr) {
+      EXPECT_EQ(docker->containers(), "[]");
+    }
+  }
+
+  std::unique_ptr<image::Source> open(const std::string& name) const {
+    return image::open(name, {"unix://" + docker->socket_path()});
+  }
+  void unpack(image::Source& source) {
+    Progress progress(0);
+    source.unpack(open_directory(root.path()).get(), progress);
+  }
+
+  static inline std::unique_ptr<DockerEngine> docker;
+  TemporaryDirectory root;
+};
+
+TEST_F(Engine, ImageIsUnpackedAsItIs) {
+  docker->import("plain", root_filesystem(), {"CMD [\"/bin/sh\"]"});
+  const auto source = open("plain");
+  EXPECT_GT(source->estimated_bytes(), 3'000'000U);
+  EXPECT_THAT(source->description(), AllOf(HasSubstr("plain"), HasSubstr(docker->socket_path())));
+  unpack(*source);
+  EXPECT_EQ(fs::file_size(root / "bin/sh"), 3'000'000U);
+  EXPECT_EQ(read_text(root / "etc/again"), "hello\n");
+  EXPECT_EQ(fs::hard_link_count(root / "etc/again"), 2U);
+  EXPECT_EQ(fs::read_symlink(root / "sh"), "bin/sh");
+}
+
+TEST_F(Engine, ConfigIsWhatTheImageSays) {
+  docker->import("config", root_filesystem(),
+                 {"ENTRYPOINT [\"/bin/sh\", \"-e\"]", "CMD [\"-c\", \"a b\"]", "ENV A=1 B=x=y",
+                  "WORKDIR /srv", "USER 7"});
+  const ImageConfig config = open("config")->config();
+  EXPECT_THAT(config.entrypoint, ElementsAre("/bin/sh", "-e"));
+  EXPECT_THAT(config.cmd, ElementsAre("-c", "a b"));
+  EXPECT_THAT(config.env, testing::IsSupersetOf({"A=1", "B=x=y"}));
+  EXPECT_EQ(config.working_directory, "/srv");
+  EXPECT_EQ(config.user, "7");
+  EXPECT_EQ(config.architecture, "amd64");
+  EXPECT_EQ(config.os, "linux");
+}
+
+TEST_F(Engine, ImageWithoutCommandIsUnpacked) {
+  docker->import("bare", root_filesystem());
+  const auto source = open("bare");
+  EXPECT_TRUE(source->config().cmd.empty());
+  EXPECT_TRUE(source->config().entrypoint.empty());
+  unpack(*source);
+  EXPECT_EQ(read_text(root / "etc/motd"), "hello\n");
+}
+
+TEST_F(Engine, ImageIsFoundByTagAndById) {
+  const std::string id = docker->import("by-id:1.0", root_filesystem());
+  EXPECT_NO_THROW(open("by-id:1.0"));
+  EXPECT_NO_THROW(open(id));
+  EXPECT_NO_THROW(open(id.substr(7, 12)));
+}
+
+TEST_F(Engine, MissingImageIsNamedInTheEnginesWords) {
+  EXPECT_THAT(failure_of([&] { open("no/such:image"); }),
+              AllOf(HasSubstr("No such image: no/such:image"),
+                    HasSubstr("docker pull no/such:image"), HasSubstr("docker images")));
+}
+
+TEST_F(Engine, NameThatIsNoneIsAnAnswerAndNoCrash) {
+  for (const char* name : {"", "UPPER", "a b", "%2e", "a?b=c", "\xff", ".../../info"}) {
+    EXPECT_NE(failure_of([&] { open(name); }), "no failure") << name;
+  }
+}
+
+TEST_F(Engine, ImageOfAnotherArchitectureIsRefused) {
+  docker->import("foreign", root_filesystem());
+  docker->claim_architecture("foreign", "amd64", "arm64");
+  EXPECT_THAT(failure_of([&] { open("foreign"); }),
+              AllOf(HasSubstr("arm64"), HasSubstr("amd64"), HasSubstr("docker pull --platform")));
+}
+
+TEST_F(Engine, FullRootLeavesNoContainer) {
+  docker->import("plain", root_filesystem());
+  const auto source = open("plain");
+  const Staging staging(1U << 20U, 1000);
+  Progress progress(0);
+  EXPECT_THAT(failure_of([&] { source->unpack(staging.root(), progress); }),
+              AllOf(HasSubstr("the RAM root is full"), HasSubstr("--root-size")));
+}
+
+TEST_F(Engine, InterruptionLeavesNoContainer) {
+  docker->import("plain", root_filesystem());
+  const pid_t child = ::fork();
+  if (child == 0) {
+    interruption::catch_signals();
+    const auto source = open("plain");
+    ::raise(SIGINT);
+    const std::string what = failure_of([&] { unpack(*source); });
+    ::_exit(what.starts_with("interrupted by SIGINT") ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST(EngineNotRunning, IsSaidWithTheSocketAndTheMend) {
+  const TemporaryDirectory directory;
+  const std::string path = directory / "docker.sock";
+  const auto open = [&] { image::open("ubuntu", {path}); };
+  EXPECT_THAT(failure_of(open), AllOf(HasSubstr(path), HasSubstr("No such file"),
+                                      HasSubstr("systemctl start docker"), HasSubstr("--host")));
+  {
+    const UniqueFd left_behind(::socket(AF_UNIX, SOCK_STREAM, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    ASSERT_EQ(::bind(left_behind.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  }
+  EXPECT_THAT(failure_of(open), HasSubstr("refused"));
+}
+
+/// An engine that says what the test tells it to.
+class ScriptedEngine {
+ public:
+  using Answers = std::map<std::string, std::string>;
+
+  /// `answers`: what is sent when the first line of a request contains the key; then the connection
+  /// is closed. The one that `stuck` is found in stays open instead, and `when_stuck` is called.
+  explicit ScriptedEngine(Answers answers, std::string stuck = {},
+                          std::function<void()> when_stuck = {})
+      : answers_(std::move(answers)), stuck_(std::move(stuck)), when_stuck_(std::move(when_stuck)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path().copy(address.sun_path, sizeof address.sun_path - 1);
+    listener_.reset(sys::check(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+    sys::check(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address),
+               "bind");
+    sys::check(::listen(listener_.get(), 8), "listen");
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~ScriptedEngine() { stop(); }
+
+  std::string path() const { return directory_ / "engine.sock"; }
+  /// Ends the service; the first lines of all requests, in their order.
+  const std::vector<std::string>& stop() {
+    ::shutdown(listener_.get(), SHUT_RDWR);
+    if (thread_.joinable()) thread_.join();
+    return requests_;
+  }
+  static std::string ok(const std::string& body) {
+    return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  }
+
+ private:
+  void serve() {
+    for (;;) {
+      UniqueFd peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      if (!peer) return;
+      std::string request;
+      std::array<char, 4096> buffer;
+      while (request.find("\r\n\r\n") == std::string::npos) {
+        const ssize_t count = ::read(peer.get(), buffer.data(), buffer.size());
+        if (count <= 0) break;
+        request.append(buffer.data(), static_cast<std::size_t>(count));
+      }
+      const std::string line = request.substr(0, request.find("\r\n"));
+      requests_.push_back(line);
+      for (const auto& [part, answer] : answers_) {
+        if (line.find(part) == std::string::npos) continue;
+        ::send(peer.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+        break;
+      }
+      if (stuck_.empty() || line.find(stuck_) == std::string::npos) continue;
+      held_ = std::move(peer);
+      when_stuck_();
+    }
+  }
+
+  TemporaryDirectory directory_;
+  UniqueFd listener_;
+  Answers answers_;
+  std::string stuck_;
+  std::function<void()> when_stuck_;
+  UniqueFd held_;
+  std::vector<std::string> requests_;
+  std::thread thread_;
+};
+
+ScriptedEngine::Answers willing_engine() {
+  return {
+      {"/_ping", "HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nContent-Length: 2\r\n\r\nOK"},
+      {"/images/", ScriptedEngine::ok(R"({"Id":"sha256:1","Size":5,"Config":null})")},
+      {"/containers/create", "HTTP/1.1 201 Created\r\nContent-Length: 10\r\n\r\n{\"Id\":\"1\"}"},
+      {"DELETE ", "HTTP/1.1 204 No Content\r\n\r\n"},
+  };
+}
+
+std::string chunked(const std::string& body) {
+  std::array<char, 32> size;
+  std::snprintf(size.data(), size.size(), "%zx\r\n", body.size());
+  return std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n") + size.data() + body +
+         "\r\n";
+}
+
+void unpack_from(const std::string& socket_path) {
+  const TemporaryDirectory root;
+  const auto source = image::open("x", {socket_path});
+  Progress progress(0);
+  source->unpack(open_directory(root.path()).get(), progress);
+}
+
+TEST(ScriptedEngine, ExportThatBreaksOffIsAFailureAndTheContainerGoes) {
+  auto answers = willing_engine();
+  answers["/export"] = chunked(root_filesystem().substr(0, 50'000));
+  ScriptedEngine engine(answers);
+  EXPECT_THAT(failure_of([&] { unpack_from(engine.path()); }),
+              AllOf(HasSubstr("closed the connection in the middle"), HasSubstr("engine's log")));
+  const auto& requests = engine.stop();
+  ASSERT_FALSE(requests.empty());
+  EXPECT_THAT(requests.back(),
+              testing::MatchesRegex("DELETE /v1.41/containers/dboot-inject-.*force=true&v=true.*"));
+}
+
+TEST(ScriptedEngine, ExportThatBreaksOffBetweenTwoEntriesIsAFailure) {
+  auto answers = willing_engine();
+  TarBuilder tar;
+  tar.file("one", "1").file("two", "2");
+  answers["/export"] = chunked(tar.finish().substr(0, 1024));
+  ScriptedEngine engine(answers);
+  EXPECT_THAT(failure_of([&] { unpack_from(engine.path()); }), HasSubstr("closed the connection"));
+}
+
+TEST(ScriptedEngine, WholeExportOfAnEngineWithoutVersionIsTaken) {
+  auto answers = willing_engine();
+  answers["/_ping"] = ScriptedEngine::ok("OK");
+  answers["/export"] = chunked(root_filesystem()) + "0\r\n\r\n";
+  ScriptedEngine engine(answers);
+  EXPECT_EQ(failure_of([&] { unpack_from(engine.path()); }), "no failure");
+  EXPECT_THAT(engine.stop()[1], testing::StartsWith("GET /images/x/json"));
+}
+
+TEST(ScriptedEngine, ErrorsAreShownInItsWords) {
+  auto answers = willing_engine();
+  answers["/export"] =
+      "HTTP/1.1 500 Error\r\nContent-Length: 29\r\n\r\n{\"message\":\"no space at all\"}\n";
+  ScriptedEngine engine(answers);
+  EXPECT_THAT(failure_of([&] { unpack_from(engine.path()); }), HasSubstr("no space at all"));
+}
+
+TEST(ScriptedEngine, NonsenseIsAFailure) {
+  for (const std::string& nonsense :
+       {std::string("SSH-2.0-OpenSSH_9.2\r\n"), std::string(), ScriptedEngine::ok("<html>"),
+        ScriptedEngine::ok("[]"), ScriptedEngine::ok(R"({"Id":7})"),
+        ScriptedEngine::ok(std::string(5000, '['))}) {
+    auto answers = willing_engine();
+    answers["/images/"] = nonsense;
+    ScriptedEngine engine(answers);
+    EXPECT_NE(failure_of([&] { unpack_from(engine.path()); }), "no failure") << nonsense;
+  }
+}
+
+TEST(ScriptedEngine, InterruptionEndsTheWaitForAStuckExport) {
+  auto answers = willing_engine();
+  answers["/export"] = chunked(root_filesystem().substr(0, 50'000));
+  pid_t child = -1;
+  ScriptedEngine engine(answers, "/export", [&child] { ::kill(child, SIGTERM); });
+  std::array<int, 2> start{};
+  ASSERT_EQ(::pipe(start.data()), 0);
+  const UniqueFd started(start[0]);
+  UniqueFd starter(start[1]);
+  child = ::fork();
+  if (child == 0) {
+    starter.reset();
+    std::array<char, 1> byte;
+    [[maybe_unused]] const ssize_t end = ::read(started.get(), byte.data(), byte.size());
+    interruption::catch_signals();
+    const std::string what = failure_of([&] { unpack_from(engine.path()); });
+    ::_exit(what.starts_with("interrupted by SIGTERM") ? 0 : 1);
+  }
+  starter.reset();
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_THAT(engine.stop().back(), testing::StartsWith("DELETE "));
+}
+
+}  // namespace
+}  // namespace dboot

@@ -1,10 +1,93 @@
 #include <unistd.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
 #include <cstdio>
+#include <exception>
+#include <string>
+#include <string_view>
 
-int main() {
-  if (::getpid() != 1) {
-    std::fputs("dboot-init: not PID 1\n", stderr);
+#include "payload/last_resort.hpp"
+#include "payload/phases/failure.hpp"
+#include "payload/self_test.hpp"
+#include "payload/sequence.hpp"
+#include "shared/layout.hpp"
+
+namespace dboot {
+namespace {
+
+void complain(const std::string& reason) {
+  std::fprintf(stderr, "dboot-init: %s\n", reason.c_str());
+}
+
+int check_plan(const char* path) {
+  try {
+    wake::read_plan(path);
+    return 0;
+  } catch (const std::exception& error) {
+    complain(error.what());
     return 1;
   }
+}
+
+/// Empty when the plan may be carried out.
+std::string prepare(Plan& plan) {
+  try {
+    wake::check_proc();
+    plan = wake::read_plan(layout::plan);
+    return "";
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+[[noreturn]] void run_as_pid_1() {
+  const auto limits = wake::reset_process();
+  Plan plan;
+  const std::string refusal = prepare(plan);
+  const auto permissions = Permissions::of_this_process(plan.scope);
+  if (!refusal.empty() && !permissions.on_machine()) {
+    complain(refusal);
+    ::_exit(1);
+  }
+  last_resort::install(permissions);
+  auto inherited = permissions.on_machine() ? std::vector<UniqueFd>() : wake::inherited_stdio();
+  Devices devices;
+  if (permissions.allows(Action::mount_devtmpfs)) devices = Devices::detached();
+  wake::detach_stdio(devices);
+  wake::open_log(plan, devices, permissions);
+
+  boost::asio::io_context loop(1);
+  Takeover takeover(loop.get_executor(), std::move(plan), permissions, std::move(devices),
+                    std::move(inherited), limits);
+  boost::asio::co_spawn(loop, refusal.empty() ? take_over(takeover) : refuse(takeover, refusal),
+                        [](const std::exception_ptr& error) {
+                          if (error) std::rethrow_exception(error);
+                        });
+  loop.run();
+  last_resort::act("dboot-init: the event loop has ended\n");
+}
+
+int run(int argc, char** argv) {
+  const std::string_view option = argc > 1 ? argv[1] : "";
+  if (option == "--version") return std::puts("dboot-init " DBOOT_VERSION) < 0 ? 1 : 0;
+  if (option == "--check-plan" && argc == 3) return check_plan(argv[2]);
+  if (option == "--self-test") return self_test();
+  if (!option.empty()) {
+    complain("options: --version, --self-test, --check-plan FILE");
+    return 1;
+  }
+  if (::getpid() != 1) {
+    complain("not PID 1: dboot-inject makes the PID 1 of a running system execute this program");
+    return 1;
+  }
+  run_as_pid_1();
+}
+
+}  // namespace
+}  // namespace dboot
+
+int main(int argc, char** argv) {
+  return dboot::run(argc, argv);
 }

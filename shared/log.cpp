@@ -126,6 +126,15 @@ void remove_sinks() {
   state().logger.sinks().clear();
 }
 
+void flush() {
+  state().logger.flush();
+}
+
+void remove_sink(const std::shared_ptr<spdlog::sinks::sink>& sink) {
+  sink->flush();
+  std::erase(state().logger.sinks(), sink);
+}
+
 void set_phase(std::string_view phase) {
   state().phase = phase;
 }

@@ -55,6 +55,9 @@ void report_to_terminal(Level level);
 void keep_record(std::chrono::nanoseconds origin, Level level);
 void add_sink(std::shared_ptr<spdlog::sinks::sink> sink);
 void remove_sinks();
+/// Writes out what a sink still holds back.
+void flush();
+void remove_sink(const std::shared_ptr<spdlog::sinks::sink>& sink);
 /// The word that the following record lines carry as their phase. The literal must outlive its use.
 void set_phase(std::string_view phase);
 

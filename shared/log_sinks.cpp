@@ -76,11 +76,15 @@ class Kmsg final : public Base {
 
 class Console final : public Base {
  public:
-  explicit Console(UniqueFd fd) : fd_(std::move(fd)) {
+  explicit Console(UniqueFd fd) { reopen(std::move(fd)); }
+  ~Console() override { Console::flush_(); }
+
+  void reopen(UniqueFd fd) {
+    fd_ = std::move(fd);
     const int flags = ::fcntl(fd_.get(), F_GETFL);
     if (flags >= 0) ::fcntl(fd_.get(), F_SETFL, flags | O_NONBLOCK);
+    write_backlog();
   }
-  ~Console() override { Console::flush_(); }
 
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
@@ -125,6 +129,9 @@ Sink kmsg(UniqueFd fd) {
 }
 Sink console(UniqueFd fd) {
   return std::make_shared<Console>(std::move(fd));
+}
+void reopen_console(const Sink& console, UniqueFd fd) {
+  static_cast<Console&>(*console).reopen(std::move(fd));
 }
 
 }  // namespace dboot::log::sinks

@@ -29,4 +29,8 @@ Sink kmsg(UniqueFd fd);
 /// next line or at flush.
 Sink console(UniqueFd fd);
 
+/// Gives a console() sink its terminal anew, after a hangup took the old descriptor; what could not
+/// be written meanwhile is written now.
+void reopen_console(const Sink& console, UniqueFd fd);
+
 }  // namespace dboot::log::sinks

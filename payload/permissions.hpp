@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "shared/plan.hpp"
+
+namespace dboot {
+
+/// What the payload does to the system around it. A new kind of action is denied in a namespace
+/// until it is listed there.
+enum class Action : std::uint8_t {
+  end_processes,      ///< of the own PID namespace
+  unmount,            ///< in the own, private mount namespace
+  pivot,              ///< change its root
+  mount_api,          ///< proc, sysfs, tmpfs; carry /dev over
+  set_hostname,       ///< of a UTS namespace of its own
+  start_command,      ///< exec or supervise
+  sync,               ///< waits for every disk of the machine
+  write_sysctl,       ///< /proc/sys
+  write_kernel_log,   ///< /dev/kmsg, console_loglevel
+  use_consoles,       ///< the machine's: consoles, virtual terminals
+  mount_devtmpfs,     ///< one instance for the whole machine
+  detach_swap,        ///< swapoff
+  detach_loop,        ///< loop devices belong to no namespace
+  change_filesystem,  ///< superblock remount, binfmt_misc
+  open_disks,         ///< O_EXCL on block devices
+  leave_cgroup,       ///< and remove the old system's
+  reboot,
+};
+
+std::string_view to_string(Action action);
+
+/// Decides what may be done here. In a PID namespace (rehearsal, container) nothing may reach the
+/// machine around it.
+class Permissions {
+ public:
+  /// Either reason is enough for a namespace: the plan, or what /proc/self/ns/pid says. The
+  /// hostname may only be set when that is known to be the machine's or the namespace's own.
+  Permissions(Scope planned, bool initial_pid_namespace, bool own_hostname) noexcept
+      : machine_(planned == Scope::machine && initial_pid_namespace), own_hostname_(own_hostname) {}
+
+  /// From the plan and /proc/self/ns.
+  static Permissions of_this_process(Scope planned);
+
+  bool on_machine() const noexcept { return machine_; }
+  bool allows(Action action) const noexcept;
+  /// As allows(); a denied action is logged as skipped, because a rehearsal shall show what a
+  /// takeover would have done.
+  bool allows_logged(Action action) const;
+
+ private:
+  bool machine_;
+  bool own_hostname_;
+};
+
+}  // namespace dboot

@@ -1,0 +1,56 @@
+#include "payload/phases/fresh_process.hpp"
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <system_error>
+
+#include "payload/phases/kernel_limits.hpp"
+#include "shared/log.hpp"
+#include "shared/process_status.hpp"
+#include "shared/syscalls.hpp"
+
+namespace dboot {
+namespace {
+
+/// kthreadd has the limits that the kernel gave to its first process. In a PID namespace, number 2
+/// may be anything.
+void reset_limits() {
+  constexpr pid_t kthreadd = 2;
+  const auto status = read_process_status(kthreadd);
+  if (!status || !status->kernel_thread) return log::info("resource limits stay as they are");
+  for (const auto& [resource, limit] : parse_limits(sys::read_file_or_empty("/proc/2/limits"))) {
+    ::setrlimit(static_cast<__rlimit_resource>(resource), &limit);
+  }
+}
+
+void set_hostname(const std::string& hostname, Permissions permissions) {
+  if (hostname.empty() || !permissions.allows_logged(Action::set_hostname)) return;
+  sys::check(::sethostname(hostname.data(), hostname.size()), "sethostname ", hostname);
+}
+
+}  // namespace
+
+void become_fresh(const std::string& hostname, Permissions permissions) {
+  if (permissions.on_machine()) reset_limits();
+  ::umask(022);
+  const itimerval off{};
+  for (const auto timer : {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF})
+    ::setitimer(timer, &off, nullptr);
+  ::setpriority(PRIO_PROCESS, 0, 0);
+  ::prctl(PR_SET_PDEATHSIG, 0);
+  ::prctl(PR_SET_NAME, "dboot-init");
+  ::munlockall();
+  try {
+    sys::write_file("/proc/self/oom_score_adj", "0");
+    set_hostname(hostname, permissions);
+  } catch (const std::system_error& error) {
+    log::warning("not as the kernel starts it", {{"reason", error.what()}});
+  }
+}
+
+}  // namespace dboot

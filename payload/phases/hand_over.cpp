@@ -1,0 +1,57 @@
+#include "payload/phases/hand_over.hpp"
+
+#include <unistd.h>
+
+#include <system_error>
+
+#include "payload/blocking.hpp"
+#include "payload/phases/fresh_process.hpp"
+#include "payload/phases/old_cgroups.hpp"
+#include "payload/spawn.hpp"
+#include "shared/log.hpp"
+#include "shared/syscalls.hpp"
+
+namespace dboot {
+namespace {
+
+void restore_kernel_panic(const Plan& plan, Permissions permissions) {
+  if (!plan.kernel_panic || !permissions.allows_logged(Action::write_sysctl)) return;
+  try {
+    sys::write_file("/proc/sys/kernel/panic", std::to_string(*plan.kernel_panic));
+  } catch (const std::system_error& error) {
+    log::warning("kernel.panic not put back", {{"reason", error.what()}});
+  }
+}
+
+}  // namespace
+
+Task<> hand_over(Takeover& takeover) {
+  const auto& plan = takeover.plan;
+  co_await leave_old_cgroups(takeover.permissions);
+  wake::restore(takeover.limits);
+  become_fresh(plan.hostname, takeover.permissions);
+  restore_kernel_panic(plan, takeover.permissions);
+  log::info("starting", {{"executable", plan.executable},
+                         {"as", plan.start == Start::exec ? "init" : "supervised command"}});
+}
+
+Task<> execute(Takeover& takeover) {
+  auto& plan = takeover.plan;
+  auto opening = takeover.console.open_stdio();
+  const auto stdio = co_await std::move(opening);
+  takeover.console.stop_log();
+  takeover.kernel_log.restore();
+  log::flush();
+  plan.environment =
+      with_terminal_type(std::move(plan.environment), takeover.console.terminal_type());
+  auto argv = pointers_to(plan.arguments);
+  auto envp = pointers_to(plan.environment);
+  for (std::size_t number = 0; number < stdio.size(); ++number)
+    ::dup2(stdio[number].get(), static_cast<int>(number));
+  sys::check(::chdir(plan.working_directory.c_str()), "chdir ", plan.working_directory);
+  blocking::reset_signals();
+  sys::check(::execve(plan.executable.c_str(), argv.data(), envp.data()), "execute ",
+             plan.executable);
+}
+
+}  // namespace dboot

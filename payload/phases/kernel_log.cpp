@@ -1,0 +1,59 @@
+#include "payload/phases/kernel_log.hpp"
+
+#include <sys/klog.h>
+
+#include <sstream>
+#include <system_error>
+
+#include "shared/log.hpp"
+#include "shared/syscalls.hpp"
+
+namespace dboot {
+namespace {
+
+constexpr const char* devkmsg_setting = "/proc/sys/kernel/printk_devkmsg";
+constexpr int set_console_level = 8;  // SYSLOG_ACTION_CONSOLE_LEVEL, syslog(2)
+/// Lines of a level below this are shown: what is worse than an error, of which we write none.
+constexpr int worse_than_error = 3;
+
+void write_devkmsg(const std::string& value) {
+  try {
+    sys::write_file(devkmsg_setting, value);
+  } catch (const std::system_error& error) {
+    // printk.devkmsg= on the kernel's command line fixes it.
+    log::info("printk_devkmsg stays", {{"reason", error.what()}});
+  }
+}
+
+}  // namespace
+
+std::optional<int> parse_console_level(const std::string& printk) {
+  std::istringstream numbers(printk);
+  int level = 0;
+  if (numbers >> level) return level;
+  return std::nullopt;
+}
+
+void KernelLog::take() {
+  if (permissions_.allows_logged(Action::write_sysctl)) {
+    auto value = sys::read_file_or_empty(devkmsg_setting);
+    if (value.ends_with('\n')) value.pop_back();
+    if (!value.empty() && value != "on") {
+      write_devkmsg("on");
+      devkmsg_ = value;
+    }
+  }
+  if (permissions_.allows_logged(Action::write_kernel_log)) {
+    console_level_ = parse_console_level(sys::read_file_or_empty("/proc/sys/kernel/printk"));
+    ::klogctl(set_console_level, nullptr, worse_than_error);
+  }
+}
+
+void KernelLog::restore() {
+  if (devkmsg_) write_devkmsg(*devkmsg_);
+  if (console_level_) ::klogctl(set_console_level, nullptr, *console_level_);
+  devkmsg_.reset();
+  console_level_.reset();
+}
+
+}  // namespace dboot

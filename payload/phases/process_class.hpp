@@ -1,0 +1,43 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string_view>
+#include <vector>
+
+#include "shared/process_status.hpp"
+
+namespace dboot {
+
+/// What becomes of a process when the old system ends.
+enum class ProcessClass {
+  reacts,          ///< gets SIGTERM, and the grace period to act on it
+  deaf,            ///< ignores SIGTERM: SIGKILL at once, waiting would be in vain
+  namespace_init,  ///< init of a nested PID namespace that SIGTERM does not reach: killing it kills
+                   ///< its members in mid-shutdown, so it goes after the last of them
+  storage_daemon,  ///< keeps a filesystem alive: goes after the unmounts
+  kernel_thread,   ///< no process
+  zombie,          ///< has ended
+};
+std::string_view to_string(ProcessClass kind);
+
+/// A process as a scan sees it.
+struct Process {
+  ProcessStatus status;
+  /// Root's, with an argv[0] that begins with '@'.
+  /// https://systemd.io/ROOT_STORAGE_DAEMONS/
+  bool storage_daemon = false;
+  /// Its PID namespace and those around it, innermost first, up to but without the reader's.
+  std::vector<ino_t> namespaces;
+};
+
+/// `ended`: the whole process has; a leader that is a zombie may leave threads that live.
+ProcessClass classify(const Process& process, bool ended);
+
+/// SIGTERM was blocked, and a second later it is still pending: nobody in there takes it.
+bool leaves_sigterm_pending(const ProcessStatus& status);
+
+/// True when `process` is a member of the namespace whose init `init` is, at any depth.
+bool is_member_of(const Process& process, const Process& init);
+
+}  // namespace dboot

@@ -1,0 +1,76 @@
+#include "payload/phases/process_scan.hpp"
+
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "payload/blocking.hpp"
+#include "shared/log.hpp"
+#include "shared/syscalls.hpp"
+
+namespace dboot::process_scan {
+namespace {
+
+using namespace std::chrono_literals;
+
+bool is_storage_daemon(pid_t pid) {
+  const std::string directory = "/proc/" + std::to_string(pid);
+  struct stat status {};
+  if (::stat(directory.c_str(), &status) != 0 || status.st_uid != 0) return false;
+  return sys::read_file_or_empty(directory + "/cmdline").starts_with('@');
+}
+
+}  // namespace
+
+std::vector<ino_t> nested_namespaces(const ProcessStatus& status) {
+  std::vector<ino_t> chain;
+  if (status.namespace_pids.size() < 2) return chain;
+  const std::string path = "/proc/" + std::to_string(status.pid) + "/ns/pid";
+  UniqueFd current(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  while (current && chain.size() + 1 < status.namespace_pids.size()) {
+    struct stat identity {};
+    if (::fstat(current.get(), &identity) != 0) break;
+    chain.push_back(identity.st_ino);
+    current.reset(::ioctl(current.get(), NS_GET_PARENT));
+  }
+  return chain;
+}
+
+Task<std::set<pid_t>> storage_daemons(std::vector<pid_t> candidates) {
+  std::set<pid_t> daemons;
+  while (!candidates.empty()) {
+    blocking::Work work = [&candidates](const blocking::Report& report) {
+      for (const pid_t pid : candidates) {
+        const bool daemon = is_storage_daemon(pid);
+        report.write(std::to_string(pid) + (daemon ? " @\n" : " -\n"));
+      }
+    };
+    auto child = blocking::run("read the processes' arguments", 1s, std::move(work));
+    const auto outcome = co_await std::move(child);
+    std::istringstream answers(outcome.text);
+    std::size_t answered = 0;
+    pid_t pid = 0;
+    for (char mark = 0; answers >> pid >> mark; ++answered) {
+      if (mark == '@') daemons.insert(pid);
+    }
+    if (outcome.finished()) break;
+    // The first without an answer is the one that holds its lock.
+    answered = std::min(answered + 1, candidates.size());
+    log::warning("arguments not readable", {{"pid", candidates[answered - 1]}});
+    candidates.erase(candidates.begin(),
+                     candidates.begin() + static_cast<std::ptrdiff_t>(answered));
+  }
+  co_return daemons;
+}
+
+std::string wait_channel(pid_t pid) {
+  const auto channel = sys::read_file_or_empty("/proc/" + std::to_string(pid) + "/wchan");
+  return channel.empty() || channel == "0" ? "?" : channel;
+}
+
+}  // namespace dboot::process_scan

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <set>
+#include <vector>
+
+#include "payload/phases/process_class.hpp"
+#include "payload/task.hpp"
+
+/// Looking at the processes of the system that ends.
+namespace dboot::process_scan {
+
+/// The PID namespaces of a process, innermost first, up to but without the reader's own.
+std::vector<ino_t> nested_namespaces(const ProcessStatus& status);
+
+/// Which of these processes are root's storage daemons. Their argv is read in a child: it takes the
+/// process's mmap_lock, which one that hangs may hold. A process whose argv cannot be read in time
+/// is none.
+Task<std::set<pid_t>> storage_daemons(std::vector<pid_t> candidates);
+
+/// Where in the kernel a process sleeps; "?" when that cannot be read.
+std::string wait_channel(pid_t pid);
+
+}  // namespace dboot::process_scan

@@ -1,0 +1,205 @@
+#include "payload/phases/supervise.hpp"
+
+#include <signal.h>
+#include <sys/reboot.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/asio/signal_set.hpp>
+#include <system_error>
+
+#include "payload/power.hpp"
+#include "payload/prompt.hpp"
+#include "payload/spawn.hpp"
+#include "shared/log.hpp"
+
+namespace dboot {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+/// A command that ends at once is not started again in a busy loop.
+constexpr auto between_starts = 1s;
+
+int exit_status_of(int status) {
+  constexpr int signalled = 128;
+  return WIFSIGNALED(status) ? signalled + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+class Supervisor {
+ public:
+  Supervisor(Takeover& takeover, const boost::asio::any_io_executor& executor)
+      : takeover_(takeover),
+        executor_(executor),
+        changed_(executor),
+        signals_(executor, SIGTERM, SIGUSR1, SIGUSR2) {
+    signals_.add(SIGINT);
+    signals_.add(SIGPWR);
+    // With it the kernel reboots by itself.
+    if (takeover.permissions.allows(Action::reboot)) ::reboot(RB_DISABLE_CAD);
+    listen();
+  }
+
+  Task<> run() {
+    for (;;) {
+      co_await start_command();
+      while (!status_) {
+        co_await changed_.wait();
+        co_await obey();
+      }
+      log::info("the command has ended", {{"how", describe_wait_status(*status_)}});
+      if (!takeover_.permissions.on_machine()) leave_namespace();
+      co_await after_the_end();
+    }
+  }
+
+ private:
+  /// As busybox's init takes them; its reboot, poweroff and halt send them.
+  void listen() {
+    signals_.async_wait([this](const boost::system::error_code& cancelled, int signal) {
+      if (cancelled) return;
+      const bool off = signal == SIGUSR2 || signal == SIGPWR;
+      requested_ = signal == SIGUSR1 ? Power::halt : off ? Power::off : Power::reboot;
+      changed_.notify();
+      listen();
+    });
+  }
+
+  Task<> obey() {
+    if (requested_) co_await end_system(*requested_, takeover_.permissions);
+  }
+
+  Task<> start(Program program) {
+    auto opening = takeover_.console.open_stdio();
+    auto stdio = co_await std::move(opening);
+    program.environment =
+        with_terminal_type(std::move(program.environment), takeover_.console.terminal_type());
+    status_.reset();
+    std::function<void(int)> ended = [this](int status) {
+      status_ = status;
+      changed_.notify();
+    };
+    auto starting = spawn(std::move(program), std::move(stdio), takeover_.reaper, std::move(ended));
+    co_await std::move(starting);
+  }
+
+  Task<> start_command() {
+    const auto now = Clock::now();
+    while (now < last_start_ + between_starts && Clock::now() < last_start_ + between_starts) {
+      co_await obey();
+      co_await changed_.wait_until(last_start_ + between_starts);
+    }
+    last_start_ = Clock::now();
+    const auto& plan = takeover_.plan;
+    Program program{plan.executable, plan.arguments, plan.environment, plan.working_directory, "/"};
+    auto starting = start(std::move(program));
+    co_await std::move(starting);
+  }
+
+  [[noreturn]] void leave_namespace() {
+    log::flush();
+    ::_exit(exit_status_of(*status_));
+  }
+
+  /// Returns when the command is to be started again.
+  Task<> after_the_end() {
+    switch (resolve(takeover_.plan.on_exit, takeover_.console.is_interactive())) {
+      case OnExit::restart:
+        co_return;
+      case OnExit::poweroff:
+        co_await end_system(Power::off, takeover_.permissions);
+        break;
+      case OnExit::menu:
+        co_await menu();
+        break;
+      default:
+        co_await end_system(Power::reboot, takeover_.permissions);
+    }
+  }
+
+  /// Until a key is pressed that means something.
+  Task<char> ask(std::string question) {
+    auto opening = takeover_.console.open_interactive();
+    UniqueFd terminal = co_await std::move(opening);
+    if (!terminal) {
+      co_await end_system(Power::reboot, takeover_.permissions);
+      co_return 'r';
+    }
+    Prompt prompt(executor_, std::move(terminal), changed_, question);
+    for (;;) {
+      co_await changed_.wait();
+      co_await obey();
+      if (const auto key = prompt.take_key()) co_return *key;
+    }
+  }
+
+  Task<> menu() {
+    for (;;) {
+      auto asking = ask("\r\nThe command has ended (" + describe_wait_status(*status_) +
+                        ").\r\n[s]tart it again, s[h]ell, [r]eboot or [p]oweroff? ");
+      switch (const char key = co_await std::move(asking); key) {
+        case 's':
+          co_return;
+        case 'h':
+          co_await run_shell();
+          break;
+        case 'r':
+          co_await end_system(Power::reboot, takeover_.permissions);
+          break;
+        case 'p':
+          co_await end_system(Power::off, takeover_.permissions);
+          break;
+        default:
+          break;
+      }
+    }
+  }
+
+  Task<> run_shell() {
+    const auto before = status_;
+    try {
+      Program shell{"/bin/sh", {"-sh"}, takeover_.plan.environment, "/", "/"};
+      auto starting = start(std::move(shell));
+      co_await std::move(starting);
+      while (!status_) {
+        co_await changed_.wait();
+        co_await obey();
+      }
+    } catch (const std::system_error& error) {
+      log::error("no shell", {{"reason", error.what()}});
+    }
+    status_ = before;
+  }
+
+  Takeover& takeover_;
+  boost::asio::any_io_executor executor_;
+  Event changed_;
+  boost::asio::signal_set signals_;
+  std::optional<Power> requested_;
+  std::optional<int> status_;
+  Clock::time_point last_start_;
+};
+
+}  // namespace
+
+OnExit resolve(OnExit on_exit, bool interactive) {
+  if (on_exit == OnExit::automatic || on_exit == OnExit::menu)
+    return interactive ? OnExit::menu : OnExit::reboot;
+  return on_exit;
+}
+
+std::string describe_wait_status(int status) {
+  if (WIFSIGNALED(status)) return "signal " + std::to_string(WTERMSIG(status));
+  return "exit status " + std::to_string(WEXITSTATUS(status));
+}
+
+Task<> supervise(Takeover& takeover) {
+  Supervisor supervisor(takeover, co_await boost::asio::this_coro::executor);
+  takeover.console.stop_log();
+  takeover.kernel_log.restore();
+  log::set_phase("supervise");
+  co_await supervisor.run();
+}
+
+}  // namespace dboot

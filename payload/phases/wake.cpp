@@ -1,0 +1,105 @@
+#include "payload/phases/wake.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+#include <system_error>
+
+#include "payload/blocking.hpp"
+#include "shared/layout.hpp"
+#include "shared/log.hpp"
+#include "shared/log_sinks.hpp"
+#include "shared/syscalls.hpp"
+
+namespace dboot::wake {
+namespace {
+
+/// A process per pidfd is held open while the old system ends.
+constexpr rlim_t descriptors = 65536;
+
+/// A closed 0, 1 or 2 would be given to the next file that is opened.
+void occupy_stdio() {
+  for (const int fd : {0, 1, 2}) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    if (::open("/dev/null", O_RDWR) < 0) ::memfd_create("null", 0);
+  }
+}
+
+}  // namespace
+
+Limits reset_process() {
+  blocking::reset_signals();
+  occupy_stdio();
+  ::close_range(3, ~0U, 0);
+  ::mlockall(MCL_CURRENT | MCL_FUTURE);  // ours is the memory that must be there when swap is not
+  Limits before;
+  ::getrlimit(RLIMIT_CORE, &before.core);
+  ::getrlimit(RLIMIT_NOFILE, &before.files);
+  const rlimit no_core{0, before.core.rlim_max};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  const rlimit files{std::max(descriptors, before.files.rlim_cur),
+                     std::max(descriptors, before.files.rlim_max)};
+  if (::setrlimit(RLIMIT_NOFILE, &files) != 0) {
+    const rlimit all{before.files.rlim_max, before.files.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &all);
+  }
+  return before;
+}
+
+void restore(const Limits& limits) {
+  ::setrlimit(RLIMIT_CORE, &limits.core);
+  ::setrlimit(RLIMIT_NOFILE, &limits.files);
+}
+
+Plan read_plan(const std::string& path) {
+  const std::string file = sys::read_file(path);
+  return plan::decode({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()});
+}
+
+void check_proc() {
+  std::array<char, 16> target{};
+  const ssize_t size = ::readlink("/proc/self", target.data(), target.size());
+  if (size != 1 || target[0] != '1')
+    throw std::runtime_error("/proc is not that of this PID namespace: mount proc on it");
+}
+
+std::vector<UniqueFd> inherited_stdio() {
+  constexpr int above_stdio = 3;
+  std::vector<UniqueFd> fds;
+  for (const int fd : {0, 1, 2})
+    fds.emplace_back(sys::check(::fcntl(fd, F_DUPFD_CLOEXEC, above_stdio), "duplicate stdio"));
+  return fds;
+}
+
+void detach_stdio(const Devices& devices) {
+  UniqueFd null;
+  try {
+    null = devices.open("null", O_RDWR);
+  } catch (const std::system_error&) {
+    null.reset(::memfd_create("null", MFD_CLOEXEC));
+  }
+  for (const int fd : {0, 1, 2}) ::dup2(null.get(), fd);
+}
+
+void open_log(const Plan& plan, const Devices& devices, Permissions permissions) {
+  log::keep_record(plan.began.count() != 0 ? plan.began : log::monotonic_now(), plan.log_level);
+  std::string missing;
+  try {
+    log::add_sink(
+        log::sinks::file(sys::open(layout::payload_log, O_CREAT | O_WRONLY | O_APPEND, 0600)));
+  } catch (const std::system_error& error) {
+    missing = error.what();
+  }
+  if (permissions.allows(Action::write_kernel_log)) try {
+      log::add_sink(log::sinks::kmsg(devices.open("kmsg", O_WRONLY | O_NONBLOCK)));
+    } catch (const std::system_error& error) {
+      missing += error.what();
+    }
+  if (!missing.empty()) log::warning("a log is missing", {{"reason", missing}});
+}
+
+}  // namespace dboot::wake

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "payload/permissions.hpp"
+#include "payload/task.hpp"
+
+namespace dboot {
+
+enum class Power : std::uint8_t { reboot, off, halt };
+std::string_view to_string(Power power);
+
+/// Ends all processes, unmounts disks, syncs, and ends the machine. In a namespace it ends this
+/// process instead, with status 0. Does not return.
+Task<> end_system(Power power, Permissions permissions);
+
+/// The last step alone, in a child: reboot(2) waits for devices that may never answer. Returns only
+/// when the kernel refuses or hangs.
+Task<> end_machine(Power power);
+
+}  // namespace dboot

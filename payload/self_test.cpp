@@ -1,0 +1,48 @@
+#include "payload/self_test.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <exception>
+
+#include "payload/blocking.hpp"
+#include "payload/reaper.hpp"
+#include "shared/log.hpp"
+#include "shared/plan.hpp"
+
+namespace dboot {
+namespace {
+
+Task<> exercise(bool& works) {
+  using namespace std::chrono_literals;
+  const Reaper reaper(co_await boost::asio::this_coro::executor);
+  blocking::Work work = [](const blocking::Report& report) { report.write("alive"); };
+  auto child = blocking::run("self-test", 10s, std::move(work));
+  const auto outcome = co_await std::move(child);
+  works = outcome.finished() && outcome.text == "alive";
+}
+
+bool plan_round_trip() {
+  Plan sent;
+  sent.executable = "/bin/true";
+  sent.arguments = {"true"};
+  return plan::decode(plan::encode(sent)) == sent;
+}
+
+}  // namespace
+
+int self_test() noexcept {
+  try {
+    log::keep_record(log::monotonic_now(), log::Level::info);
+    log::info("self-test");
+    boost::asio::io_context loop(1);
+    bool works = false;
+    boost::asio::co_spawn(loop, exercise(works),
+                          [&loop](const std::exception_ptr&) { loop.stop(); });
+    loop.run();
+    return works && plan_round_trip() ? 0 : 1;
+  } catch (const std::exception&) {
+    return 1;
+  }
+}
+
+}  // namespace dboot

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "payload/devices.hpp"
+#include "payload/permissions.hpp"
+#include "payload/phases/console.hpp"
+#include "payload/phases/kernel_log.hpp"
+#include "payload/phases/wake.hpp"
+#include "payload/reaper.hpp"
+#include "shared/plan.hpp"
+
+namespace dboot {
+
+/// What lives as long as the takeover does.
+struct Takeover {
+  Takeover(const boost::asio::any_io_executor& executor, Plan the_plan, Permissions allowed,
+           Devices the_devices, std::vector<UniqueFd> inherited, wake::Limits the_limits)
+      : plan(std::move(the_plan)),
+        permissions(allowed),
+        devices(std::move(the_devices)),
+        limits(the_limits),
+        reaper(executor),
+        console(devices, permissions, std::move(inherited)),
+        kernel_log(permissions) {}
+
+  Plan plan;
+  Permissions permissions;
+  Devices devices;
+  wake::Limits limits;
+  Reaper reaper;
+  Console console;
+  KernelLog kernel_log;
+};
+
+}  // namespace dboot

@@ -1,0 +1,170 @@
+#include <gmock/gmock.h>
+
+#include "tests/machine/driver/host.hpp"
+#include "tests/machine/new_system.hpp"
+
+namespace dboot::machine {
+namespace {
+
+using new_system::count;
+using testing::AnyOf;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+constexpr auto prompt = "bash-5.2# ";
+constexpr auto no_signals = "0000000000000000";
+
+/// Gives the order on ttyS1, and does not wait: nobody is there any more who could answer.
+void take_over(Host& host, const std::string& arguments) {
+  host.shell().start("dboot-inject --yes " + arguments);
+}
+
+/// A command that says when it runs, and then goes on for ever. The word is not in the command.
+constexpr auto endless = "bash -c 'echo run\"\"ning; exec sleep 1000'\n";
+
+void expect_nothing_of_the_old_system(Shell& shell) {
+  for (const auto& process : new_system::processes(shell))
+    EXPECT_THAT(process.name, AnyOf("dboot-init", "bash", "sh", "ps"));
+  for (const auto& mount : new_system::mounts(shell)) {
+    EXPECT_THAT(mount.source, Not(StartsWith("/dev/"))) << mount.target;
+    EXPECT_THAT(mount.type, AnyOf("tmpfs", "proc", "sysfs", "devtmpfs", "devpts", "cgroup2",
+                                  "securityfs", "mqueue"))
+        << mount.target;
+    EXPECT_THAT(mount.target, Not(HasSubstr("old"))) << mount.type;
+  }
+  EXPECT_THAT(shell.output_of("cat /proc/swaps"), Not(HasSubstr("/dev/")));
+}
+
+void expect_fresh_signals(Shell& shell) {
+  for (const auto* const name : {"SigBlk", "SigIgn"}) {
+    EXPECT_EQ(new_system::status_line(shell, "1", name), no_signals) << name;
+    // What the shell hands on is what it was started with: an interactive one ignores some itself.
+    EXPECT_EQ(new_system::status_line(shell, "self", name), no_signals) << name;
+  }
+}
+
+/// Every line of the payload's log, but those that came later than `until`, once.
+void expect_each_line_once(Shell& shell, const std::string& console) {
+  const std::string kernel = shell.output_of("dmesg");
+  const auto log = new_system::payload_log(shell);
+  ASSERT_FALSE(log.empty());
+  for (const auto& line : log) {
+    EXPECT_EQ(count(kernel, line), 1) << "in the kernel's log: " << line;
+    EXPECT_EQ(count(console, line), 1) << "on the console: " << line;
+  }
+}
+
+TEST(Takeover, GivesABashWithJobControlOnTheSerialConsoleAndFreesTheDisk) {
+  Host host(Host::Console::serial);
+  Serial& console = host.console();
+  take_over(host, "bash -- /bin/bash");
+  console.expect_text(prompt, 120s);
+
+  console.send(endless);
+  console.expect("^running$");
+  console.send("\x03");
+  console.expect_text(prompt);
+  console.send_line("echo status $?");
+  console.expect("^status 130$");
+  console.send(endless);
+  console.expect("^running$");
+  console.send("\x1a");
+  console.expect("Stopped");
+  console.send_line("jobs");
+  console.expect("^\\[1\\]\\+ +Stopped +bash");
+  console.send_line("kill %1");
+
+  Shell shell = open_shell(host.machine(), [&](std::string_view line) { console.send(line); });
+  expect_each_line_once(shell, console.text());
+  expect_nothing_of_the_old_system(shell);
+  expect_fresh_signals(shell);
+  // Both open the device with O_EXCL.
+  EXPECT_EQ(shell.run("mke2fs -q -F /dev/vda1").status, 0);
+  EXPECT_EQ(shell.run("mkswap /dev/vda2").status, 0);
+  // Refused as long as anything on the disk is in use.
+  EXPECT_EQ(shell.run("blockdev --rereadpt /dev/vda").status, 0);
+}
+
+/// Waits until the third virtual terminal shows the text.
+void expect_on_screen(Shell& shell, const std::string& text) {
+  const Output shown = shell.run("timeout 60 sh -c \"until grep -q '" + text +
+                                     "' /dev/vcs3; do :; done\"; "
+                                     "s=$?; fold -w 80 /dev/vcs3; (exit $s)",
+                                 90s);
+  EXPECT_EQ(shown.status, 0) << text << " is not on the screen:\n" << shown.text;
+}
+
+TEST(Takeover, GivesABashWithJobControlOnTheThirdTerminalAndLeavesTheDiskClean) {
+  Host host(Host::Console::screen);
+  Qmp& qmp = host.qmp();
+  take_over(host, "bash -- /bin/bash");
+  // With two consoles the log is on the serial line as well; the payload's last word is there.
+  host.console().expect("hand-over.*|start.*/bin/bash", 120s);
+  Shell shell = open_shell(host.machine(), [&](std::string_view line) { qmp.type(line); });
+  qmp.type("clear\n");
+
+  qmp.type(endless);
+  expect_on_screen(shell, "running");
+  qmp.type("\x03");
+  qmp.type("echo status $?\n");
+  expect_on_screen(shell, "status 130");
+  qmp.type(endless);
+  expect_on_screen(shell, "running.*running");
+  qmp.type("\x1a");
+  expect_on_screen(shell, "Stopped");
+  qmp.type("clear\njobs\n");
+  expect_on_screen(shell, "\\[1\\]+ *Stopped *bash");
+  qmp.type("cat /run/dboot/payload.log\n");
+  qmp.screenshot(files::artefact("terminal-3.png"));
+
+  expect_nothing_of_the_old_system(shell);
+  expect_fresh_signals(shell);
+  expect_each_line_once(shell, host.console().text());
+  shell.start("exec true");
+
+  // The shell's end is no panic, but a question.
+  qmp.type("kill -9 %1; exit\n");
+  host.console().expect("ended");
+  qmp.screenshot(files::artefact("menu.png"));
+  qmp.type("p\n");
+  EXPECT_EQ(host.machine().wait_for_end(), "guest-shutdown");
+  const Output check = host.check_root();
+  EXPECT_EQ(check.status, 0) << check.text;
+}
+
+TEST(Takeover, StartsSystemdWhichFindsItselfOnAMachineInGoodOrder) {
+  Host host(Host::Console::serial);
+  Serial& console = host.console();
+  take_over(host, "systemd -- /lib/systemd/systemd");
+  console.expect("login: ", 240s);
+  console.send_line("root");
+  console.expect("# $");
+  Shell shell = open_shell(host.machine(), [&](std::string_view line) { console.send(line); });
+  EXPECT_EQ(shell.output_of("systemctl is-system-running --wait"), "running");
+  EXPECT_EQ(shell.output_of("systemctl --failed --plain --no-legend"), "");
+  EXPECT_THAT(shell.run("systemd-detect-virt --container").text, StartsWith("none"));
+  EXPECT_EQ(shell.output_of("readlink /proc/1/exe"), "/usr/lib/systemd/systemd");
+  EXPECT_EQ(new_system::status_line(shell, "self", "SigBlk"), no_signals);
+}
+
+TEST(Takeover, AnswersRebootFromABusyboxShell) {
+  Host host(Host::Console::serial);
+  take_over(host, "busybox -- /bin/sh");
+  host.console().expect("^/ # ", 120s);
+  host.console().send_line("reboot");
+  EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
+}
+
+TEST(Takeover, AnswersPoweroffFromABusyboxShell) {
+  Host host(Host::Console::serial);
+  take_over(host, "busybox -- /bin/sh");
+  host.console().expect("^/ # ", 120s);
+  host.console().send_line("poweroff");
+  EXPECT_EQ(host.machine().wait_for_end(), "guest-shutdown");
+  const Output check = host.check_root();
+  EXPECT_EQ(check.status, 0) << check.text;
+}
+
+}  // namespace
+}  // namespace dboot::machine

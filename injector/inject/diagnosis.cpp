@@ -91,6 +91,10 @@ Failure has_ended(pid_t pid) {
   return {name_of(pid) + " has ended", ""};
 }
 
+Failure was_cancelled() {
+  return {"dboot-inject was killed", "try again"};
+}
+
 Failure did_not_stop(pid_t pid, std::chrono::milliseconds waited) {
   std::string what =
       name_of(pid) + " did not stop within " + std::to_string(waited.count()) + " ms";

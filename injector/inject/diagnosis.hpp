@@ -19,6 +19,8 @@ Failure cannot_attach(pid_t pid, int error);
 /// A signal such as SIGSTOP keeps the process from running.
 Failure is_suspended(pid_t pid);
 Failure has_ended(pid_t pid);
+/// Whoever wanted it has died.
+Failure was_cancelled();
 /// It was attached to and did not stop for `waited`.
 Failure did_not_stop(pid_t pid, std::chrono::milliseconds waited);
 /// It called execve of `path`, and goes on after `error`.

@@ -84,7 +84,7 @@ ExecveResult redirect(const Target& target, const Program& program, Deadline dea
   }
   if (!still_there(pid, space.code))
     throw Failure("the text of " + name_of(pid) + " has changed", "try again");
-  if (reporter.orphaned()) throw Failure("dboot-inject was killed", "");
+  if (reporter.orphaned()) throw was_cancelled();
 
   tracee.write_memory(call.address, call.bytes);
   reporter.changing(pending(call));

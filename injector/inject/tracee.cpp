@@ -38,7 +38,7 @@ Tracee::Tracee(pid_t pid, Deadline deadline) : pid_(pid) {
   sys::check(::ptrace(PTRACE_INTERRUPT, pid, nullptr, nullptr), "interrupt process ",
              std::to_string(pid));
   for (;;) {
-    const int status = wait(deadline);
+    const int status = wait(deadline, true);
     if (event_of(status) == PTRACE_EVENT_STOP) {
       if (WSTOPSIG(status) == SIGTRAP) return;
       // The destructor will not run: without an event stop of its own it goes on being stopped.
@@ -68,7 +68,7 @@ void Tracee::write_memory(std::uint64_t address, std::span<const std::byte> byte
 ExecveResult Tracee::run(const arch::Call& call, Deadline deadline) {
   for (int signal = 0;;) {
     resume(PTRACE_SYSCALL, signal);
-    const int status = wait(deadline);
+    const int status = wait(deadline, false);
     signal = 0;
     if (event_of(status) == PTRACE_EVENT_EXEC) return {.executed = true};
     if (event_of(status) != 0) continue;
@@ -86,10 +86,11 @@ ExecveResult Tracee::run(const arch::Call& call, Deadline deadline) {
   }
 }
 
-int Tracee::wait(Deadline deadline) {
-  sigset_t child;
-  sigemptyset(&child);
-  sigaddset(&child, SIGCHLD);
+int Tracee::wait(Deadline deadline, bool can_be_cancelled) {
+  sigset_t awaited;
+  sigemptyset(&awaited);
+  sigaddset(&awaited, SIGCHLD);
+  if (can_be_cancelled) sigaddset(&awaited, cancel_signal);
   for (;;) {
     int status = 0;
     const pid_t changed = sys::check(::waitpid(pid_, &status, WNOHANG | __WALL),
@@ -104,7 +105,8 @@ int Tracee::wait(Deadline deadline) {
     const auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(left).count();
     const timespec timeout{static_cast<time_t>(nanoseconds / 1'000'000'000),
                            static_cast<long>(nanoseconds % 1'000'000'000)};
-    ::sigtimedwait(&child, nullptr, &timeout);  // EAGAIN, EINTR: the loop looks again
+    // EAGAIN and EINTR: the loop looks again.
+    if (::sigtimedwait(&awaited, nullptr, &timeout) == cancel_signal) throw was_cancelled();
   }
 }
 

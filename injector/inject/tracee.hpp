@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -13,6 +14,10 @@
 namespace dboot::inject {
 
 using Deadline = std::chrono::steady_clock::time_point;
+
+/// What ends the wait for a stop: sent to a tracer, which has it blocked, when its parent dies
+/// (PR_SET_PDEATHSIG). Once the tracee has been changed it is too late.
+inline constexpr int cancel_signal = SIGTERM;
 
 /// The tracee did not get where it was wanted in time.
 class DeadlinePassed : public std::runtime_error {
@@ -30,12 +35,14 @@ struct ExecveResult {
 /// throw, leaves the process running; if it could not be stopped, it is the end of the calling
 /// process that frees it (ptrace(2): DETACH needs a stop).
 ///
-/// The caller is single-threaded and has SIGCHLD blocked, at its default disposition: that is how
-/// it waits with a deadline. ptrace options: TRACESYSGOOD and TRACEEXEC, and never EXITKILL.
+/// The caller is single-threaded and has all signals blocked, SIGCHLD at its default disposition:
+/// that is how it waits with a deadline. ptrace options: TRACESYSGOOD and TRACEEXEC, and never
+/// EXITKILL.
 class Tracee {
  public:
   /// Attaches (PTRACE_SEIZE) and stops the process; signals that come first are passed on. Throws
-  /// Failure when it cannot be traced, has ended or is stopped by a signal, DeadlinePassed.
+  /// Failure when it cannot be traced, has ended or is stopped by a signal, and when
+  /// `cancel_signal` comes first; DeadlinePassed.
   Tracee(pid_t pid, Deadline deadline);
   ~Tracee();
   Tracee(const Tracee&) = delete;
@@ -55,7 +62,7 @@ class Tracee {
   ExecveResult run(const arch::Call& call, Deadline deadline);
 
  private:
-  int wait(Deadline deadline);
+  int wait(Deadline deadline, bool can_be_cancelled);
   void resume(int request, int signal);
 
   pid_t pid_;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,6 +68,7 @@ class SignalsBlocked {
   standard.sa_handler = SIG_DFL;
   ::sigaction(SIGCHLD, &standard, nullptr);
   ::setsid();
+  ::prctl(PR_SET_PDEATHSIG, cancel_signal);
   try {
     trace(reporter);
   } catch (const std::exception& error) {

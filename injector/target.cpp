@@ -12,13 +12,12 @@
 namespace dboot {
 namespace {
 
-NamespaceId pid_namespace_of(const std::string& process) {
-  const auto id = namespace_of(process, "pid");
-  if (!id) {
-    throw Failure("read /proc/" + process + "/ns/pid: the PID namespace cannot be told",
+NamespaceId require(const std::optional<NamespaceId>& pid_namespace) {
+  if (!pid_namespace) {
+    throw Failure("the PID namespace of the target cannot be told",
                   "run dboot-inject as root, with /proc mounted");
   }
-  return *id;
+  return *pid_namespace;
 }
 
 }  // namespace
@@ -28,7 +27,9 @@ Target::Target(pid_t pid, bool own)
       own_(own),
       machine_(own && in_initial_namespace("pid")),
       pidfd_(sys::try_pidfd_open(pid)),
-      pid_namespace_(pid_namespace_of(std::to_string(pid))) {
+      proc_(sys::open("/proc/" + std::to_string(pid), O_PATH | O_DIRECTORY)),
+      pid_namespace_(require(namespace_of(proc_.get(), "pid"))),
+      own_pid_namespace_(require(namespace_of("self", "pid"))) {
   if (!pidfd_) sys::fail(errno, {"pidfd_open ", std::to_string(pid)});
   verify();
 }
@@ -46,26 +47,26 @@ void Target::verify() const {
     throw Failure("process " + std::to_string(pid_) + " is not the one to take over: " + why, "");
   };
   if (pollfd ended{pidfd_.get(), POLLIN, 0}; ::poll(&ended, 1, 0) != 0) refuse("it has ended");
-  const NamespaceId now = pid_namespace_of(std::to_string(pid_));
+  const NamespaceId now = require(namespace_of(proc_.get(), "pid"));
   if (now != pid_namespace_) refuse("its PID namespace has changed");
-  const bool in_own_namespace = now == pid_namespace_of("self");
+  const bool in_own_namespace = now == own_pid_namespace_;
   if (own_) {
     if (pid_ != 1 || !in_own_namespace) refuse("it is not PID 1 of this PID namespace");
     return;
   }
   if (pid_ == 1 || in_own_namespace)
     refuse("a rehearsal takes over only the init of its own namespace");
-  const auto status = read_process_status(pid_);
+  const auto status = read_process_status_at(proc_.get());
   if (!status || status->namespace_pids.size() < 2 || status->namespace_pids.back() != 1) {
     refuse("it is not the init of a PID namespace");
   }
 }
 
 void Target::enter_mount_namespace() const {
-  const std::string process = std::to_string(pid_);
-  if (namespace_of("self", "mnt") == namespace_of(process, "mnt")) return;
-  const UniqueFd fd = sys::open("/proc/" + process + "/ns/mnt", O_RDONLY);
-  sys::check(::setns(fd.get(), CLONE_NEWNS), "enter the mount namespace of process ", process);
+  if (namespace_of("self", "mnt") == namespace_of(proc_.get(), "mnt")) return;
+  const UniqueFd fd = sys::open_at(proc_.get(), "ns/mnt", O_RDONLY);
+  sys::check(::setns(fd.get(), CLONE_NEWNS), "enter the mount namespace of process ",
+             std::to_string(pid_));
   sys::check(::chdir("/"), "chdir /");
 }
 

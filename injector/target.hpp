@@ -25,6 +25,9 @@ class Target {
   pid_t pid() const noexcept { return pid_; }
   /// True when the takeover replaces the system of the machine: own PID 1, initial PID namespace.
   bool is_machine() const noexcept { return machine_; }
+  /// Its directory below /proc. It goes on naming this process where /proc is that of another PID
+  /// namespace (in the target's mount namespace), and when its pid is used again.
+  int proc() const noexcept { return proc_.get(); }
   /// A pidfd of the process; readable when it ends.
   int pidfd() const noexcept { return pidfd_.get(); }
 
@@ -44,7 +47,9 @@ class Target {
   bool own_;
   bool machine_;
   UniqueFd pidfd_;
+  UniqueFd proc_;
   NamespaceId pid_namespace_;
+  NamespaceId own_pid_namespace_;  ///< of the injector, which never changes
 };
 
 }  // namespace dboot

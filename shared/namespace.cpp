@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <exception>
 #include <string_view>
 #include <utility>
 
@@ -13,6 +14,16 @@ std::optional<NamespaceId> namespace_of(const std::string& process,
   try {
     struct stat status {};
     if (::stat(("/proc/" + process + "/ns/" + kind).c_str(), &status) != 0) return std::nullopt;
+    return NamespaceId{status.st_dev, status.st_ino};
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
+std::optional<NamespaceId> namespace_of(int process_directory, const std::string& kind) noexcept {
+  try {
+    struct stat status {};
+    if (::fstatat(process_directory, ("ns/" + kind).c_str(), &status, 0) != 0) return std::nullopt;
     return NamespaceId{status.st_dev, status.st_ino};
   } catch (const std::exception&) {
     return std::nullopt;

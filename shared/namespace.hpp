@@ -20,6 +20,9 @@ struct NamespaceId {
 std::optional<NamespaceId> namespace_of(const std::string& process,
                                         const std::string& kind) noexcept;
 
+/// The same of the process whose directory below /proc is open as `process_directory`.
+std::optional<NamespaceId> namespace_of(int process_directory, const std::string& kind) noexcept;
+
 /// True when this process is in the initial namespace of that kind, which has a fixed inode
 /// (include/linux/proc_ns.h: PROC_PID_INIT_INO and its like). Unreadable counts as "no": whoever
 /// asks wants to know whether it may touch the machine. KIND: "pid", "uts", "cgroup", "ipc" or

@@ -97,6 +97,15 @@ std::optional<ProcessStatus> read_process_status(pid_t pid) {
                               sys::read_file_or_empty(directory + "/stat"));
 }
 
+std::optional<ProcessStatus> read_process_status_at(int process_directory) {
+  try {
+    return parse_process_status(sys::read_file_at(process_directory, "status"),
+                                sys::read_file_at(process_directory, "stat"));
+  } catch (const std::system_error&) {
+    return std::nullopt;  // ESRCH: it has ended
+  }
+}
+
 std::vector<pid_t> list_processes() {
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir("/proc"), &::closedir);
   std::vector<pid_t> processes;

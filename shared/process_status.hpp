@@ -38,6 +38,9 @@ std::optional<ProcessStatus> parse_process_status(std::string_view status, std::
 /// Reads both files below /proc. Neither takes the process's mmap_lock, so this does not block.
 std::optional<ProcessStatus> read_process_status(pid_t pid);
 
+/// The same of the process whose directory below /proc is open as `process_directory`.
+std::optional<ProcessStatus> read_process_status_at(int process_directory);
+
 /// The pids below /proc, in ascending order.
 std::vector<pid_t> list_processes();
 

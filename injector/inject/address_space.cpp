@@ -57,8 +57,8 @@ void search(int memory, const Mapping& mapping, arch::Code& code) {
   }
 }
 
-UniqueFd open_memory(pid_t pid) {
-  return sys::open("/proc/" + std::to_string(pid) + "/mem", O_RDONLY);
+UniqueFd open_memory(int proc) {
+  return sys::open_at(proc, "mem", O_RDONLY);
 }
 
 }  // namespace
@@ -88,10 +88,10 @@ std::vector<std::byte> read_memory(int memory, std::uint64_t address, std::size_
   return bytes;
 }
 
-AddressSpace read_address_space(pid_t pid) {
+AddressSpace read_address_space(int proc) {
   AddressSpace space;
-  space.mappings = parse_maps(sys::read_file("/proc/" + std::to_string(pid) + "/maps"));
-  const UniqueFd memory = open_memory(pid);
+  space.mappings = parse_maps(sys::read_file_at(proc, "maps"));
+  const UniqueFd memory = open_memory(proc);
   for (const Mapping& mapping : space.mappings) {
     if (space.code.complete()) break;
     if (!mapping.executable || !mapping.readable || mapping.writable) continue;
@@ -101,8 +101,8 @@ AddressSpace read_address_space(pid_t pid) {
   return space;
 }
 
-bool still_there(pid_t pid, const arch::Code& code) {
-  const UniqueFd memory = open_memory(pid);
+bool still_there(int proc, const arch::Code& code) {
+  const UniqueFd memory = open_memory(proc);
   return std::ranges::all_of(
       std::initializer_list<std::uint64_t arch::Code::*>{
           &arch::Code::syscall, &arch::Code::syscall_return, &arch::Code::signal_return},

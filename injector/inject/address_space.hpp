@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -33,12 +31,13 @@ struct AddressSpace {
 
 /// Reads the mappings and looks the instruction sequences up in the executable ones that nobody
 /// writes to. Throws std::system_error.
-AddressSpace read_address_space(pid_t pid);
+/// `proc`: the process's directory below /proc.
+AddressSpace read_address_space(int proc);
 
 /// The bytes of `size` at `address`; fewer where the memory ends. Throws std::system_error.
 std::vector<std::byte> read_memory(int memory, std::uint64_t address, std::size_t size);
 
 /// True when the sequences are still where they were found.
-bool still_there(pid_t pid, const arch::Code& code);
+bool still_there(int proc, const arch::Code& code);
 
 }  // namespace dboot::inject

@@ -27,11 +27,10 @@ constexpr int first_restart = 512;
 // What execve changes and nothing else does: the program, where its text and its stack begin.
 using Identity = std::tuple<dev_t, ino_t, std::string>;
 
-Identity identity_of(pid_t pid) {
-  const std::string proc = "/proc/" + std::to_string(pid);
+Identity identity_of(const Target& target) {
   struct stat exe {};
-  sys::check(::stat((proc + "/exe").c_str(), &exe), "stat ", proc, "/exe");
-  const std::string stat = sys::read_file(proc + "/stat");
+  sys::check(::fstatat(target.proc(), "exe", &exe, 0), "stat the program of ", name_of(target));
+  const std::string stat = sys::read_file_at(target.proc(), "stat");
   std::istringstream fields(stat.substr(stat.rfind(')') + 1));
   std::string addresses, field;
   // proc_pid_stat(5): startcode, endcode and startstack are fields 26 to 28; the name was field 2.
@@ -54,13 +53,13 @@ PendingCall pending(const arch::Call& call) {
   return {call.stack_pointer, call.instruction, call.after, call.restores_itself};
 }
 
-void require_code(const arch::Code& code, pid_t pid, const Reporter& reporter) {
+void require_code(const arch::Code& code, const Target& target, const Reporter& reporter) {
   if (code.syscall == 0) {
-    throw Failure("no system call instruction was found in the text of " + name_of(pid), "");
+    throw Failure("no system call instruction was found in the text of " + name_of(target), "");
   }
   if (!code.restores_itself()) {
     reporter.warn(
-        "the text of " + name_of(pid) +
+        "the text of " + name_of(target) +
         " lacks the instructions to restore itself: until execve has succeeded it depends "
         "on dboot-inject not being killed");
   }
@@ -69,21 +68,20 @@ void require_code(const arch::Code& code, pid_t pid, const Reporter& reporter) {
 // Runs in the tracing child.
 ExecveResult redirect(const Target& target, const Program& program, Deadline deadline,
                       const Hooks& hooks, const Reporter& reporter, bool& changed) {
-  const pid_t pid = target.pid();
-  const AddressSpace space = read_address_space(pid);
-  require_code(space.code, pid, reporter);
+  const AddressSpace space = read_address_space(target.proc());
+  require_code(space.code, target, reporter);
   if (hooks.before_attach) hooks.before_attach();
 
   target.verify();
-  Tracee tracee(pid, deadline);
+  Tracee tracee(target, deadline);
   target.verify();  // the pid that was attached to is still that process
   const arch::State state = tracee.read_state();
   const arch::Call call = arch::build_execve(state, space.code, program);
   if (!has_room(space.mappings, arch::stack_pointer(state.registers), call.address)) {
-    throw has_no_room(pid, call.bytes.size());
+    throw has_no_room(target, call.bytes.size());
   }
-  if (!still_there(pid, space.code))
-    throw Failure("the text of " + name_of(pid) + " has changed", "try again");
+  if (!still_there(target.proc(), space.code))
+    throw Failure("the text of " + name_of(target) + " has changed", "try again");
   if (reporter.orphaned()) throw was_cancelled();
 
   tracee.write_memory(call.address, call.bytes);
@@ -101,7 +99,7 @@ ExecveResult redirect(const Target& target, const Program& program, Deadline dea
 void report(const ExecveResult& result, const Target& target, const Program& program,
             const Reporter& reporter) {
   if (result.executed) return reporter.finish(Verdict::executed);
-  reporter.finish(execve_failed(target.pid(), program.path, result.error));
+  reporter.finish(execve_failed(target, program.path, result.error));
 }
 
 void trace(const Target& target, const Program& program, milliseconds patience, const Hooks& hooks,
@@ -118,7 +116,7 @@ void trace(const Target& target, const Program& program, milliseconds patience, 
     if (changed)
       reporter.finish(Verdict::unknown);
     else
-      reporter.finish(did_not_stop(target.pid(), patience));
+      reporter.finish(did_not_stop(target, patience));
   } catch (const Failure& failure) {
     reporter.finish(failure);
   } catch (const std::exception& error) {
@@ -131,11 +129,10 @@ void trace(const Target& target, const Program& program, milliseconds patience, 
 // has failed to, or is about to try.
 void find_out(const Target& target, const Program& program, const Identity& before,
               const PendingCall& call, Deadline deadline, const Reporter& reporter) {
-  const pid_t pid = target.pid();
   try {
     target.verify();
-    Tracee tracee(pid, deadline);
-    if (identity_of(pid) != before) return reporter.finish(Verdict::executed);
+    Tracee tracee(target, deadline);
+    if (identity_of(target) != before) return reporter.finish(Verdict::executed);
     const arch::Registers registers = tracee.read_state().registers;
     const std::uint64_t at = arch::instruction_pointer(registers);
     const bool ours = arch::stack_pointer(registers) == call.stack_pointer;
@@ -149,7 +146,7 @@ void find_out(const Target& target, const Program& program, const Identity& befo
       again.after = call.after;
       return report(tracee.run(again, deadline), target, program, reporter);
     }
-    reporter.finish(Failure("the tracer was killed, and " + name_of(pid) +
+    reporter.finish(Failure("the tracer was killed, and " + name_of(target) +
                                 " goes on without having executed " + program.path,
                             "find out who kills processes of dboot-inject, and try again"));
   } catch (const DeadlinePassed&) {
@@ -167,13 +164,13 @@ std::string how_it_ended(int wait_status) {
 }  // namespace
 
 void check_traceable(const Target& target) {
-  refuse_untraceable(target.pid());
+  refuse_untraceable(target);
 }
 
 Outcome execute(const Target& target, const Program& program, milliseconds deadline,
                 const Hooks& hooks) {
   check_traceable(target);
-  const Identity before = identity_of(target.pid());
+  const Identity before = identity_of(target);
   const auto from_now = [&] { return std::chrono::steady_clock::now() + deadline; };
   TracerResult result = run_tracer(
       [&](const Reporter& reporter) { trace(target, program, deadline, hooks, reporter); },
@@ -183,7 +180,7 @@ Outcome execute(const Target& target, const Program& program, milliseconds deadl
   if (!result.verdict) {
     const std::string how = how_it_ended(result.wait_status);
     if (!result.changing) {
-      throw Failure(how + " before it had changed " + name_of(target.pid()), "try again");
+      throw Failure(how + " before it had changed " + name_of(target), "try again");
     }
     log::warning(how);
     const PendingCall call = *result.changing;

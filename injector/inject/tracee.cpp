@@ -31,19 +31,19 @@ bool is_restart(std::int64_t result) {
 
 }  // namespace
 
-Tracee::Tracee(pid_t pid, Deadline deadline) : pid_(pid) {
-  if (::ptrace(PTRACE_SEIZE, pid, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC) < 0) {
-    throw cannot_attach(pid, errno);
+Tracee::Tracee(const Target& target, Deadline deadline) : target_(target), pid_(target.pid()) {
+  if (::ptrace(PTRACE_SEIZE, pid_, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC) < 0) {
+    throw cannot_attach(target, errno);
   }
-  sys::check(::ptrace(PTRACE_INTERRUPT, pid, nullptr, nullptr), "interrupt process ",
-             std::to_string(pid));
+  sys::check(::ptrace(PTRACE_INTERRUPT, pid_, nullptr, nullptr), "interrupt process ",
+             std::to_string(pid_));
   for (;;) {
     const int status = wait(deadline, true);
     if (event_of(status) == PTRACE_EVENT_STOP) {
       if (WSTOPSIG(status) == SIGTRAP) return;
       // The destructor will not run: without an event stop of its own it goes on being stopped.
-      ::ptrace(PTRACE_DETACH, pid, nullptr, nullptr);
-      throw is_suspended(pid);
+      ::ptrace(PTRACE_DETACH, pid_, nullptr, nullptr);
+      throw is_suspended(target);
     }
     resume(PTRACE_CONT, event_of(status) == 0 ? WSTOPSIG(status) : 0);
   }
@@ -96,7 +96,7 @@ int Tracee::wait(Deadline deadline, bool can_be_cancelled) {
     const pid_t changed = sys::check(::waitpid(pid_, &status, WNOHANG | __WALL),
                                      "wait for process ", std::to_string(pid_));
     if (changed == pid_) {
-      if (!WIFSTOPPED(status)) throw has_ended(pid_);
+      if (!WIFSTOPPED(status)) throw has_ended(target_);
       stopped_ = true;
       return status;
     }

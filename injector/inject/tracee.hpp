@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "injector/inject/arch/arch.hpp"
+#include "injector/target.hpp"
 
 namespace dboot::inject {
 
@@ -43,7 +44,7 @@ class Tracee {
   /// Attaches (PTRACE_SEIZE) and stops the process; signals that come first are passed on. Throws
   /// Failure when it cannot be traced, has ended or is stopped by a signal, and when
   /// `cancel_signal` comes first; DeadlinePassed.
-  Tracee(pid_t pid, Deadline deadline);
+  Tracee(const Target& target, Deadline deadline);
   ~Tracee();
   Tracee(const Tracee&) = delete;
   Tracee& operator=(const Tracee&) = delete;
@@ -65,6 +66,7 @@ class Tracee {
   int wait(Deadline deadline, bool can_be_cancelled);
   void resume(int request, int signal);
 
+  const Target& target_;
   pid_t pid_;
   bool stopped_ = false;
 };

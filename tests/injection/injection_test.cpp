@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -13,6 +14,7 @@
 #include <filesystem>
 
 #include "injector/failure.hpp"
+#include "injector/rehearsal.hpp"
 #include "shared/log.hpp"
 #include "shared/syscalls.hpp"
 #include "tests/injection/stub_init.hpp"
@@ -254,6 +256,23 @@ TEST_F(Injection, NothingHappensWhenTheCallerCancelsBeforeTheAttach) {
   EXPECT_THROW(execute(stub.target(), probe(), patience, hooks), Failure);
   EXPECT_FALSE(undone);
   EXPECT_EQ(stub.condition(), Condition::original);
+}
+
+// Where /proc is the target's own, its pid there is another one.
+TEST_F(Injection, WorksFromWithinTheMountNamespaceOfTheTarget) {
+  const Rehearsal rehearsal;
+  const UniqueFd own = sys::open("/proc/self/ns/mnt", O_RDONLY);
+  rehearsal.target().enter_mount_namespace();
+  std::string failure;
+  try {
+    execute(rehearsal.target(), missing(), patience, {});
+  } catch (const Failure& caught) {
+    failure = caught.what();
+  }
+  const Outcome outcome = execute(rehearsal.target(), probe(), patience, {});
+  sys::check(::setns(own.get(), CLONE_NEWNS), "setns");
+  EXPECT_THAT(failure, HasSubstr("No such file or directory"));
+  EXPECT_EQ(outcome, Outcome::executed);
 }
 
 TEST_F(Injection, OwnPid1IsNoInitOfANamespace) {

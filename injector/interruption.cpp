@@ -14,6 +14,13 @@ namespace {
 constexpr std::array signals{SIGINT, SIGTERM, SIGHUP};
 volatile sig_atomic_t received = 0;
 
+void mask(int how) {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int signal : signals) ::sigaddset(&set, signal);
+  ::sigprocmask(how, &set, nullptr);
+}
+
 }  // namespace
 
 void catch_signals() {
@@ -28,11 +35,17 @@ void check() {
 }
 
 void close() {
-  sigset_t set;
-  ::sigemptyset(&set);
-  for (const int signal : signals) ::sigaddset(&set, signal);
-  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  mask(SIG_BLOCK);
   check();
+}
+
+void reopen() {
+  mask(SIG_UNBLOCK);
+}
+
+void give_up() {
+  for (const int signal : signals) ::signal(signal, SIG_DFL);
+  mask(SIG_UNBLOCK);
 }
 
 }  // namespace dboot::interruption

@@ -11,7 +11,13 @@ void catch_signals();
 /// Throws Failure when one of them has come.
 void check();
 
-/// Blocks them for good: from here on they are too late. Throws Failure when one has come before.
+/// Blocks them: what follows is not to be interrupted. Throws Failure when one has come before.
 void close();
+
+/// Ends close(): one that has come meanwhile sets the flag now.
+void reopen();
+
+/// Gives all of them their default action back, unblocked.
+void give_up();
 
 }  // namespace dboot::interruption

@@ -1,3 +1,27 @@
-int main() {
-  return 125;
+#include <exception>
+#include <iostream>
+
+#include "injector/failure.hpp"
+#include "injector/options.hpp"
+#include "injector/takeover.hpp"
+#include "shared/log.hpp"
+
+using namespace dboot;
+
+int main(int argc, char** argv) {
+  try {
+    const Options options = options::parse(argc, argv);
+    log::report_to_terminal(options.log_level);
+    return takeover::run(options);
+  } catch (const options::Answer& answer) {
+    (answer.status == 0 ? std::cout : std::cerr) << answer.what() << '\n';
+    return answer.status;
+  } catch (const Failure& failure) {
+    log::error(failure.what());
+    if (!failure.mend().empty()) log::info("to mend it: " + failure.mend());
+    return failure.status();
+  } catch (const std::exception& error) {
+    log::error(error.what());
+    return exit_status::failed;
+  }
 }

@@ -1,0 +1,184 @@
+#include "injector/takeover.hpp"
+
+#include <fcntl.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include "injector/failure.hpp"
+#include "injector/guard.hpp"
+#include "injector/image/source.hpp"
+#include "injector/inject/injection.hpp"
+#include "injector/interruption.hpp"
+#include "injector/kernel_panic.hpp"
+#include "injector/payload_file.hpp"
+#include "injector/preflight/memory.hpp"
+#include "injector/progress.hpp"
+#include "injector/rehearsal.hpp"
+#include "injector/rootfs/adapt.hpp"
+#include "injector/rootfs/command.hpp"
+#include "injector/rootfs/elf.hpp"
+#include "injector/staging.hpp"
+#include "injector/target.hpp"
+#include "shared/layout.hpp"
+#include "shared/log.hpp"
+#include "shared/plan.hpp"
+#include "shared/syscalls.hpp"
+
+namespace dboot::takeover {
+namespace {
+
+constexpr std::chrono::seconds injection_deadline{10};
+
+Scope scope_of(const Options& options) {
+  return !options.rehearse && Target::own_pid_1().is_machine() ? Scope::machine
+                                                               : Scope::in_namespace;
+}
+
+/// The new root is charged to the memory cgroup of who fills it, and the limit of an ssh session is
+/// not the machine's. Not for a rehearsal, which must not change a thing outside.
+void leave_memory_limits() {
+  for (const char* procs : {"/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/memory/cgroup.procs"}) {
+    if (::access(procs, W_OK) != 0) continue;
+    try {
+      sys::write_file(procs, "0");
+    } catch (const std::exception& error) {
+      log::debug("the memory limits of this session stay", {{"reason", error.what()}});
+    }
+  }
+}
+
+/// Whether this machine may be taken over at all, now.
+UniqueFd claim_machine(const Options& options) {
+  guard::refuse_where_denied();
+  if (!options.force) guard::refuse_while_inhibited();
+  UniqueFd lock = guard::lock();
+  inject::check_traceable(Target::own_pid_1());
+  return lock;
+}
+
+/// The hostname of the new system.
+std::string hostname_for(const Options& options) {
+  if (!options.hostname.empty()) return options.hostname;
+  utsname names{};
+  sys::check(::uname(&names), "uname");
+  return names.nodename;
+}
+
+Plan make_plan(const Options& options, const rootfs::Command& command, Scope scope) {
+  Plan plan;
+  plan.scope = scope;
+  plan.executable = command.executable;
+  plan.arguments = command.arguments;
+  plan.environment = scope == Scope::machine ? rootfs::without_container(command.environment)
+                                             : command.environment;
+  if (options.rehearse) plan.environment.emplace_back("container=dboot");
+  plan.working_directory = command.working_directory;
+  plan.start = options.start.value_or(command.is_init ? Start::exec : Start::supervise);
+  plan.on_exit = options.on_exit;
+  plan.on_failure = options.on_failure;
+  plan.grace = options.grace;
+  plan.console = options.console;
+  plan.hostname = hostname_for(options);
+  plan.log_level = options.log_level;
+  plan.injector_version = DBOOT_VERSION;
+  return plan;
+}
+
+/// Fills the new root. What comes from the host is read before anything enters another namespace.
+Plan prepare(const Options& options, image::Source& source, Staging& staging, Scope scope) {
+  {
+    Progress progress(source.estimated_bytes());
+    source.unpack(staging.root(), progress);
+  }
+  rootfs::adapt(staging.root(), rootfs::read_host_files(),
+                {hostname_for(options), scope == Scope::machine});
+  const auto command = rootfs::find_command(staging.root(), source.config(), options.command);
+  return make_plan(options, command, scope);
+}
+
+void stage_payload(const payload_file::Payload& payload, const Staging& staging) {
+  staging.copy_payload(payload.fd.get());
+  elf::check_loadable(sys::open_at(staging.directory(), "dboot-init", O_RDONLY).get());
+  if (payload.own) payload_file::prove(staging.directory(), "dboot-init");
+}
+
+/// Makes the target execute the payload. Everything that this changes is undone when it fails.
+void commit(const Target& target, Staging& staging, Plan plan) {
+  interruption::close();
+  target.enter_mount_namespace();
+  std::optional<KernelPanic> panic;
+  if (target.is_machine()) panic.emplace();
+  if (panic) plan.kernel_panic = panic->previous();
+  plan.began = log::monotonic_now();
+  staging.write_plan(plan::encode(plan));
+  staging.arm();
+
+  const inject::Program program{layout::payload, {layout::payload}, {}};
+  const auto before_attach = [&] {
+    if (panic) panic->set();
+    staging.attach();
+  };
+  const auto undo = [&] {
+    staging.detach();
+    if (panic) panic->restore();
+  };
+  const auto outcome = inject::execute(target, program, injection_deadline, {before_attach, undo});
+  if (outcome == inject::Outcome::unknown && !staging.is_executed_by(target.pid())) {
+    throw Failure("the tracer was killed before PID 1 executed the payload", "try again");
+  }
+  staging.commit();
+  if (panic) panic->commit();
+}
+
+int rehearse(Staging& staging, const Plan& plan) {
+  Rehearsal rehearsal;
+  log::info("rehearsing in namespaces; nothing on this host is replaced");
+  commit(rehearsal.target(), staging, plan);
+  interruption::reopen();
+  return rehearsal.attend();
+}
+
+/// The signals of the takeover find this process as they find any other.
+[[noreturn]] void wait_for_the_end() {
+  interruption::give_up();
+  for (;;) ::pause();
+}
+
+}  // namespace
+
+int run(const Options& options) {
+  guard::require_root();
+  interruption::catch_signals();
+  UniqueFd claim;
+  if (!options.rehearse && !options.dry_run) claim = claim_machine(options);
+
+  const auto payload = payload_file::locate(options.payload);
+  elf::check_loadable(payload.fd.get());
+  const auto source = image::open(options.image, {options.engine_host});
+  const std::uint64_t available = memory::available();
+  memory::require(source->estimated_bytes(), available);
+  if (claim) {
+    if (guard::is_over_ssh()) log::warning("this is an ssh session, and it ends with the takeover");
+    guard::confirm(source->description(), options.yes);
+    leave_memory_limits();
+  }
+
+  const auto size = memory::root_size(options.root_size, source->estimated_bytes(), available);
+  Staging staging(size.bytes, size.entries);
+  const Plan plan = prepare(options, *source, staging, scope_of(options));
+  stage_payload(payload, staging);
+  if (options.dry_run) {
+    std::cout << plan::describe(plan);
+    return 0;
+  }
+  if (options.rehearse) return rehearse(staging, plan);
+  log::info("taking over PID 1");
+  commit(Target::own_pid_1(), staging, plan);
+  wait_for_the_end();
+}
+
+}  // namespace dboot::takeover

@@ -41,7 +41,7 @@ bool is_busybox(std::string_view path) {
 std::string value_of(const std::vector<std::string>& environment, std::string_view name) {
   for (const auto& variable : environment) {
     const auto equals = variable.find('=');
-    if (std::string_view(variable).substr(0, equals) == name && equals != variable.npos) {
+    if (std::string_view(variable).substr(0, equals) == name && equals != std::string::npos) {
       return variable.substr(equals + 1);
     }
   }

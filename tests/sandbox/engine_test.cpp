@@ -1,12 +1,12 @@
 #include "injector/image/engine.hpp"
 
 #include <gmock/gmock.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <functional>
 #include <map>
 #include <thread>
@@ -71,7 +71,7 @@ class Engine : public testing::Test {
 };
 
 TEST_F(Engine, ImageIsUnpackedAsItIs) {
-  docker->import("plain", root_filesystem(), {"CMD [\"/bin/sh\"]"});
+  docker->import("plain", root_filesystem(), {R"(CMD ["/bin/sh"])"});
   const auto source = open("plain");
   EXPECT_GT(source->estimated_bytes(), 3'000'000U);
   EXPECT_THAT(source->description(), AllOf(HasSubstr("plain"), HasSubstr(docker->socket_path())));
@@ -84,7 +84,7 @@ TEST_F(Engine, ImageIsUnpackedAsItIs) {
 
 TEST_F(Engine, ConfigIsWhatTheImageSays) {
   docker->import("config", root_filesystem(),
-                 {"ENTRYPOINT [\"/bin/sh\", \"-e\"]", "CMD [\"-c\", \"a b\"]", "ENV A=1 B=x=y",
+                 {R"(ENTRYPOINT ["/bin/sh", "-e"])", R"(CMD ["-c", "a b"])", "ENV A=1 B=x=y",
                   "WORKDIR /srv", "USER 7"});
   const ImageConfig config = open("config")->config();
   EXPECT_THAT(config.entrypoint, ElementsAre("/bin/sh", "-e"));

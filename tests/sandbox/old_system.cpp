@@ -1,0 +1,184 @@
+#include "tests/sandbox/old_system.hpp"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+
+#include "shared/layout.hpp"
+#include "shared/syscalls.hpp"
+
+namespace dboot::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t own_namespaces =
+    CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP;
+
+void mount(const char* type, const std::string& where, const char* options = "") {
+  sys::check(::mount(type, where.c_str(), type, 0, options), "mount ", type, " on ", where);
+}
+
+void write_bytes(const std::string& path, const std::vector<std::uint8_t>& bytes) {
+  const UniqueFd file = sys::open(path, O_CREAT | O_WRONLY, 0600);
+  sys::write_all(file.get(), {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+void make_device(const char* path, unsigned major_number, unsigned minor_number) {
+  sys::check(::mknod(path, S_IFCHR | 0666, makedev(major_number, minor_number)), "mknod ", path);
+  sys::check(::chmod(path, 0666), "chmod ", path);
+}
+
+/// The payload beside the tests, whichever program of theirs asks.
+std::string program(const std::string& name) {
+  return fs::read_symlink("/proc/self/exe").parent_path() / name;
+}
+
+}  // namespace
+
+OldSystem::OldSystem() {
+  std::array<char, 32> name{"/tmp/old-system-XXXXXX"};
+  if (::mkdtemp(name.data()) == nullptr) sys::fail(errno, {"mkdtemp"});
+  witness_ = name.data();
+  fs::copy_file(program("dboot-init"), witness_ + "/dboot-init");
+  plan_.scope = Scope::in_namespace;
+  plan_.environment = {"PATH=/bin", "container=dboot"};
+  command("exit 0");
+}
+
+OldSystem::~OldSystem() {
+  if (pid_ != 0) {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  fs::remove_all(witness_);
+}
+
+void OldSystem::command(const std::string& script) {
+  plan_.executable = "/bin/sh";
+  plan_.arguments = {"sh", "-c", script};
+}
+
+std::string OldSystem::witnessed(const std::string& file) const {
+  return sys::read_file_or_empty(witness_ + '/' + file);
+}
+
+void OldSystem::furnish(const char* slave) const {
+  sys::check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "make private");
+  mount("proc", "/proc");
+  const UniqueFd console = sys::open(slave, O_RDWR | O_NOCTTY);
+  for (const int fd : {0, 1, 2}) ::dup2(console.get(), fd);
+  const std::string node = witness_ + "/pts";
+  { const UniqueFd file = sys::open(node, O_CREAT | O_WRONLY, 0600); }
+  sys::check(::mount(slave, node.c_str(), nullptr, MS_BIND, nullptr), "bind ", slave);
+  mount("tmpfs", "/dev", "mode=0755");
+  make_device("/dev/null", 1, 3);
+  make_device("/dev/zero", 1, 5);
+  make_device("/dev/tty", 5, 0);
+  { const UniqueFd file = sys::open("/dev/console", O_CREAT | O_WRONLY, 0600); }
+  sys::check(::mount(node.c_str(), "/dev/console", nullptr, MS_MOVE, nullptr), "move the console");
+  mount("tmpfs", "/run");
+}
+
+void OldSystem::make_root() const {
+  fs::create_directories(layout::directory);
+  mount("tmpfs", layout::directory, "mode=0700");
+  fs::copy_file(witness_ + "/dboot-init", layout::payload);
+  write_bytes(layout::plan, bytes_.empty() ? plan::encode(plan_) : bytes_);
+  fs::create_directories(layout::root);
+  mount("tmpfs", layout::root, "mode=0755");
+  const std::string root = layout::root;
+  fs::create_directories(root + "/bin");
+  fs::copy_file("/bin/busybox", root + "/bin/busybox");
+  for (const char* applet : {"sh", "cat", "grep", "echo", "hostname", "ps", "ls", "stty", "sleep",
+                             "readlink", "tty", "env", "kill", "pwd", "mount"})
+    fs::create_symlink("busybox", root + "/bin/" + applet);
+}
+
+void OldSystem::start_processes() const {
+  if (processes_.empty()) return;
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::setenv("WITNESS", witness_.c_str(), 1);
+    ::execl("/bin/sh", "sh", "-c", processes_.c_str(), nullptr);
+    ::_exit(127);
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  if (status != 0) throw std::runtime_error("the script of the old processes failed");
+}
+
+void OldSystem::be_pid_1(const char* slave) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  try {
+    ::setsid();
+    furnish(slave);
+    make_root();
+    start_processes();
+    ::chdir("/");
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "old system: %s\n", error.what());
+    ::_exit(99);
+  }
+  if (traced_) ::raise(SIGSTOP);
+  ::execl(layout::payload, layout::payload, nullptr);
+  ::_exit(98);
+}
+
+void OldSystem::collect(int master) {
+  const UniqueFd pidfd = sys::try_pidfd_open(pid_);
+  for (bool ended = false;;) {
+    std::array<pollfd, 2> polled{pollfd{master, POLLIN, 0}, pollfd{pidfd.get(), POLLIN, 0}};
+    ::poll(polled.data(), polled.size(), ended ? 0 : -1);
+    if ((polled[0].revents & POLLIN) != 0) {
+      std::array<char, 4096> bytes;
+      const ssize_t count = ::read(master, bytes.data(), bytes.size());
+      if (count > 0) {
+        output_.append(bytes.data(), static_cast<std::size_t>(count));
+        continue;
+      }
+    }
+    if (ended) break;
+    ended = polled[1].revents != 0;
+  }
+  std::erase(output_, '\r');
+}
+
+int OldSystem::run(const std::string& input) {
+  const UniqueFd master(sys::check(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), "openpt"));
+  std::array<char, 64> slave{};
+  if (::unlockpt(master.get()) != 0 || ::ptsname_r(master.get(), slave.data(), slave.size()) != 0)
+    sys::fail(errno, {"open a pty"});
+  // Without any slave the master reports EIO.
+  const UniqueFd held = sys::open(slave.data(), O_RDWR | O_NOCTTY);
+
+  clone_args arguments{};
+  arguments.flags = own_namespaces;
+  arguments.exit_signal = SIGCHLD;
+  pid_ =
+      static_cast<pid_t>(sys::check(::syscall(SYS_clone3, &arguments, sizeof arguments), "clone3"));
+  if (pid_ == 0) be_pid_1(slave.data());
+  sys::write_all(master.get(), input);
+  collect(master.get());
+  int status = 0;
+  ::waitpid(pid_, &status, 0);
+  pid_ = 0;
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+}  // namespace dboot::test

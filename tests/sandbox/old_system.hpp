@@ -1,0 +1,56 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "shared/plan.hpp"
+#include "shared/unique_fd.hpp"
+
+namespace dboot::test {
+
+/// A system for the payload to end: namespaces of its own, a script that starts its processes, a
+/// new root with busybox, and a PID 1 that executes dboot-init as an injected one does.
+class OldSystem {
+ public:
+  OldSystem();
+  OldSystem(const OldSystem&) = delete;
+  OldSystem& operator=(const OldSystem&) = delete;
+  ~OldSystem();
+
+  /// What the new system runs, by /bin/sh -c; the plan may be changed before start().
+  void command(const std::string& script);
+  Plan& plan() { return plan_; }
+  /// The plan file as it stands there; by default the encoded plan().
+  void plan_bytes(std::vector<std::uint8_t> bytes) { bytes_ = std::move(bytes); }
+  /// Run by the host's sh before the payload; processes that it leaves are the old system's.
+  void processes(const std::string& script) { processes_ = script; }
+  /// Has the payload's system calls written to witness()/strace.
+  void trace() { traced_ = true; }
+  /// A directory that old processes can leave traces in.
+  const std::string& witness() const { return witness_; }
+  std::string witnessed(const std::string& file) const;
+
+  /// Starts, answers with `input` on the console, and waits for the end. The exit status of PID 1.
+  int run(const std::string& input = "");
+  /// What has been written to the console, without carriage returns.
+  const std::string& output() const { return output_; }
+
+ private:
+  [[noreturn]] void be_pid_1(const char* slave);
+  void furnish(const char* slave) const;
+  void make_root() const;
+  void start_processes() const;
+  void collect(int master);
+
+  Plan plan_;
+  std::vector<std::uint8_t> bytes_;
+  std::string processes_;
+  bool traced_ = false;
+  std::string witness_;
+  std::string output_;
+  pid_t pid_ = 0;
+};
+
+}  // namespace dboot::test

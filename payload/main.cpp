@@ -56,7 +56,7 @@ std::string prepare(Plan& plan) {
   Devices devices;
   if (permissions.allows(Action::mount_devtmpfs)) devices = Devices::detached();
   wake::detach_stdio(devices);
-  wake::open_log(plan, devices, permissions);
+  wake::open_log(plan);
 
   boost::asio::io_context loop(1);
   Takeover takeover(loop.get_executor(), std::move(plan), permissions, std::move(devices),

@@ -25,7 +25,7 @@ Task<> begin(Takeover& takeover) {
   log::info("dboot-init " DBOOT_VERSION,
             {{"scope", takeover.permissions.on_machine() ? "machine" : "namespace"},
              {"injector", takeover.plan.injector_version}});
-  takeover.kernel_log.take();
+  takeover.kernel_log.take(takeover.devices);
   co_return;
 }
 
@@ -102,7 +102,7 @@ Task<> take_over(Takeover& takeover) {
 }
 
 Task<> refuse(Takeover& takeover, std::string reason) {
-  takeover.kernel_log.take();
+  takeover.kernel_log.take(takeover.devices);
   co_await takeover.console.start(takeover.plan.console);
   auto way_out = give_way_out(takeover, std::move(reason));
   co_await std::move(way_out);

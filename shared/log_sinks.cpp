@@ -76,7 +76,10 @@ class Kmsg final : public Base {
 
 class Console final : public Base {
  public:
-  explicit Console(UniqueFd fd) { reopen(std::move(fd)); }
+  Console(UniqueFd fd, std::string_view earlier) {
+    for (const char byte : earlier) backlog_ += byte == '\n' ? "\r\n" : std::string(1, byte);
+    reopen(std::move(fd));
+  }
   ~Console() override { Console::flush_(); }
 
   void reopen(UniqueFd fd) {
@@ -127,8 +130,8 @@ Sink file(UniqueFd fd) {
 Sink kmsg(UniqueFd fd) {
   return std::make_shared<Kmsg>(std::move(fd));
 }
-Sink console(UniqueFd fd) {
-  return std::make_shared<Console>(std::move(fd));
+Sink console(UniqueFd fd, std::string_view earlier) {
+  return std::make_shared<Console>(std::move(fd), earlier);
 }
 void reopen_console(const Sink& console, UniqueFd fd) {
   static_cast<Console&>(*console).reopen(std::move(fd));

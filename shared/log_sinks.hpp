@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "shared/unique_fd.hpp"
 
@@ -26,8 +27,8 @@ Sink kmsg(UniqueFd fd);
 
 /// A terminal: lines end in CR LF. The descriptor is made non-blocking; what the terminal does not
 /// take at once is kept (64 KiB at most, then the oldest lines are dropped) and written with the
-/// next line or at flush.
-Sink console(UniqueFd fd);
+/// next line or at flush. `earlier`: lines that it shall show first.
+Sink console(UniqueFd fd, std::string_view earlier = {});
 
 /// Gives a console() sink its terminal anew, after a hangup took the old descriptor; what could not
 /// be written meanwhile is written now.

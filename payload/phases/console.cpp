@@ -7,6 +7,7 @@
 
 #include "payload/blocking.hpp"
 #include "payload/terminal.hpp"
+#include "shared/layout.hpp"
 #include "shared/log.hpp"
 #include "shared/syscalls.hpp"
 
@@ -46,7 +47,7 @@ Task<> Console::add_sink(std::string name) {
     log::sinks::reopen_console(known->second, std::move(fd));
     co_return;
   }
-  auto sink = log::sinks::console(std::move(fd));
+  auto sink = log::sinks::console(std::move(fd), sys::read_file_or_empty(layout::payload_log));
   log::add_sink(sink);
   sinks_.emplace(std::move(name), std::move(sink));
 }

@@ -1,9 +1,11 @@
 #include "payload/phases/kernel_log.hpp"
 
+#include <fcntl.h>
 #include <sys/klog.h>
 
 #include <sstream>
 #include <system_error>
+#include <utility>
 
 #include "shared/log.hpp"
 #include "shared/syscalls.hpp"
@@ -18,7 +20,8 @@ constexpr int worse_than_error = 3;
 
 void write_devkmsg(const std::string& value) {
   try {
-    sys::write_file(devkmsg_setting, value);
+    // Without the newline it is refused (kernel/printk/printk.c: devkmsg_sysctl_set_loglvl).
+    sys::write_file(devkmsg_setting, value + '\n');
   } catch (const std::system_error& error) {
     // printk.devkmsg= on the kernel's command line fixes it.
     log::info("printk_devkmsg stays", {{"reason", error.what()}});
@@ -34,7 +37,7 @@ std::optional<int> parse_console_level(const std::string& printk) {
   return std::nullopt;
 }
 
-void KernelLog::take() {
+void KernelLog::take(const Devices& devices) {
   if (permissions_.allows_logged(Action::write_sysctl)) {
     auto value = sys::read_file_or_empty(devkmsg_setting);
     if (value.ends_with('\n')) value.pop_back();
@@ -43,13 +46,19 @@ void KernelLog::take() {
       devkmsg_ = value;
     }
   }
-  if (permissions_.allows_logged(Action::write_kernel_log)) {
-    console_level_ = parse_console_level(sys::read_file_or_empty("/proc/sys/kernel/printk"));
-    ::klogctl(set_console_level, nullptr, worse_than_error);
+  if (!permissions_.allows_logged(Action::write_kernel_log)) return;
+  console_level_ = parse_console_level(sys::read_file_or_empty("/proc/sys/kernel/printk"));
+  ::klogctl(set_console_level, nullptr, worse_than_error);
+  try {
+    sink_ = log::sinks::kmsg(devices.open("kmsg", O_WRONLY | O_NONBLOCK));
+    log::add_sink(sink_);
+  } catch (const std::system_error& error) {
+    log::warning("no kernel log", {{"reason", error.what()}});
   }
 }
 
 void KernelLog::restore() {
+  if (sink_) log::remove_sink(std::exchange(sink_, nullptr));
   if (devkmsg_) write_devkmsg(*devkmsg_);
   if (console_level_) ::klogctl(set_console_level, nullptr, *console_level_);
   devkmsg_.reset();

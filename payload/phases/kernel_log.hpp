@@ -3,7 +3,9 @@
 #include <optional>
 #include <string>
 
+#include "payload/devices.hpp"
 #include "payload/permissions.hpp"
+#include "shared/log_sinks.hpp"
 
 namespace dboot {
 
@@ -14,15 +16,18 @@ namespace dboot {
 class KernelLog {
  public:
   explicit KernelLog(Permissions permissions) : permissions_(permissions) {}
-  /// Changes both and remembers what they were. Does nothing where that is not allowed.
-  void take();
-  /// Puts both back. May be called more than once.
+  /// Changes both, remembers what they were, and lets the log go to kmsg. Does nothing where that
+  /// is not allowed.
+  void take(const Devices& devices);
+  /// Puts both back; the kernel's log gets no more lines, which would be shown on consoles that
+  /// belong to the new system. May be called more than once.
   void restore();
 
  private:
   Permissions permissions_;
   std::optional<std::string> devkmsg_;
   std::optional<int> console_level_;
+  log::sinks::Sink sink_;
 };
 
 /// The first of the four numbers of /proc/sys/kernel/printk.

@@ -85,21 +85,14 @@ void detach_stdio(const Devices& devices) {
   for (const int fd : {0, 1, 2}) ::dup2(null.get(), fd);
 }
 
-void open_log(const Plan& plan, const Devices& devices, Permissions permissions) {
+void open_log(const Plan& plan) {
   log::keep_record(plan.began.count() != 0 ? plan.began : log::monotonic_now(), plan.log_level);
-  std::string missing;
   try {
     log::add_sink(
         log::sinks::file(sys::open(layout::payload_log, O_CREAT | O_WRONLY | O_APPEND, 0600)));
-  } catch (const std::system_error& error) {
-    missing = error.what();
+  } catch (const std::system_error&) {
+    // The consoles have the log too, and without /run/dboot there is no plan either.
   }
-  if (permissions.allows(Action::write_kernel_log)) try {
-      log::add_sink(log::sinks::kmsg(devices.open("kmsg", O_WRONLY | O_NONBLOCK)));
-    } catch (const std::system_error& error) {
-      missing += error.what();
-    }
-  if (!missing.empty()) log::warning("a log is missing", {{"reason", missing}});
 }
 
 }  // namespace dboot::wake

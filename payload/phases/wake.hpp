@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "payload/devices.hpp"
-#include "payload/permissions.hpp"
 #include "shared/plan.hpp"
 #include "shared/unique_fd.hpp"
 
@@ -36,7 +35,7 @@ std::vector<UniqueFd> inherited_stdio();
 /// /dev/null on 0 to 2, or, where there is none, an empty file in memory.
 void detach_stdio(const Devices& devices);
 
-/// layout::payload_log and, where that is allowed, /dev/kmsg. What cannot be opened is left out.
-void open_log(const Plan& plan, const Devices& devices, Permissions permissions);
+/// Starts the record in layout::payload_log, if that can be opened.
+void open_log(const Plan& plan);
 
 }  // namespace dboot::wake

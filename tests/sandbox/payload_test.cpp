@@ -1,20 +1,43 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <sstream>
+
+#include "shared/plan.hpp"
 #include "tests/sandbox/old_system.hpp"
 
 namespace dboot::test {
 namespace {
 
+using namespace std::chrono_literals;
 using testing::AllOf;
 using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
+/// Longer than any test may take: whoever waits for the end of it fails by its timeout.
+constexpr auto for_ever = 1h;
+
 TEST(Payload, PassesTheExitStatusOfTheCommandOn) {
   OldSystem system;
   system.command("exit 7");
   EXPECT_EQ(system.run(), 7) << system.output();
+}
+
+TEST(Payload, ReportsTheSignalThatEndedTheCommand) {
+  OldSystem system;
+  system.command("kill -9 $$");
+  EXPECT_EQ(system.run(), 128 + 9) << system.output();
+}
+
+TEST(Payload, TellsACommandThatIsMissingFromOneThatCannotRun) {
+  OldSystem missing;
+  missing.plan().executable = "/bin/missing";
+  EXPECT_EQ(missing.run(), 127) << missing.output();
+  OldSystem unsuitable;
+  unsuitable.plan().executable = "/run/dboot/plan";
+  EXPECT_EQ(unsuitable.run(), 126) << unsuitable.output();
 }
 
 TEST(Payload, LeavesNoMountOfTheOldRoot) {
@@ -24,8 +47,151 @@ TEST(Payload, LeavesNoMountOfTheOldRoot) {
   const auto& output = system.output();
   const auto mounts = output.substr(output.find("BEGIN\n"));
   EXPECT_THAT(mounts, Not(HasSubstr("old-root")));
-  EXPECT_THAT(mounts, Not(HasSubstr("/dev/vda")));
+  EXPECT_THAT(mounts, Not(HasSubstr(system.witness())));
   EXPECT_THAT(mounts, AllOf(HasSubstr(" /proc "), HasSubstr(" /dev "), HasSubstr(" /run/dboot ")));
+  EXPECT_THAT(output, Not(HasSubstr("still busy")));
+}
+
+TEST(Payload, ShellThatIgnoresSigtermIsKilledWithoutWaiting) {
+  OldSystem system;
+  system.plan().grace = for_ever;
+  system.processes("(trap '' TERM; exec sleep 3600 </dev/null >/dev/null 2>&1) & sleep 0.1");
+  ASSERT_EQ(system.run(), 0);
+  EXPECT_THAT(system.output(), ContainsRegex("react=0 deaf=1"));
+}
+
+TEST(Payload, ProcessThatCatchesSigtermFinishesItsWork) {
+  OldSystem system;
+  system.plan().grace = for_ever;
+  system.processes(
+      "sh -c 'trap \"sleep 0.3; echo saved >$WITNESS/work; exit\" TERM; echo x >$WITNESS/ready;"
+      " while :; do sleep 0.05; done' </dev/null >/dev/null 2>&1 &"
+      " while [ ! -e $WITNESS/ready ]; do sleep 0.01; done");
+  ASSERT_EQ(system.run(), 0);
+  EXPECT_EQ(system.witnessed("work"), "saved\n") << system.output();
+}
+
+TEST(Payload, DaemonThatTakesSigtermBySigwaitFinishesItsWork) {
+  OldSystem system;
+  system.plan().grace = for_ever;
+  system.processes(
+      "python3 -c '\nimport os, signal, time\n"
+      "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\n"
+      "w = os.environ[\"WITNESS\"]\nopen(w + \"/ready\", \"w\")\n"
+      "signal.sigwait({signal.SIGTERM})\nopen(w + \"/work\", \"w\").write(\"saved\")\n'"
+      " </dev/null >/dev/null 2>&1 & while [ ! -e $WITNESS/ready ]; do sleep 0.01; done");
+  ASSERT_EQ(system.run(), 0);
+  EXPECT_EQ(system.witnessed("work"), "saved") << system.output();
+}
+
+TEST(Payload, ProcessThatBlocksSigtermAndNeverTakesItIsNotWaitedFor) {
+  OldSystem system;
+  system.plan().grace = for_ever;
+  system.processes(
+      "python3 -c '\nimport os, signal, time\n"
+      "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\n"
+      "open(os.environ[\"WITNESS\"] + \"/ready\", \"w\")\ntime.sleep(3600)\n'"
+      " </dev/null >/dev/null 2>&1 & while [ ! -e $WITNESS/ready ]; do sleep 0.01; done");
+  EXPECT_EQ(system.run(), 0) << system.output();
+}
+
+TEST(Payload, MemberOfANestedNamespaceFinishesBeforeItsInitIsKilled) {
+  OldSystem system;
+  system.plan().grace = for_ever;
+  // The init is a sh that waits: SIGTERM does not reach it.
+  system.processes(
+      "unshare --fork --pid --mount-proc sh -c 'sh -c \"trap \\\"sleep 0.3; echo saved"
+      " >$WITNESS/work; exit\\\" TERM; echo x >$WITNESS/ready; while :; do sleep 0.05; done\" &"
+      " while :; do sleep 3600; done' </dev/null >/dev/null 2>&1 &"
+      " while [ ! -e $WITNESS/ready ]; do sleep 0.01; done");
+  ASSERT_EQ(system.run(), 0);
+  EXPECT_EQ(system.witnessed("work"), "saved\n") << system.output();
+  EXPECT_THAT(system.output(), HasSubstr("namespace_inits=1"));
+}
+
+TEST(Payload, StoppedProcessIsContinuedInOrderToEnd) {
+  OldSystem system;
+  system.plan().grace = for_ever;
+  system.processes(
+      "sh -c 'trap \"echo saved >$WITNESS/work; exit\" TERM; echo x >$WITNESS/ready; kill -STOP $$;"
+      " while :; do sleep 0.05; done' </dev/null >/dev/null 2>&1 &"
+      " while [ ! -e $WITNESS/ready ]; do sleep 0.01; done");
+  ASSERT_EQ(system.run(), 0);
+  EXPECT_EQ(system.witnessed("work"), "saved\n") << system.output();
+}
+
+TEST(Payload, ProcessThatDoesNotEndIsKilledAfterTheGracePeriod) {
+  OldSystem system;
+  system.plan().grace = 200ms;
+  system.processes(
+      "sh -c 'trap : TERM; echo x >$WITNESS/ready; while :; do sleep 0.05; done' </dev/null"
+      " >/dev/null 2>&1 & while [ ! -e $WITNESS/ready ]; do sleep 0.01; done");
+  ASSERT_EQ(system.run(), 0);
+  EXPECT_THAT(system.output(), HasSubstr("not ended within the grace period"));
+}
+
+TEST(Payload, GivesTheNewSystemCleanSignals) {
+  OldSystem system;
+  system.command("grep -h -E 'Sig(Blk|Ign)' /proc/1/status /proc/$$/status");
+  ASSERT_EQ(system.run(), 0);
+  std::istringstream lines(system.output());
+  int clean = 0;
+  for (std::string line; std::getline(lines, line);)
+    clean += line == "SigBlk:\t0000000000000000" || line == "SigIgn:\t0000000000000000" ? 1 : 0;
+  EXPECT_EQ(clean, 4) << system.output();
+}
+
+TEST(Payload, StartsAnInitInItsOwnPlace) {
+  OldSystem system;
+  system.plan().start = Start::exec;
+  system.command("echo pid=$$; grep Sig /proc/1/status; ls /run/dboot; exit 5");
+  EXPECT_EQ(system.run(), 5) << system.output();
+  EXPECT_THAT(system.output(), AllOf(HasSubstr("pid=1"), HasSubstr("SigBlk:\t0000000000000000"),
+                                     HasSubstr("payload.log")));
+}
+
+TEST(Payload, GivesTheCommandTheConsoleAndJobControl) {
+  OldSystem system;
+  system.plan().arguments = {"sh", "-i"};
+  system.command("exec sh -i");
+  EXPECT_EQ(system.run("tty; ps; exit 3\n"), 3) << system.output();
+  EXPECT_THAT(system.output(),
+              AllOf(HasSubstr("/dev/console"), Not(HasSubstr("can't access tty"))));
+}
+
+TEST(Payload, SetsTheHostnameOfItsOwnNamespace) {
+  OldSystem system;
+  system.plan().hostname = "rehearsed";
+  system.command("hostname");
+  ASSERT_EQ(system.run(), 0);
+  EXPECT_THAT(system.output(), HasSubstr("\nrehearsed\n"));
+}
+
+TEST(Payload, ShowsEveryLineOfItsLogOnceOnTheConsole) {
+  OldSystem system;
+  system.command("echo BEGIN; cat /run/dboot/payload.log");
+  ASSERT_EQ(system.run(), 0);
+  const auto begin = system.output().find("BEGIN\n");
+  const auto console = system.output().substr(0, begin);
+  std::istringstream log(system.output().substr(begin + 6));
+  int lines = 0;
+  for (std::string line; std::getline(log, line) && line.starts_with('['); ++lines) {
+    const auto first = console.find(line + '\n');
+    ASSERT_NE(first, std::string::npos) << line;
+    EXPECT_EQ(console.find(line + '\n', first + 1), std::string::npos) << line;
+  }
+  EXPECT_GT(lines, 10);
+  for (const char* phase : {"wake", "console", "sync", "terminate", "release", "hand-over"})
+    EXPECT_THAT(console, HasSubstr(std::string(phase) + " finished duration="));
+}
+
+TEST(Payload, RefusesADamagedPlanWithTheReason) {
+  OldSystem system;
+  auto bytes = plan::encode(system.plan());
+  bytes.back() ^= 1;
+  system.plan_bytes(bytes);
+  EXPECT_EQ(system.run(), 1);
+  EXPECT_THAT(system.output(), HasSubstr("the plan is damaged"));
 }
 
 }  // namespace

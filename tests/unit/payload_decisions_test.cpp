@@ -1,0 +1,185 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/sysmacros.h>
+
+#include "payload/permissions.hpp"
+#include "payload/phases/console_choice.hpp"
+#include "payload/phases/kernel_limits.hpp"
+#include "payload/phases/kernel_log.hpp"
+#include "payload/phases/process_class.hpp"
+#include "payload/phases/proof.hpp"
+#include "payload/phases/supervise.hpp"
+#include "payload/phases/swap.hpp"
+
+namespace dboot {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+Process process(std::uint64_t ignored = 0, std::uint64_t caught = 0, std::uint64_t blocked = 0) {
+  Process result;
+  result.status.pid = 100;
+  result.status.namespace_pids = {100};
+  result.status.ignored = ignored;
+  result.status.caught = caught;
+  result.status.blocked = blocked;
+  return result;
+}
+
+constexpr auto term = signal_bit(SIGTERM);
+
+TEST(ProcessClass, OrdinaryProcessReacts) {
+  EXPECT_EQ(classify(process(), false), ProcessClass::reacts);
+  EXPECT_EQ(classify(process(0, term), false), ProcessClass::reacts);
+}
+
+TEST(ProcessClass, ProcessThatIgnoresSigtermIsDeaf) {
+  EXPECT_EQ(classify(process(term), false), ProcessClass::deaf);
+}
+
+TEST(ProcessClass, ProcessThatBlocksSigtermReactsEvenWhenItIgnoresIt) {
+  EXPECT_EQ(classify(process(0, 0, term), false), ProcessClass::reacts);
+  EXPECT_EQ(classify(process(term, 0, term), false), ProcessClass::reacts);
+}
+
+TEST(ProcessClass, BlockedAndPendingMeansThatNobodyTakesIt) {
+  auto taken = process(0, 0, term).status;
+  EXPECT_FALSE(leaves_sigterm_pending(taken));
+  taken.pending = term;
+  EXPECT_TRUE(leaves_sigterm_pending(taken));
+}
+
+TEST(ProcessClass, InitOfNestedNamespaceIsToldByItsNumberThere) {
+  auto init = process();
+  init.status.namespace_pids = {100, 1};
+  EXPECT_EQ(classify(init, false), ProcessClass::namespace_init);
+  init.status.ignored = term;
+  EXPECT_EQ(classify(init, false), ProcessClass::namespace_init);
+  init.status.caught = term;
+  EXPECT_EQ(classify(init, false), ProcessClass::reacts);
+}
+
+TEST(ProcessClass, KernelThreadsAndZombiesAreNoneToEnd) {
+  auto thread = process();
+  thread.status.kernel_thread = true;
+  EXPECT_EQ(classify(thread, false), ProcessClass::kernel_thread);
+  EXPECT_EQ(classify(process(term), true), ProcessClass::zombie);
+}
+
+TEST(ProcessClass, StorageDaemonComesBeforeHowItReacts) {
+  auto daemon = process(term);
+  daemon.storage_daemon = true;
+  EXPECT_EQ(classify(daemon, false), ProcessClass::storage_daemon);
+}
+
+TEST(ProcessClass, MembershipReachesThroughNestedNamespaces) {
+  Process init = process();
+  init.status.pid = 10;
+  init.namespaces = {1000};
+  Process direct = process();
+  direct.namespaces = {1000};
+  Process deeper = process();
+  deeper.namespaces = {2000, 1000};
+  EXPECT_TRUE(is_member_of(direct, init));
+  EXPECT_TRUE(is_member_of(deeper, init));
+  EXPECT_FALSE(is_member_of(init, init));
+  EXPECT_FALSE(is_member_of(process(), init));
+}
+
+TEST(Permissions, NamespaceAllowsOnlyWhatStaysInside) {
+  const std::vector<Action> inside{Action::end_processes, Action::unmount, Action::pivot,
+                                   Action::mount_api, Action::start_command};
+  const Permissions permissions(Scope::in_namespace, false, false);
+  for (int number = 0; number <= static_cast<int>(Action::reboot); ++number) {
+    const auto action = static_cast<Action>(number);
+    const bool expected = std::find(inside.begin(), inside.end(), action) != inside.end();
+    EXPECT_EQ(permissions.allows(action), expected) << to_string(action);
+  }
+}
+
+TEST(Permissions, EitherThePlanOrTheKernelMakesItANamespace) {
+  EXPECT_FALSE(Permissions(Scope::in_namespace, true, false).on_machine());
+  EXPECT_FALSE(Permissions(Scope::machine, false, false).on_machine());
+  EXPECT_TRUE(Permissions(Scope::machine, true, false).on_machine());
+}
+
+TEST(Permissions, HostnameIsSetOnlyWhereItIsOwn) {
+  EXPECT_TRUE(Permissions(Scope::in_namespace, false, true).allows(Action::set_hostname));
+  EXPECT_FALSE(Permissions(Scope::in_namespace, false, false).allows(Action::set_hostname));
+}
+
+TEST(ConsoleChoice, ScreenIsTheThirdVirtualTerminal) {
+  const auto choice = choose_consoles("ttyS0 tty0\n", "auto");
+  EXPECT_THAT(choice.log_to, ElementsAre("ttyS0", "tty3"));
+  EXPECT_EQ(choice.interactive, "tty3");
+}
+
+TEST(ConsoleChoice, LastConsoleIsThePersons) {
+  const auto choice = choose_consoles("tty0 ttyS0\n", "auto");
+  EXPECT_THAT(choice.log_to, ElementsAre("tty3", "ttyS0"));
+  EXPECT_EQ(choice.interactive, "ttyS0");
+}
+
+TEST(ConsoleChoice, WantedTerminalIsUsedOnce) {
+  const auto choice = choose_consoles("tty0 ttyS0\n", "tty5");
+  EXPECT_THAT(choice.log_to, ElementsAre("tty5", "ttyS0"));
+  EXPECT_EQ(choice.interactive, "tty5");
+}
+
+TEST(ConsoleChoice, NoneMeansNone) {
+  EXPECT_EQ(choose_consoles("tty0\n", "none"), ConsoleChoice{});
+  EXPECT_EQ(choose_consoles("", "auto"), ConsoleChoice{});
+}
+
+TEST(KernelLimits, SoftAndHardLimitsAreRead) {
+  const auto limits = parse_limits(
+      "Limit                     Soft Limit           Hard Limit           Units     \n"
+      "Max open files            1024                 4096                 files     \n"
+      "Max stack size            8388608              unlimited            bytes     \n"
+      "Max of something new      1                    2                    things    \n");
+  ASSERT_EQ(limits.size(), 2U);
+  EXPECT_EQ(limits[0].first, RLIMIT_NOFILE);
+  EXPECT_EQ(limits[0].second.rlim_cur, 1024U);
+  EXPECT_EQ(limits[0].second.rlim_max, 4096U);
+  EXPECT_EQ(limits[1].second.rlim_max, RLIM_INFINITY);
+}
+
+TEST(KernelLog, ConsoleLevelIsTheFirstNumber) {
+  EXPECT_EQ(parse_console_level("4\t4\t1\t7\n"), 4);
+  EXPECT_EQ(parse_console_level(""), std::nullopt);
+}
+
+TEST(Swap, PathsAreDecodedAndTheHeadingIsNone) {
+  EXPECT_THAT(swap::parse("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
+                          "/dev/vda2                               partition\t131068\t\t0\t\t-2\n"
+                          "/my\\040swap                            file\t\t131068\t\t0\t\t-3\n"),
+              ElementsAre("/dev/vda2", "/my swap"));
+  EXPECT_THAT(swap::parse(""), IsEmpty());
+}
+
+TEST(Proof, EveryBlockDeviceIsLookedAtOnce) {
+  const auto disks =
+      proof::of_mounts(parse_mount_table("22 1 254:1 / / rw - ext4 /dev/vda1 rw\n"
+                                         "23 22 0:5 / /dev rw - devtmpfs udev rw\n"
+                                         "24 22 254:1 /srv /data rw - ext4 /dev/vda1 rw\n"));
+  ASSERT_EQ(disks.size(), 1U);
+  EXPECT_EQ(disks[0].device, makedev(254, 1));
+  EXPECT_EQ(disks[0].use, "ext4 on /");
+}
+
+TEST(OnExit, MenuNeedsAConsole) {
+  EXPECT_EQ(resolve(OnExit::automatic, true), OnExit::menu);
+  EXPECT_EQ(resolve(OnExit::automatic, false), OnExit::reboot);
+  EXPECT_EQ(resolve(OnExit::menu, false), OnExit::reboot);
+  EXPECT_EQ(resolve(OnExit::restart, true), OnExit::restart);
+}
+
+TEST(WaitStatus, ReadsAsAPersonSaysIt) {
+  EXPECT_EQ(describe_wait_status(3 << 8), "exit status 3");
+  EXPECT_EQ(describe_wait_status(9), "signal 9");
+}
+
+}  // namespace
+}  // namespace dboot

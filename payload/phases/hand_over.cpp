@@ -40,7 +40,7 @@ Task<> execute(Takeover& takeover) {
   auto opening = takeover.console.open_stdio();
   const auto stdio = co_await std::move(opening);
   takeover.console.stop_log();
-  takeover.kernel_log.restore();
+  co_await takeover.kernel_log.restore();
   log::flush();
   plan.environment =
       with_terminal_type(std::move(plan.environment), takeover.console.terminal_type());

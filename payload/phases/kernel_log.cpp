@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "payload/blocking.hpp"
 #include "shared/log.hpp"
 #include "shared/syscalls.hpp"
 
@@ -57,7 +58,19 @@ void KernelLog::take(const Devices& devices) {
   }
 }
 
-void KernelLog::restore() {
+/// The kernel decides whether a console shows a line when it gets there, not when the line is
+/// written: lines that are still under way would be shown at the old level. Reading this file takes
+/// the consoles' lock, and giving it back writes out what is left (kernel/printk: console_unlock).
+Task<> KernelLog::wait_for_consoles() {
+  using namespace std::chrono_literals;
+  blocking::Work work = [](const blocking::Report&) { sys::read_file("/proc/consoles"); };
+  auto child = blocking::run("wait for the consoles", 2s, std::move(work));
+  const auto outcome = co_await std::move(child);
+  if (!outcome.finished()) log::debug("consoles", {{"reason", outcome.error}});
+}
+
+Task<> KernelLog::restore() {
+  if (console_level_) co_await wait_for_consoles();
   if (sink_) log::remove_sink(std::exchange(sink_, nullptr));
   if (devkmsg_) write_devkmsg(*devkmsg_);
   if (console_level_) ::klogctl(set_console_level, nullptr, *console_level_);

@@ -5,6 +5,7 @@
 
 #include "payload/devices.hpp"
 #include "payload/permissions.hpp"
+#include "payload/task.hpp"
 #include "shared/log_sinks.hpp"
 
 namespace dboot {
@@ -21,9 +22,11 @@ class KernelLog {
   void take(const Devices& devices);
   /// Puts both back; the kernel's log gets no more lines, which would be shown on consoles that
   /// belong to the new system. May be called more than once.
-  void restore();
+  Task<> restore();
 
  private:
+  static Task<> wait_for_consoles();
+
   Permissions permissions_;
   std::optional<std::string> devkmsg_;
   std::optional<int> console_level_;

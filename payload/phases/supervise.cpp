@@ -197,7 +197,7 @@ std::string describe_wait_status(int status) {
 Task<> supervise(Takeover& takeover) {
   Supervisor supervisor(takeover, co_await boost::asio::this_coro::executor);
   takeover.console.stop_log();
-  takeover.kernel_log.restore();
+  co_await takeover.kernel_log.restore();
   log::set_phase("supervise");
   co_await supervisor.run();
 }

@@ -44,6 +44,10 @@ void make_device(const char* path, unsigned major_number, unsigned minor_number)
   sys::check(::chmod(path, 0666), "chmod ", path);
 }
 
+void wait_for_file(const std::string& path) {
+  while (!fs::exists(path)) ::poll(nullptr, 0, 5);
+}
+
 /// The payload beside the tests, whichever program of theirs asks.
 std::string program(const std::string& name) {
   return fs::read_symlink("/proc/self/exe").parent_path() / name;
@@ -135,9 +139,25 @@ void OldSystem::be_pid_1(const char* slave) {
     std::fprintf(stderr, "old system: %s\n", error.what());
     ::_exit(99);
   }
-  if (traced_) ::raise(SIGSTOP);
+  if (traced_) wait_for_file(witness_ + "/traced");
   ::execl(layout::payload, layout::payload, nullptr);
   ::_exit(98);
+}
+
+/// From outside, where the payload does not see it among its processes.
+void OldSystem::start_tracer() {
+  const std::string pid = std::to_string(pid_);
+  const std::string file = witness_ + "/strace";
+  tracer_ = sys::check(::fork(), "fork");
+  if (tracer_ != 0) {
+    while (sys::read_file("/proc/" + pid + "/status").find("TracerPid:\t0\n") != std::string::npos)
+      ::poll(nullptr, 0, 5);
+    write_bytes(witness_ + "/traced", {});
+    return;
+  }
+  ::execlp("strace", "strace", "-f", "-qq", "-s", "200", "-o", file.c_str(), "-p", pid.c_str(),
+           nullptr);
+  ::_exit(127);
 }
 
 void OldSystem::collect(int master) {
@@ -173,10 +193,12 @@ int OldSystem::run(const std::string& input) {
   pid_ =
       static_cast<pid_t>(sys::check(::syscall(SYS_clone3, &arguments, sizeof arguments), "clone3"));
   if (pid_ == 0) be_pid_1(slave.data());
+  if (traced_) start_tracer();
   sys::write_all(master.get(), input);
   collect(master.get());
   int status = 0;
   ::waitpid(pid_, &status, 0);
+  if (tracer_ != 0) ::waitpid(tracer_, nullptr, 0);
   pid_ = 0;
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }

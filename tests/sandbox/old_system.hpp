@@ -42,6 +42,7 @@ class OldSystem {
   void furnish(const char* slave) const;
   void make_root() const;
   void start_processes() const;
+  void start_tracer();
   void collect(int master);
 
   Plan plan_;
@@ -51,6 +52,7 @@ class OldSystem {
   std::string witness_;
   std::string output_;
   pid_t pid_ = 0;
+  pid_t tracer_ = 0;
 };
 
 }  // namespace dboot::test

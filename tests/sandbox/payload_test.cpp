@@ -12,6 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::AllOf;
+using testing::AnyOf;
 using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
@@ -132,7 +133,8 @@ TEST(Payload, ProcessThatDoesNotEndIsKilledAfterTheGracePeriod) {
 
 TEST(Payload, GivesTheNewSystemCleanSignals) {
   OldSystem system;
-  system.command("grep -h -E 'Sig(Blk|Ign)' /proc/1/status /proc/$$/status");
+  system.plan().executable = "/bin/grep";
+  system.plan().arguments = {"grep", "-hE", "Sig(Blk|Ign)", "/proc/1/status", "/proc/self/status"};
   ASSERT_EQ(system.run(), 0);
   std::istringstream lines(system.output());
   int clean = 0;
@@ -183,6 +185,43 @@ TEST(Payload, ShowsEveryLineOfItsLogOnceOnTheConsole) {
   EXPECT_GT(lines, 10);
   for (const char* phase : {"wake", "console", "sync", "terminate", "release", "hand-over"})
     EXPECT_THAT(console, HasSubstr(std::string(phase) + " finished duration="));
+}
+
+/// The lines of an strace that call `name`.
+std::vector<std::string> calls(const std::string& strace, const std::string& name) {
+  std::vector<std::string> found;
+  std::istringstream lines(strace);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find(' ' + name + '(') != std::string::npos) found.push_back(line);
+  }
+  return found;
+}
+
+TEST(Payload, MakesNoSystemCallThatReachesTheMachine) {
+  OldSystem system;
+  system.plan().hostname = "rehearsed";
+  system.processes("sleep 3600 </dev/null >/dev/null 2>&1 & sleep 0.1");
+  system.trace();
+  ASSERT_EQ(system.run(), 0) << system.output();
+  const auto strace = system.witnessed("strace");
+  ASSERT_THAT(strace, HasSubstr("pivot_root("));
+  for (const char* name : {"swapoff", "reboot", "sync", "syncfs", "mknod", "mknodat", "syslog",
+                           "init_module", "finit_module", "delete_module", "kexec_load"})
+    EXPECT_TRUE(calls(strace, name).empty()) << calls(strace, name).front();
+  for (const auto& call : calls(strace, "mount")) {
+    EXPECT_THAT(call, AnyOf(Not(HasSubstr("MS_REMOUNT")), HasSubstr("MS_BIND")));
+    EXPECT_THAT(call, Not(HasSubstr("devtmpfs")));
+  }
+  for (const auto& call : calls(strace, "umount2"))
+    EXPECT_THAT(call, AllOf(HasSubstr("\"/.old-root"), Not(HasSubstr("MNT_FORCE"))));
+  for (const auto& call : calls(strace, "openat")) {
+    if (call.find("O_RDONLY") != std::string::npos) continue;
+    EXPECT_THAT(call, Not(ContainsRegex("/proc/sys|/sys/|kmsg|/dev/tty|/dev/[vsn][dv]")));
+  }
+  for (const auto& call : calls(strace, "ioctl"))
+    EXPECT_THAT(call, Not(ContainsRegex("KD[SG]|VT_|LOOP_|BLK|DM_")));
+  for (const auto& call : calls(strace, "kill")) EXPECT_THAT(call, Not(HasSubstr("kill(-1")));
+  EXPECT_THAT(system.output(), HasSubstr("skipped: not in a namespace action=sync"));
 }
 
 TEST(Payload, RefusesADamagedPlanWithTheReason) {

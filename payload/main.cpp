@@ -7,6 +7,7 @@
 #include <exception>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "payload/last_resort.hpp"
 #include "payload/phases/failure.hpp"
@@ -21,14 +22,18 @@ void complain(const std::string& reason) {
   std::fprintf(stderr, "dboot-init: %s\n", reason.c_str());
 }
 
-int check_plan(const char* path) {
-  try {
-    wake::read_plan(path);
-    return 0;
-  } catch (const std::exception& error) {
-    complain(error.what());
-    return 1;
+/// Names each file that is refused, with the reason. 1 when there is one.
+int check_plans(const std::vector<std::string>& files) {
+  int status = 0;
+  for (const auto& file : files) {
+    try {
+      wake::read_plan(file);
+    } catch (const std::exception& error) {
+      complain(file + ": " + error.what());
+      status = 1;
+    }
   }
+  return status;
 }
 
 /// Empty when the plan may be carried out.
@@ -72,10 +77,10 @@ std::string prepare(Plan& plan) {
 int run(int argc, char** argv) {
   const std::string_view option = argc > 1 ? argv[1] : "";
   if (option == "--version") return std::puts("dboot-init " DBOOT_VERSION) < 0 ? 1 : 0;
-  if (option == "--check-plan" && argc == 3) return check_plan(argv[2]);
+  if (option == "--check-plan" && argc > 2) return check_plans({argv + 2, argv + argc});
   if (option == "--self-test") return self_test();
   if (!option.empty()) {
-    complain("options: --version, --self-test, --check-plan FILE");
+    complain("options: --version, --self-test, --check-plan FILE...");
     return 1;
   }
   if (::getpid() != 1) {

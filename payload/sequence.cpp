@@ -21,11 +21,13 @@ namespace dboot {
 namespace {
 
 Task<> begin(Takeover& takeover) {
+  // Before the first line, which shall be in the kernel's log too.
+  log::set_phase("wake");
+  takeover.kernel_log.take(takeover.devices);
   const Phase phase("wake");
   log::info("dboot-init " DBOOT_VERSION,
             {{"scope", takeover.permissions.on_machine() ? "machine" : "namespace"},
              {"injector", takeover.plan.injector_version}});
-  takeover.kernel_log.take(takeover.devices);
   co_return;
 }
 

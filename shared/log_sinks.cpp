@@ -66,7 +66,9 @@ class Kmsg final : public Base {
   void sink_it_(const spdlog::details::log_msg& message) override {
     // The kernel takes 1024 bytes less its own prefix per record and refuses longer ones whole.
     constexpr std::size_t longest = 900;
-    write_line(fd_.get(), fmt::format("<{}>dboot: {}", LOG_DAEMON | priority(message.level),
+    // Without the newline a record stays open for a continuation until the next one comes, and the
+    // consoles get it only then (kernel/printk: LOG_NEWLINE).
+    write_line(fd_.get(), fmt::format("<{}>dboot: {}\n", LOG_DAEMON | priority(message.level),
                                       text_of(message).substr(0, longest)));
   }
   void flush_() override {}

@@ -1,7 +1,12 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <sstream>
 
 #include "shared/plan.hpp"
@@ -231,6 +236,71 @@ TEST(Payload, RefusesADamagedPlanWithTheReason) {
   system.plan_bytes(bytes);
   EXPECT_EQ(system.run(), 1);
   EXPECT_THAT(system.output(), HasSubstr("the plan is damaged"));
+}
+
+struct Output {
+  int status = 0;
+  std::string errors;
+};
+
+/// Runs the payload as an ordinary process.
+Output run_payload(const OldSystem& system, std::vector<std::string> arguments) {
+  const std::string payload = system.witness() + "/dboot-init";
+  const std::string errors = system.witness() + "/errors";
+  std::vector<char*> argv;
+  arguments.insert(arguments.begin(), payload);
+  for (auto& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::dup2(::open(errors.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600), STDERR_FILENO);
+    ::execv(payload.c_str(), argv.data());
+    ::_exit(127);
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, system.witnessed("errors")};
+}
+
+TEST(Payload, RefusesEveryTruncationAndEveryFlippedBitOfAPlan) {
+  OldSystem system;
+  const auto good = plan::encode(system.plan());
+  std::vector<std::string> arguments{"--check-plan"};
+  const auto add = [&](const std::vector<std::uint8_t>& bytes) {
+    arguments.push_back(system.witness() + "/plan" + std::to_string(arguments.size()));
+    std::ofstream(arguments.back(), std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()),
+               static_cast<std::streamsize>(bytes.size()));
+  };
+  add(good);
+  EXPECT_EQ(run_payload(system, arguments).status, 0);
+  arguments.pop_back();
+
+  for (std::size_t size = 0; size < good.size(); ++size)
+    add({good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)});
+  for (std::size_t bit = 0; bit < good.size() * 8; ++bit) {
+    auto bad = good;
+    bad[bit / 8] = static_cast<std::uint8_t>(bad[bit / 8] ^ (1U << (bit % 8)));
+    add(bad);
+  }
+  const auto output = run_payload(system, arguments);
+  EXPECT_EQ(output.status, 1);
+  EXPECT_EQ(std::count(output.errors.begin(), output.errors.end(), '\n'),
+            static_cast<std::ptrdiff_t>(arguments.size() - 1));
+}
+
+TEST(Payload, SaysThatItIsNotPid1) {
+  const OldSystem system;
+  const auto output = run_payload(system, {});
+  EXPECT_EQ(output.status, 1);
+  EXPECT_THAT(output.errors, HasSubstr("dboot-init: not PID 1"));
+}
+
+TEST(Payload, TestsItselfInSilence) {
+  const OldSystem system;
+  const auto output = run_payload(system, {"--self-test"});
+  EXPECT_EQ(output.status, 0);
+  EXPECT_EQ(output.errors, "");
 }
 
 }  // namespace

@@ -130,10 +130,10 @@ bool Staging::is_attached(const char* path, int mount) const noexcept {
   return ::stat(path, &there) == 0 && ::fstat(mount, &ours) == 0 && there.st_dev == ours.st_dev;
 }
 
-bool Staging::is_executed_by(pid_t pid) const noexcept {
+bool Staging::is_executed_by(int process_directory) const noexcept {
   struct stat executed {};
   struct stat ours {};
-  return ::stat(("/proc/" + std::to_string(pid) + "/exe").c_str(), &executed) == 0 &&
+  return ::fstatat(process_directory, "exe", &executed, 0) == 0 &&
          ::fstatat(directory_.get(), payload_name, &ours, 0) == 0 &&
          executed.st_dev == ours.st_dev && executed.st_ino == ours.st_ino;
 }

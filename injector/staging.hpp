@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <span>
 
@@ -42,8 +40,8 @@ class Staging {
   /// From here on the destructor leaves everything as it is.
   void commit() noexcept { armed_ = false; }
 
-  /// True when `pid` executes the staged payload.
-  bool is_executed_by(pid_t pid) const noexcept;
+  /// True when the process whose directory below /proc is given executes the staged payload.
+  bool is_executed_by(int process_directory) const noexcept;
 
  private:
   bool is_attached(const char* path, int mount) const noexcept;

@@ -127,7 +127,7 @@ void commit(const Target& target, Staging& staging, Plan plan) {
     if (panic) panic->restore();
   };
   const auto outcome = inject::execute(target, program, injection_deadline, {before_attach, undo});
-  if (outcome == inject::Outcome::unknown && !staging.is_executed_by(target.pid())) {
+  if (outcome == inject::Outcome::unknown && !staging.is_executed_by(target.proc())) {
     throw Failure("the tracer was killed before PID 1 executed the payload", "try again");
   }
   staging.commit();

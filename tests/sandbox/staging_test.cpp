@@ -32,6 +32,10 @@ class StagingTest : public testing::Test {
     sys::check(::mount("tmpfs", "/run", "tmpfs", 0, nullptr), "mount /run");
   }
 
+  static UniqueFd proc(pid_t pid) {
+    return sys::open("/proc/" + std::to_string(pid), O_PATH | O_DIRECTORY);
+  }
+
   static std::string mounts() { return sys::read_file("/proc/self/mountinfo"); }
 };
 
@@ -113,8 +117,8 @@ TEST_F(StagingTest, IsNotDetachedFromUnderARunningPayload) {
     ::execl(layout::payload, "cat", nullptr);
     ::_exit(1);
   }
-  EXPECT_TRUE(staging.is_executed_by(child));
-  EXPECT_FALSE(staging.is_executed_by(::getpid()));
+  EXPECT_TRUE(staging.is_executed_by(proc(child).get()));
+  EXPECT_FALSE(staging.is_executed_by(proc(::getpid()).get()));
   staging.detach();
   EXPECT_THAT(mounts(), HasSubstr(layout::root));
 

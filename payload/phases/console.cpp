@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "payload/blocking.hpp"
 #include "payload/terminal.hpp"
@@ -39,17 +40,18 @@ Task<UniqueFd> Console::open(std::string name, Settings settings) {
   co_return UniqueFd();
 }
 
-Task<> Console::add_sink(std::string name) {
+Task<> Console::add_sink(std::string name, Earlier earlier) {
   auto opening = open(name, Settings::as_they_are);
   UniqueFd fd = co_await std::move(opening);
   if (!fd) co_return;
-  if (const auto known = sinks_.find(name); known != sinks_.end()) {
+  if (const auto known = sinks_.find(name); known != sinks_.end() && known->second) {
     log::sinks::reopen_console(known->second, std::move(fd));
     co_return;
   }
-  auto sink = log::sinks::console(std::move(fd), sys::read_file_or_empty(layout::payload_log));
+  const auto lines = earlier == Earlier::shown ? "" : sys::read_file_or_empty(layout::payload_log);
+  auto sink = log::sinks::console(std::move(fd), lines);
   log::add_sink(sink);
-  sinks_.emplace(std::move(name), std::move(sink));
+  sinks_[std::move(name)] = std::move(sink);
 }
 
 Task<> Console::find_in_namespace(const std::string& wanted) {
@@ -59,7 +61,7 @@ Task<> Console::find_in_namespace(const std::string& wanted) {
   if (is_terminal(console)) {
     name_ = "console";
     inherited_.clear();  // they may hold a filesystem of the old root
-    co_await add_sink(name_);
+    co_await add_sink(name_, Earlier::missing);
   } else if (inherited_.size() > STDERR_FILENO) {
     log::add_sink(log::sinks::descriptor(inherited_[STDERR_FILENO].get()));
   }
@@ -72,7 +74,7 @@ Task<> Console::start(const std::string& wanted) {
   }
   const auto choice =
       choose_consoles(sys::read_file_or_empty("/sys/class/tty/console/active"), wanted);
-  for (const auto& name : choice.log_to) co_await add_sink(name);
+  for (const auto& name : choice.log_to) co_await add_sink(name, Earlier::missing);
   name_ = choice.interactive;
   if (!sinks_.contains(name_)) name_ = sinks_.empty() ? "" : sinks_.rbegin()->first;
   co_await bring_to_screen();
@@ -84,7 +86,7 @@ Task<> Console::start(const std::string& wanted) {
 Task<> Console::restart() {
   std::vector<std::string> names;
   for (const auto& [name, sink] : sinks_) names.push_back(name);
-  for (const auto& name : names) co_await add_sink(name);
+  for (const auto& name : names) co_await add_sink(name, Earlier::shown);
   if (permissions_.allows(Action::use_consoles)) co_await bring_to_screen();
 }
 
@@ -112,8 +114,9 @@ Task<> Console::bring_to_screen() {
 }
 
 void Console::stop_log() {
-  for (const auto& [name, sink] : sinks_) log::remove_sink(sink);
-  sinks_.clear();
+  for (auto& [name, sink] : sinks_) {
+    if (sink) log::remove_sink(std::exchange(sink, nullptr));
+  }
 }
 
 Task<UniqueFd> Console::open_interactive() {

@@ -26,7 +26,8 @@ class Console {
   Task<> start(const std::string& wanted);
 
   /// Opens them again: when the session that had a terminal ended, the terminal hung up on
-  /// everybody else. What the log could not write meanwhile is written now.
+  /// everybody else. What the log could not write meanwhile is written now. After stop_log() the
+  /// log comes back.
   Task<> restart();
 
   /// The log leaves the terminals, which belong to the new system from now on.
@@ -47,7 +48,9 @@ class Console {
  private:
   enum class Settings { as_they_are, sane };
   Task<UniqueFd> open(std::string name, Settings settings);
-  Task<> add_sink(std::string name);
+  /// Whether a terminal has shown the log's first lines.
+  enum class Earlier { missing, shown };
+  Task<> add_sink(std::string name, Earlier earlier);
   Task<> bring_to_screen();
   Task<> find_in_namespace(const std::string& wanted);
 
@@ -55,7 +58,7 @@ class Console {
   Permissions permissions_;
   std::vector<UniqueFd> inherited_;
   std::string name_;
-  std::map<std::string, log::sinks::Sink> sinks_;
+  std::map<std::string, log::sinks::Sink> sinks_;  ///< by name; empty while the log is stopped
 };
 
 }  // namespace dboot

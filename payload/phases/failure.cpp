@@ -104,6 +104,9 @@ class WayOut {
 
 Task<> give_way_out(Takeover& takeover, std::string reason) {
   log::set_phase("failure");
+  // Both had been left to the new system when its start failed.
+  takeover.kernel_log.take(takeover.devices);
+  co_await takeover.console.restart();
   log::error(reason);
   if (!takeover.permissions.on_machine()) {
     log::flush();

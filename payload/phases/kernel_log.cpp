@@ -39,6 +39,7 @@ std::optional<int> parse_console_level(const std::string& printk) {
 }
 
 void KernelLog::take(const Devices& devices) {
+  if (sink_) return;
   if (permissions_.allows_logged(Action::write_sysctl)) {
     auto value = sys::read_file_or_empty(devkmsg_setting);
     if (value.ends_with('\n')) value.pop_back();

@@ -1,6 +1,7 @@
 #include "tests/sandbox/sandbox_host.hpp"
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -123,6 +124,13 @@ SandboxHost::Result SandboxHost::run(const std::vector<std::string>& command) co
   SandboxProcess process = start(command);
   std::string output = process.output();
   return {process.wait(), std::move(output)};
+}
+
+int SandboxHost::attend(std::string& console) {
+  ::testing::internal::CaptureStdout();
+  const int status = host_.attend();
+  console = ::testing::internal::GetCapturedStdout();
+  return status;
 }
 
 HostState SandboxHost::state() const {

@@ -59,6 +59,10 @@ class SandboxHost {
   /// Runs a command there to its end.
   Result run(const std::vector<std::string>& command) const;
 
+  /// Waits for the end of PID 1, whatever that has become, and returns its exit status; `console`
+  /// is what was written to its console since it was made.
+  int attend(std::string& console);
+
   /// What it looks like from within.
   HostState state() const;
   /// The program that PID 1 is.

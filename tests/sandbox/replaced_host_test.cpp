@@ -1,0 +1,88 @@
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+
+#include "shared/syscalls.hpp"
+#include "tests/sandbox/image_tar.hpp"
+#include "tests/sandbox/sandbox_host.hpp"
+
+// A takeover of the injector's own PID 1, for real, by the payload that is shipped: what a
+// rehearsal cannot show, because there the target is never the injector's own.
+namespace dboot::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class ReplacedHost : public ::testing::Test {
+ protected:
+  ReplacedHost() {
+    std::string name = std::filesystem::temp_directory_path() / "dboot-image-XXXXXX";
+    const UniqueFd fd(sys::check(::mkstemp(name.data()), "mkstemp ", name));
+    sys::write_all(fd.get(), ImageTar::of_busybox().bytes());
+    image_ = name;
+  }
+  ~ReplacedHost() override { std::filesystem::remove(image_); }
+
+  SandboxProcess take_over(const std::string& script) const {
+    return host_.start({DBOOT_INJECT, "--yes", image_, "--", "/bin/sh", "-c", script});
+  }
+
+  SandboxHost host_;
+  std::string image_;
+  std::string console_;
+};
+
+TEST_F(ReplacedHost, EndsWithTheStatusOfItsCommand) {
+  const SandboxProcess injector = take_over("exit 7");
+  EXPECT_EQ(host_.attend(console_), 7);
+}
+
+TEST_F(ReplacedHost, HasNoProcessOfTheOldSystem) {
+  const SandboxProcess deaf = host_.start({"/bin/sh", "-c", "trap '' TERM; exec sleep 1000"});
+  const SandboxProcess plain = host_.start({"/bin/sleep", "1000"});
+  const SandboxProcess injector =
+      take_over("for p in /proc/[0-9]*; do echo \"process $(cat $p/comm)\"; done; exit 0");
+  EXPECT_EQ(host_.attend(console_), 0);
+  EXPECT_THAT(console_, HasSubstr("process dboot-init"));
+  EXPECT_THAT(console_, Not(HasSubstr("process sleep")));
+  EXPECT_THAT(console_, Not(HasSubstr("process dboot-inject")));
+}
+
+TEST_F(ReplacedHost, HasNoMountOfTheOldSystem) {
+  const SandboxProcess injector =
+      take_over("while read -r l; do echo \"mount $l\"; done < /proc/mounts");
+  EXPECT_EQ(host_.attend(console_), 0);
+  EXPECT_THAT(console_, HasSubstr("mount dboot-root / tmpfs"));
+  EXPECT_THAT(console_, Not(HasSubstr("mount /dev/")));
+  EXPECT_THAT(console_, Not(HasSubstr(".old-root")));
+}
+
+TEST_F(ReplacedHost, StartsItsCommandWithASignalStateAsFresh) {
+  // Busybox's shell ignores SIGQUIT for the last command of a script.
+  const SandboxProcess injector =
+      take_over("grep -E '^Sig(Blk|Ign)' /proc/1/status /proc/$$/status /proc/self/status; exit 0");
+  EXPECT_EQ(host_.attend(console_), 0);
+  for (const char* line :
+       {"/proc/1/status:SigBlk:\t0000000000000000", "/proc/1/status:SigIgn:\t0000000000000000",
+        "/proc/self/status:SigBlk:\t0000000000000000",
+        "/proc/self/status:SigIgn:\t0000000000000000"}) {
+    EXPECT_THAT(console_, HasSubstr(line));
+  }
+}
+
+TEST_F(ReplacedHost, KeepsTheLogOfThePayload) {
+  const SandboxProcess injector =
+      take_over("cat /run/dboot/payload.log > /dev/console; ls -ld /run/dboot");
+  EXPECT_EQ(host_.attend(console_), 0);
+  for (const char* phase : {"terminate finished", "release finished", "hand-over finished"}) {
+    EXPECT_THAT(console_, HasSubstr(phase));
+  }
+}
+
+}  // namespace
+}  // namespace dboot::testing

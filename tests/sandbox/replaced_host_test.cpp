@@ -1,14 +1,8 @@
-#include <fcntl.h>
 #include <gmock/gmock.h>
-#include <unistd.h>
 
-#include <csignal>
-#include <cstdlib>
-#include <filesystem>
-
-#include "shared/syscalls.hpp"
-#include "tests/sandbox/image_tar.hpp"
 #include "tests/sandbox/sandbox_host.hpp"
+#include "tests/support/busybox_image.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 // A takeover of the injector's own PID 1, for real, by the payload that is shipped: what a
 // rehearsal cannot show, because there the target is never the injector's own.
@@ -20,20 +14,15 @@ using ::testing::Not;
 
 class ReplacedHost : public ::testing::Test {
  protected:
-  ReplacedHost() {
-    std::string name = std::filesystem::temp_directory_path() / "dboot-image-XXXXXX";
-    const UniqueFd fd(sys::check(::mkstemp(name.data()), "mkstemp ", name));
-    sys::write_all(fd.get(), ImageTar::of_busybox().bytes());
-    image_ = name;
-  }
-  ~ReplacedHost() override { std::filesystem::remove(image_); }
+  ReplacedHost() { write_text(directory_ / "image.tar", busybox_image()); }
 
   SandboxProcess take_over(const std::string& script) const {
-    return host_.start({DBOOT_INJECT, "--yes", image_, "--", "/bin/sh", "-c", script});
+    return host_.start(
+        {DBOOT_INJECT, "--yes", directory_ / "image.tar", "--", "/bin/sh", "-c", script});
   }
 
+  TemporaryDirectory directory_;
   SandboxHost host_;
-  std::string image_;
   std::string console_;
 };
 

@@ -6,25 +6,12 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <stdexcept>
 
 #include "shared/syscalls.hpp"
-#include "tests/sandbox/image_tar.hpp"
+#include "tests/support/busybox_image.hpp"
 
 namespace dboot::testing {
-namespace {
-
-namespace fs = std::filesystem;
-
-fs::path new_directory() {
-  std::string name = fs::temp_directory_path() / "dboot-sandbox-XXXXXX";
-  if (::mkdtemp(name.data()) == nullptr) sys::fail(errno, {"mkdtemp ", name});
-  return name;
-}
-
-}  // namespace
-
 bool eventually(const std::function<bool()>& condition) {
   const auto last = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   while (!condition()) {
@@ -34,18 +21,14 @@ bool eventually(const std::function<bool()>& condition) {
   return true;
 }
 
-UnchangedHost::UnchangedHost() : directory_(new_directory()) {
-  file("busybox.tar", ImageTar::of_busybox().bytes());
+UnchangedHost::UnchangedHost() {
+  file("busybox.tar", busybox_image());
 }
 
-UnchangedHost::~UnchangedHost() {
-  fs::remove_all(directory_);
-}
-
-std::string UnchangedHost::file(const std::string& name, std::string_view content,
+std::string UnchangedHost::file(const std::string& name, const std::string& content,
                                 unsigned mode) const {
   std::string path = directory_ / name;
-  sys::write_all(sys::open(path, O_WRONLY | O_CREAT | O_TRUNC, mode).get(), content);
+  write_text(path, content, mode);
   return path;
 }
 

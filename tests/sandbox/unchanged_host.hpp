@@ -2,14 +2,13 @@
 
 #include <gmock/gmock.h>
 
-#include <filesystem>
 #include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "shared/process_status.hpp"
 #include "tests/sandbox/sandbox_host.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace dboot::testing {
 
@@ -21,10 +20,9 @@ bool eventually(const std::function<bool()>& condition);
 class UnchangedHost : public ::testing::Test {
  protected:
   UnchangedHost();
-  ~UnchangedHost() override;
 
   /// A file outside of the sandbox that can be read inside.
-  std::string file(const std::string& name, std::string_view content, unsigned mode = 0644) const;
+  std::string file(const std::string& name, const std::string& content, unsigned mode = 0644) const;
   /// The tar of a busybox system.
   std::string image() const;
 
@@ -60,7 +58,7 @@ class UnchangedHost : public ::testing::Test {
   bool is_replaced() const;
   std::string status_file() const;
 
-  std::filesystem::path directory_;
+  TemporaryDirectory directory_;
   SandboxHost host_;
 };
 

@@ -8,8 +8,8 @@
 #include <filesystem>
 
 #include "shared/syscalls.hpp"
-#include "tests/sandbox/image_tar.hpp"
 #include "tests/sandbox/unchanged_host.hpp"
+#include "tests/support/busybox_image.hpp"
 
 // Takeovers that fail before the point of no return, for real, in a sandbox: each says why and what
 // to do, ends with the documented status, and leaves the host as it was.
@@ -55,9 +55,10 @@ TEST_F(UnchangedHost, CommandThatIsNotInTheImage) {
 }
 
 TEST_F(UnchangedHost, CommandThatIsNotExecutable) {
-  ImageTar tar = ImageTar::of_busybox();
-  tar.add_file("bin/data", "no program", 0644).add_file("bin/script", "#!/bin/nonesuch\n", 0755);
-  const std::string path = file("image.tar", tar.bytes());
+  TarBuilder tar;
+  add_busybox(tar);
+  tar.file("bin/data", "no program", 0644).file("bin/script", "#!/bin/nonesuch\n", 0755);
+  const std::string path = file("image.tar", tar.finish());
   expect_refusal({path, "/bin/data"}, 126, HasSubstr("/bin/data"));
   expect_refusal({path, "/bin/script"}, 126, HasSubstr("/bin/nonesuch"));
   expect_refusal({path, "/bin"}, 126, HasSubstr("/bin"));
@@ -68,40 +69,43 @@ TEST_F(UnchangedHost, ImageOfAnotherArchitecture) {
   const Elf64_Half machine = EM_AARCH64;
   busybox.replace(offsetof(Elf64_Ehdr, e_machine), sizeof machine,
                   reinterpret_cast<const char*>(&machine), sizeof machine);
-  ImageTar tar;
-  tar.add_directory("bin").add_file("bin/sh", busybox, 0755);
-  expect_refusal({file("image.tar", tar.bytes()), "sh"}, AnyOf(125, 126), HasSubstr("AArch64"));
+  TarBuilder tar;
+  tar.directory("bin").file("bin/sh", busybox, 0755);
+  expect_refusal({file("image.tar", tar.finish()), "sh"}, AnyOf(125, 126), HasSubstr("AArch64"));
 }
 
 TEST_F(UnchangedHost, ArchiveThatEndsInTheMiddle) {
-  const std::string whole = ImageTar::of_busybox().bytes();
+  const std::string whole = busybox_image();
   expect_refusal({file("image.tar", whole.substr(0, whole.size() / 2)), "sh"}, 125,
                  HasSubstr("image.tar"));
   expect_refusal({file("garbage.tar", "garbage"), "sh"}, 125, HasSubstr("garbage.tar"));
 }
 
 TEST_F(UnchangedHost, EntryThatLeadsOutOfTheRoot) {
-  ImageTar tar = ImageTar::of_busybox();
-  tar.add_file("../../run/escaped", "x", 0644);
-  expect_refusal({file("image.tar", tar.bytes()), "sh"}, 125, HasSubstr("../../run/escaped"));
+  TarBuilder tar;
+  add_busybox(tar);
+  tar.file("../../run/escaped", "x", 0644);
+  expect_refusal({file("image.tar", tar.finish()), "sh"}, 125, HasSubstr("../../run/escaped"));
 }
 
 TEST_F(UnchangedHost, RootThatIsFull) {
   expect_refusal({"--root-size", "1m", image(), "sh"}, 125,
                  AllOf(HasSubstr("--root-size allows 1.0 MiB"), HasSubstr("with --root-size")));
   // One byte takes a page, so that the sum of the sizes is no warning.
-  ImageTar tar = ImageTar::of_busybox();
-  for (int i = 0; i < 1000; ++i) tar.add_file("file" + std::to_string(i), "x", 0644);
-  expect_refusal({"--root-size", "3m", file("image.tar", tar.bytes()), "sh"}, 125,
+  TarBuilder tar;
+  add_busybox(tar);
+  for (int i = 0; i < 1000; ++i) tar.file("file" + std::to_string(i), "x", 0644);
+  expect_refusal({"--root-size", "3m", file("image.tar", tar.finish()), "sh"}, 125,
                  AllOf(HasSubstr("the RAM root is full"), HasSubstr("with --root-size")));
 }
 
 TEST_F(UnchangedHost, InterruptedWhileCopying) {
-  ImageTar tar = ImageTar::of_busybox();
+  TarBuilder tar;
+  add_busybox(tar);
   for (int i = 0; i < 100; ++i) {
-    tar.add_file("file" + std::to_string(i), std::string(4096, 'x'), 0644);
+    tar.file("file" + std::to_string(i), std::string(4096, 'x'), 0644);
   }
-  const std::string path = file("image.tar", tar.bytes());
+  const std::string path = file("image.tar", tar.finish());
   const HostState before = host_.state();
   // At the fiftieth file that is made there; no sleep is that exact.
   const auto result = host_.run(strace("fchmod:signal=SIGINT:when=50", {path, "sh"}));

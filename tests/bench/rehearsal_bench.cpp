@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "shared/syscalls.hpp"
-#include "tests/sandbox/image_tar.hpp"
 #include "tests/sandbox/sandbox_host.hpp"
+#include "tests/support/busybox_image.hpp"
 
 namespace dboot::testing {
 namespace {
@@ -41,7 +41,7 @@ double time_of(const std::string& log, const std::string& phase, const std::stri
 
 void take_over_fifty_processes(benchmark::State& state) {
   const std::filesystem::path image = "/tmp/dboot-bench-" + std::to_string(::getpid()) + ".tar";
-  std::ofstream(image, std::ios::binary) << ImageTar::of_busybox().bytes();
+  std::ofstream(image, std::ios::binary) << busybox_image();
   for (auto _ : state) {
     const SandboxHost host;
     std::vector<SandboxProcess> processes;

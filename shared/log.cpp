@@ -39,7 +39,7 @@ bool is_plain(unsigned char byte) {
 }
 
 /// A value as it is when that is unambiguous, else as a C string.
-std::string quoted(std::string_view value) {
+std::string as_value(std::string_view value) {
   if (!value.empty() && std::all_of(value.begin(), value.end(), is_plain))
     return std::string(value);
   std::string text = "\"";
@@ -73,7 +73,7 @@ std::string format_report(Level level, std::string_view message, Facts facts) {
   std::string line = "dboot-inject: ";
   if (level != Level::info) line += fmt::format("{}: ", to_string(level));
   line += message;
-  for (const auto& fact : facts) line += fmt::format(" {}={}", fact.key, quoted(fact.value));
+  for (const auto& fact : facts) line += fmt::format(" {}={}", fact.key, as_value(fact.value));
   return line;
 }
 
@@ -97,7 +97,7 @@ std::string format_record(std::chrono::nanoseconds elapsed, Level level, std::st
   const auto micros = std::max<std::int64_t>(elapsed.count() / 1000, 0);
   std::string line = fmt::format("[{}.{:06}] {} {} {}", micros / 1'000'000, micros % 1'000'000,
                                  to_string(level), phase, one_line(message));
-  for (const auto& fact : facts) line += fmt::format(" {}={}", fact.key, quoted(fact.value));
+  for (const auto& fact : facts) line += fmt::format(" {}={}", fact.key, as_value(fact.value));
   return line;
 }
 

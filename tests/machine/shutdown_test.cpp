@@ -50,7 +50,7 @@ TEST(Shutdown, LetsADatabaseAndContainersFinishAndDoesNotWaitForLoginShells) {
   start_containers(host.shell());
   host.shell().start("dboot-inject --yes bash -- /bin/bash");
   Serial& console = host.console();
-  console.expect("bash-5.2# ", 180s);
+  console.expect("root@host:/# ", 180s);
   Shell shell = open_shell(host.machine(), [&](std::string_view line) { console.send(line); });
   shell.output_of("mkdir -p /old && mount -o ro /dev/vda1 /old");
   EXPECT_THAT(shell.output_of("cat /old/var/lib/mysql/error.log"), HasSubstr("Shutdown complete"));

@@ -12,7 +12,7 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-constexpr auto prompt = "bash-5.2# ";
+constexpr auto prompt = "root@host:/# ";
 constexpr auto no_signals = "0000000000000000";
 
 /// Gives the order on ttyS1, and does not wait: nobody is there any more who could answer.
@@ -100,7 +100,7 @@ TEST(Takeover, GivesABashWithJobControlOnTheThirdTerminalAndLeavesTheDiskClean) 
   Qmp& qmp = host.qmp();
   take_over(host, "bash -- /bin/bash");
   // With two consoles the log is on the serial line as well; the payload's last word is there.
-  host.console().expect("hand-over.*|start.*/bin/bash", 120s);
+  host.console().expect("hand-over starting executable=/bin/bash", 120s);
   Shell shell = open_shell(host.machine(), [&](std::string_view line) { qmp.type(line); });
   qmp.type("clear\n");
 

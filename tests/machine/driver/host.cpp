@@ -108,7 +108,15 @@ Output Host::check_root() const {
 }
 
 Shell open_shell(Machine& machine, const std::function<void(std::string_view)>& type) {
-  machine.line().skip();
+  // A shell that is just starting loses what is typed early.
+  for (int attempt = 1;; ++attempt) try {
+      type("echo u''p >/dev/ttyS1\n");
+      machine.line().expect("^up$", 15s);
+      break;
+    } catch (const TimedOut&) {
+      machine.qmp().screenshot(files::artefact("no-shell.png"));
+      if (attempt == 4) throw;
+    }
   type("setsid sh -c 'exec sh -i </dev/ttyS1 >/dev/ttyS1 2>&1' &\n");
   machine.line().expect("[#$] ");
   Shell shell(machine.line());

@@ -6,6 +6,7 @@
 namespace dboot::machine {
 namespace {
 
+using testing::ContainsRegex;
 using testing::HasSubstr;
 
 /// A process that takes its time to shut down, and says at the end that nobody cut it short.
@@ -56,7 +57,10 @@ TEST(Shutdown, LetsADatabaseAndContainersFinishAndDoesNotWaitForLoginShells) {
   EXPECT_THAT(shell.output_of("cat /old/var/lib/mysql/error.log"), HasSubstr("Shutdown complete"));
   EXPECT_EQ(shell.output_of("cat /old/var/log/workers/served"), "finished");
   EXPECT_EQ(shell.output_of("cat /old/var/log/workers/deaf"), "finished");
-  // Login shells ignore SIGTERM, and there are three: none of them is waited for.
+  // Login shells ignore SIGTERM: both were killed for that, and nothing was waited for in vain.
+  const std::string log = shell.output_of("cat /run/dboot/payload.log");
+  EXPECT_THAT(log, ContainsRegex("deaf=[2-9]"));
+  EXPECT_THAT(log, HasSubstr("killed_after_grace=0"));
 }
 
 }  // namespace

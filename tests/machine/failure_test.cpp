@@ -20,7 +20,8 @@ std::string state_of(Shell& shell) {
         "-not -path '/run/log/*' -not -path '/dev/char/*' -printf '%p %y %m %l\\n' | sort",
         // Without those that count or draw lots.
         "sysctl -a 2>/dev/null | grep -vE 'random|\\.(inode|dentry|file)-|nr_open|pty\\.nr|"
-        "ns_last_pid|conntrack_count|kernel\\.ns|sched_domain|perf_event|net\\.netfilter\\.nf_log|"
+        "ns_last_pid|fs\\.quota|conntrack_count|kernel\\.ns|sched_domain|perf_event|net\\."
+        "netfilter\\.nf_log|"
         "rdist|nr_free|ipv4\\.tcp_.*mem'",
         "find /sys/fs/cgroup -type d | sort", "ip addr show | grep -v valid_lft",
         "docker ps --all --no-trunc --format '{{.ID}} {{.Status}}'",

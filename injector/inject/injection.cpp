@@ -154,11 +154,12 @@ void find_out(const Target& target, const Program& program, const Identity& befo
   }
 }
 
-std::string how_it_ended(int wait_status) {
-  if (WIFSIGNALED(wait_status)) {
-    return "the tracer was killed by signal " + std::to_string(WTERMSIG(wait_status));
+std::string how_it_ended(const TracerResult& result) {
+  if (result.hung) return "the tracer hung in the kernel and was killed";
+  if (WIFSIGNALED(result.wait_status)) {
+    return "the tracer was killed by signal " + std::to_string(WTERMSIG(result.wait_status));
   }
-  return "the tracer ended with status " + std::to_string(WEXITSTATUS(wait_status));
+  return "the tracer ended with status " + std::to_string(WEXITSTATUS(result.wait_status));
 }
 
 }  // namespace
@@ -178,7 +179,7 @@ Outcome execute(const Target& target, const Program& program, milliseconds deadl
   for (const std::string& warning : result.warnings) log::warning(warning);
 
   if (!result.verdict) {
-    const std::string how = how_it_ended(result.wait_status);
+    const std::string how = how_it_ended(result);
     if (!result.changing) {
       throw Failure(how + " before it had changed " + name_of(target), "try again");
     }

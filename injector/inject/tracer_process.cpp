@@ -108,6 +108,7 @@ void collect(int pipe, pid_t child, Deadline last, TracerResult& result) {
     if (ready < 0) continue;  // EINTR
     if (ready == 0) {
       ::kill(child, SIGKILL);
+      result.hung = true;
       last = Deadline::max();
       continue;
     }

@@ -50,6 +50,7 @@ struct TracerResult {
   std::string what;                ///< with Verdict::failed: the Failure to throw
   std::string mend;
   std::vector<std::string> warnings;
+  bool hung = false;    ///< it did not observe the deadline, and was killed for that
   int wait_status = 0;  ///< waitpid(2)
 };
 

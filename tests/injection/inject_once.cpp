@@ -20,7 +20,7 @@ int main(int argc, char** argv) {
   };
   try {
     const Target target = Target::init_of_namespace(std::stoi(argv[1]));
-    const std::chrono::milliseconds deadline(argc > 3 ? std::stoi(argv[3]) : 5000);
+    const std::chrono::milliseconds deadline(argc > 3 ? std::stoi(argv[3]) : 20000);
     const auto outcome = inject::execute(target, {argv[2], {"program"}, {}}, deadline, {{}, undo});
     return outcome == inject::Outcome::executed ? 0 : 1;
   } catch (const Failure& failure) {

@@ -26,6 +26,9 @@ class UnchangedHost : public ::testing::Test {
   /// The tar of a busybox system.
   std::string image() const;
 
+  /// What the host looks like, once PID 1 has gone back to sleep.
+  HostState settled_state() const;
+
   /// A takeover by a payload that only waits, which succeeds if nothing gets in its way.
   std::vector<std::string> takeover_arguments() const;
   std::vector<std::string> takeover() const;

@@ -38,7 +38,7 @@ TEST_F(UnchangedHost, NeitherTerminalNorYes) {
   const auto result = host_.run({DBOOT_INJECT, image(), "sh"});
   EXPECT_EQ(result.status, 125);
   EXPECT_THAT(result.output, HasSubstr("--yes"));
-  EXPECT_THAT(differences(before, host_.state()), IsEmpty());
+  EXPECT_THAT(differences(before, settled_state()), IsEmpty());
 }
 
 TEST_F(UnchangedHost, DryRun) {
@@ -46,7 +46,7 @@ TEST_F(UnchangedHost, DryRun) {
   const auto result = host_.run({DBOOT_INJECT, "--dry-run", image(), "sh"});
   EXPECT_EQ(result.status, 0) << result.output;
   EXPECT_THAT(result.output, HasSubstr("/bin/"));
-  EXPECT_THAT(differences(before, host_.state()), IsEmpty());
+  EXPECT_THAT(differences(before, settled_state()), IsEmpty());
 }
 
 TEST_F(UnchangedHost, CommandThatIsNotInTheImage) {
@@ -111,7 +111,7 @@ TEST_F(UnchangedHost, InterruptedWhileCopying) {
   const auto result = host_.run(strace("fchmod:signal=SIGINT:when=50", {path, "sh"}));
   EXPECT_EQ(result.status, 125) << result.output;
   EXPECT_THAT(result.output, HasSubstr("interrupted"));
-  EXPECT_THAT(differences(before, host_.state()), IsEmpty());
+  EXPECT_THAT(differences(before, settled_state()), IsEmpty());
 }
 
 TEST_F(UnchangedHost, PayloadThatIsMissing) {
@@ -146,7 +146,7 @@ TEST_F(UnchangedHost, PayloadThatLosesItsModeAfterTheChecks) {
   EXPECT_THAT(injector.output(), AllOf(HasSubstr("could not execute /run/dboot/dboot-init"),
                                        HasSubstr("Permission denied"), HasSubstr("chmod +x")));
   EXPECT_EQ(injector.wait(), 125);
-  EXPECT_THAT(differences_but_for_vfork(vfork.before, host_.state()), IsEmpty());
+  EXPECT_THAT(differences_but_for_vfork(vfork.before, settled_state()), IsEmpty());
 }
 
 TEST_F(UnchangedHost, Pid1ThatMayNotExecute) {
@@ -176,7 +176,7 @@ TEST_F(UnchangedHost, SecondAtTheSameTime) {
   expect_refusal_of_takeover(HasSubstr("another dboot-inject is at work"));
   first.signal(SIGKILL);
   first.output();
-  EXPECT_THAT(differences(vfork.before, host_.state()), IsEmpty());
+  EXPECT_THAT(differences(vfork.before, settled_state()), IsEmpty());
 }
 
 TEST_F(UnchangedHost, InjectorKilledBeforePid1HasStopped) {
@@ -187,14 +187,14 @@ TEST_F(UnchangedHost, InjectorKilledBeforePid1HasStopped) {
   injector.output();  // to the end of the tracer
   vfork.release();
   EXPECT_TRUE(eventually([&] { return pid_1().state == 'S'; }));
-  EXPECT_THAT(differences_but_for_vfork(vfork.before, host_.state()), IsEmpty());
+  EXPECT_THAT(differences_but_for_vfork(vfork.before, settled_state()), IsEmpty());
 }
 
 TEST_F(UnchangedHost, RehearsalThatSucceeds) {
   const HostState before = host_.state();
   const auto result = host_.run({DBOOT_INJECT, "--rehearse", image(), "sh", "-c", "exit 3"});
   EXPECT_EQ(result.status, 3) << result.output;
-  EXPECT_THAT(differences(before, host_.state()), IsEmpty());
+  EXPECT_THAT(differences(before, settled_state()), IsEmpty());
 }
 
 // kill -9 at the nth call of its kind: PID 1 has executed the payload, or the host is as it was.
@@ -208,7 +208,7 @@ class KilledAtCall : public UnchangedHost, public ::testing::WithParamInterface<
     const std::string output = command.output([&] { return is_replaced(); });
     if (is_replaced()) return;
     EXPECT_NE(command.wait(), 0) << output;
-    EXPECT_THAT(differences(before, host_.state()), IsEmpty()) << output;
+    EXPECT_THAT(differences(before, settled_state()), IsEmpty()) << output;
   }
 };
 

@@ -24,8 +24,8 @@ constexpr const char* file_name = "dboot-init";
 
 std::vector<std::string> places() {
   std::error_code ignored;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", ignored);
-  return {(self.parent_path() / file_name).string(), std::string(DBOOT_LIBEXECDIR "/") + file_name};
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
+  return {self / file_name, (self / DBOOT_LIBEXEC_FROM_SBIN / file_name).lexically_normal()};
 }
 
 [[noreturn]] void execute_self_test(int directory, const std::string& name) {

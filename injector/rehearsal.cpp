@@ -49,7 +49,7 @@ Rehearsal::Rehearsal() {
     // Holds the console open while PID 1 changes hands: without any slave the master reports EIO.
     slave_.reset(sys::check(::ioctl(console_.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC),
                             "open the console of the rehearsal"));
-    target_ = Target::init_of_namespace(pid_);
+    target_ = std::make_unique<const Target>(Target::init_of_namespace(pid_));
   } catch (...) {
     ::kill(pid_, SIGKILL);
     reap();

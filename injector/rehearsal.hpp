@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <memory>
 #include <optional>
 
 #include "injector/target.hpp"
@@ -34,7 +35,7 @@ class Rehearsal {
   pid_t pid_ = -1;
   UniqueFd console_;  ///< the master of the pseudo terminal
   UniqueFd slave_;
-  std::optional<Target> target_;
+  std::unique_ptr<const Target> target_;
   std::optional<int> status_;
 };
 

@@ -38,7 +38,7 @@ std::string_view field(std::string_view status, std::string_view key) {
 
 std::vector<pid_t> pids(std::string_view text) {
   std::vector<pid_t> result;
-  while (const auto pid = number<pid_t>(text)) {
+  for (auto pid = number<pid_t>(text); pid; pid = number<pid_t>(text)) {
     result.push_back(*pid);
     text.remove_prefix(text.find_first_not_of(" \t"));
     text.remove_prefix(std::min(text.find_first_of(" \t"), text.size()));

@@ -6,13 +6,16 @@
 #include <array>
 
 namespace dboot {
-namespace {
 
 bool is_nested_init(const ProcessStatus& status) {
   return status.namespace_pids.size() > 1 && status.namespace_pids.back() == 1;
 }
 
-}  // namespace
+bool keeps_with(const Process& process, const Process& keeper) {
+  if (process.status.pid == keeper.status.pid) return true;
+  return process.namespaces.empty() && process.cgroup.ends_with(".service") &&
+         process.cgroup == keeper.cgroup;
+}
 
 std::string_view to_string(ProcessClass kind) {
   static constexpr std::array<std::string_view, 6> names{
@@ -28,7 +31,8 @@ ProcessClass classify(const Process& process, bool ended) {
   // A blocked signal may be taken by sigwait or signalfd, even one that is ignored: the kernel
   // queues it as long as it is blocked (kernel/signal.c: sig_ignored).
   const auto term = signal_bit(SIGTERM);
-  if (((status.caught | status.blocked) & term) != 0) return ProcessClass::reacts;
+  if (process.awaits_signals || ((status.caught | status.blocked) & term) != 0)
+    return ProcessClass::reacts;
   // The default action does not reach an init (pid_namespaces(7)).
   if (is_nested_init(status)) return ProcessClass::namespace_init;
   return (status.ignored & term) != 0 ? ProcessClass::deaf : ProcessClass::reacts;

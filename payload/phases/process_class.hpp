@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,6 +30,10 @@ struct Process {
   bool storage_daemon = false;
   /// Its PID namespace and those around it, innermost first, up to but without the reader's.
   std::vector<ino_t> namespaces;
+  /// It sleeps in sigwait(3) or its like, which shows the signals that it awaits as not blocked.
+  bool awaits_signals = false;
+  /// Of the unified hierarchy; the services of a host have one each (cgroups(7)).
+  std::string cgroup;
 };
 
 /// `ended`: the whole process has; a leader that is a zombie may leave threads that live.
@@ -36,6 +41,13 @@ ProcessClass classify(const Process& process, bool ended);
 
 /// SIGTERM was blocked, and a second later it is still pending: nobody in there takes it.
 bool leaves_sigterm_pending(const ProcessStatus& status);
+
+/// True when `process` belongs to what keeps a container running: `keeper`, the parent of a nested
+/// namespace's init, or another process of the service that the keeper is part of. Ended first,
+/// containerd's shim makes containerd kill its container in mid-shutdown, and without containerd
+/// dockerd waits for ever to hear that the container has ended (both seen).
+bool keeps_with(const Process& process, const Process& keeper);
+bool is_nested_init(const ProcessStatus& status);
 
 /// True when `process` is a member of the namespace whose init `init` is, at any depth.
 bool is_member_of(const Process& process, const Process& init);

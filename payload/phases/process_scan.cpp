@@ -4,6 +4,7 @@
 #include <linux/nsfs.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -66,6 +67,20 @@ Task<std::set<pid_t>> storage_daemons(std::vector<pid_t> candidates) {
                      candidates.begin() + static_cast<std::ptrdiff_t>(answered));
   }
   co_return daemons;
+}
+
+bool awaits_signals(pid_t pid) {
+  const auto call = sys::read_file_or_empty("/proc/" + std::to_string(pid) + "/syscall");
+  return call.starts_with(std::to_string(SYS_rt_sigtimedwait) + ' ');
+}
+
+std::string cgroup(pid_t pid) {
+  const auto groups = "\n" + sys::read_file_or_empty("/proc/" + std::to_string(pid) + "/cgroup");
+  constexpr std::string_view unified = "\n0::";
+  const auto at = groups.find(unified);
+  if (at == std::string::npos) return "";
+  const auto start = at + unified.size();
+  return groups.substr(start, groups.find('\n', start) - start);
 }
 
 std::string wait_channel(pid_t pid) {

@@ -17,6 +17,14 @@ std::vector<ino_t> nested_namespaces(const ProcessStatus& status);
 /// is none.
 Task<std::set<pid_t>> storage_daemons(std::vector<pid_t> candidates);
 
+/// True when its first thread sleeps in rt_sigtimedwait(2) (proc_pid_syscall(5)). Meanwhile the
+/// kernel shows what it waits for as not blocked, although it is neither ignored nor fatal then
+/// (kernel/signal.c: do_sigtimedwait, real_blocked).
+bool awaits_signals(pid_t pid);
+
+/// Its path in the unified hierarchy, "/system.slice/docker.service"; empty when it has none.
+std::string cgroup(pid_t pid);
+
 /// Where in the kernel a process sleeps; "?" when that cannot be read.
 std::string wait_channel(pid_t pid);
 

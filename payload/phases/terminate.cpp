@@ -10,6 +10,7 @@
 #include <numeric>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "payload/blocking.hpp"
 #include "payload/phases/process_scan.hpp"
@@ -55,7 +56,9 @@ struct Terminator::Tracked {
     killed = true;
     send(SIGKILL);
   }
-  bool must_answer() const { return !gone && !killed && kind != ProcessClass::storage_daemon; }
+  bool must_answer() const {
+    return !gone && !killed && !held && kind != ProcessClass::storage_daemon;
+  }
 
   Process process;
   ProcessClass kind;
@@ -63,6 +66,7 @@ struct Terminator::Tracked {
   Clock::time_point asked;
   std::optional<Clock::time_point> gone;
   bool killed = false;
+  bool held = false;  ///< not asked yet, see keeps_with()
   bool checked_for_pending = false;
 };
 
@@ -84,7 +88,8 @@ std::shared_ptr<Terminator::Tracked> Terminator::look_at(pid_t pid) const {
   if (!pidfd) return nullptr;
   auto status = read_process_status(pid);
   if (!status) return nullptr;
-  Process process{*status, false, process_scan::nested_namespaces(*status)};
+  Process process{*status, false, process_scan::nested_namespaces(*status),
+                  process_scan::awaits_signals(pid), process_scan::cgroup(pid)};
   const auto kind = classify(process, is_readable(pidfd.get()));
   if (kind == ProcessClass::kernel_thread || kind == ProcessClass::zombie) return nullptr;
   return std::make_shared<Tracked>(executor_, std::move(process), kind, pidfd.release());
@@ -120,6 +125,8 @@ void Terminator::watch(const std::shared_ptr<Tracked>& process) {
                             [this, process](const boost::system::error_code& cancelled) {
                               if (cancelled) return;
                               process->gone = Clock::now();
+                              log::debug("gone", {{"pid", process->process.status.pid},
+                                                  {"command", process->process.status.name}});
                               process->pidfd.close();
                               gone_.notify();
                             });
@@ -128,7 +135,42 @@ void Terminator::watch(const std::shared_ptr<Tracked>& process) {
 Task<> Terminator::ask_new_ones() {
   auto looking = find_new();
   const Found found = co_await std::move(looking);
-  for (const auto& process : found) process->ask();
+  hold_keepers_back();
+  for (const auto& process : found) {
+    if (!process->held) ask(*process);
+  }
+}
+
+void Terminator::ask(Tracked& process) {
+  const auto& status = process.process.status;
+  log::debug("asked to end", {{"pid", status.pid},
+                              {"parent", status.parent},
+                              {"command", status.name},
+                              {"class", to_string(process.kind)}});
+  process.ask();
+}
+
+void Terminator::hold_keepers_back() {
+  for (const auto& [init_pid, init] : tracked_) {
+    if (init->gone || !is_nested_init(init->process.status)) continue;
+    const auto keeper = tracked_.find(init->process.status.parent);
+    if (keeper == tracked_.end()) continue;
+    for (const auto& [pid, process] : tracked_) {
+      if (process->asked == TimePoint() && keeps_with(process->process, keeper->second->process))
+        process->held = true;
+    }
+  }
+}
+
+/// When everything else has ended. False when there are none left.
+bool Terminator::ask_keepers() {
+  bool any = false;
+  for (const auto& [pid, process] : tracked_) {
+    if (!std::exchange(process->held, false) || process->gone) continue;
+    any = true;
+    ask(*process);
+  }
+  return any;
 }
 
 bool Terminator::all_answered() const {
@@ -150,8 +192,7 @@ std::optional<Terminator::TimePoint> Terminator::end_of_keeping(const Tracked& p
   std::optional<TimePoint> last;
   for (const auto& [pid, other] : tracked_) {
     const auto& status = other->process.status;
-    const bool is_init = status.namespace_pids.size() > 1 && status.namespace_pids.back() == 1;
-    if (!is_init || status.parent != process.process.status.pid) continue;
+    if (!is_nested_init(status) || status.parent != process.process.status.pid) continue;
     if (!other->gone) return std::nullopt;
     last = std::max(last.value_or(process.asked), *other->gone);
   }
@@ -179,7 +220,10 @@ Task<> Terminator::kill_those_that_cannot_answer() {
   co_await ask_new_ones();
   for (const auto& process : in_vain) {
     if (process->kind == ProcessClass::namespace_init && has_members(*process)) continue;
-    if (!process->gone) process->kill();
+    if (process->gone) continue;
+    log::debug("killed: waits in vain",
+               {{"pid", process->process.status.pid}, {"command", process->process.status.name}});
+    process->kill();
   }
 }
 
@@ -211,6 +255,7 @@ Task<> Terminator::end_all(std::chrono::milliseconds grace) {
     known = seen();
     co_await ask_new_ones();
     co_await wait_for_answers(end);
+    if (ask_keepers()) co_await wait_for_answers(end);
   } while (seen() > known && Clock::now() < end);
   report_answers();
   co_await kill_all();

@@ -37,6 +37,9 @@ class Terminator {
   Task<Found> find_new();
   std::shared_ptr<Tracked> look_at(pid_t pid) const;
   Task<> ask_new_ones();
+  void hold_keepers_back();
+  void ask(Tracked& process);
+  bool ask_keepers();
   Task<> wait_for_answers(TimePoint end);
   Task<> kill_those_that_cannot_answer();
   Task<> kill_all();

@@ -74,6 +74,40 @@ TEST(ProcessClass, StorageDaemonComesBeforeHowItReacts) {
   EXPECT_EQ(classify(daemon, false), ProcessClass::storage_daemon);
 }
 
+TEST(ProcessClass, InitThatSleepsInSigwaitReactsAlthoughTheSignalLooksUnblocked) {
+  Process init = process();
+  init.status.namespace_pids = {42, 1};
+  EXPECT_EQ(classify(init, false), ProcessClass::namespace_init);
+  init.awaits_signals = true;
+  EXPECT_EQ(classify(init, false), ProcessClass::reacts);
+}
+
+TEST(ProcessClass, KeeperOfAContainerIsKeptWithTheServiceThatItBelongsTo) {
+  Process shim = process();
+  shim.status.pid = 10;
+  shim.cgroup = "/system.slice/containerd.service";
+  Process manager = process();
+  manager.status.pid = 11;
+  manager.cgroup = shim.cgroup;
+  Process other = process();
+  other.status.pid = 12;
+  other.cgroup = "/system.slice/docker.service";
+  EXPECT_TRUE(keeps_with(shim, shim));
+  EXPECT_TRUE(keeps_with(manager, shim));
+  EXPECT_FALSE(keeps_with(other, shim));
+  manager.namespaces = {7};  // in the container, with the host's cgroup
+  EXPECT_FALSE(keeps_with(manager, shim));
+}
+
+TEST(ProcessClass, OutsideOfAServiceAKeeperIsAlone) {
+  Process keeper = process();
+  keeper.status.pid = 10;
+  keeper.cgroup = "/user.slice/session-1.scope";
+  Process other = keeper;
+  other.status.pid = 11;
+  EXPECT_FALSE(keeps_with(other, keeper));
+}
+
 TEST(ProcessClass, MembershipReachesThroughNestedNamespaces) {
   Process init = process();
   init.status.pid = 10;

@@ -38,12 +38,13 @@ std::string_view field(std::string_view status, std::string_view key) {
 
 std::vector<pid_t> pids(std::string_view text) {
   std::vector<pid_t> result;
-  for (auto pid = number<pid_t>(text); pid; pid = number<pid_t>(text)) {
+  for (;;) {
+    const auto pid = number<pid_t>(text);
+    if (!pid) return result;
     result.push_back(*pid);
     text.remove_prefix(text.find_first_not_of(" \t"));
     text.remove_prefix(std::min(text.find_first_of(" \t"), text.size()));
   }
-  return result;
 }
 
 /// Field `index` of stat, counted from 1 as the manual does; only those behind the command's name.

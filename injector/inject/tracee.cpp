@@ -35,9 +35,9 @@ Tracee::Tracee(const Target& target, Deadline deadline) : target_(target), pid_(
   if (::ptrace(PTRACE_SEIZE, pid_, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC) < 0) {
     throw cannot_attach(target, errno);
   }
-  sys::check(::ptrace(PTRACE_INTERRUPT, pid_, nullptr, nullptr), "interrupt process ",
-             std::to_string(pid_));
   for (;;) {
+    sys::check(::ptrace(PTRACE_INTERRUPT, pid_, nullptr, nullptr), "interrupt process ",
+               std::to_string(pid_));
     const int status = wait(deadline, true);
     if (event_of(status) == PTRACE_EVENT_STOP) {
       if (WSTOPSIG(status) == SIGTRAP) return;
@@ -45,6 +45,7 @@ Tracee::Tracee(const Target& target, Deadline deadline) : target_(target), pid_(
       ::ptrace(PTRACE_DETACH, pid_, nullptr, nullptr);
       throw is_suspended(target);
     }
+    // Another stop that came first has taken the interrupt with it (kernel/signal.c: ptrace_stop).
     resume(PTRACE_CONT, event_of(status) == 0 ? WSTOPSIG(status) : 0);
   }
 }

@@ -23,18 +23,12 @@ namespace {
 namespace fs = std::filesystem;
 
 // What counts something, or is different at every look.
-constexpr std::array<std::string_view, 12> volatile_sysctls{"fs/aio-nr",
-                                                            "fs/binfmt_misc",
-                                                            "fs/dentry-state",
-                                                            "fs/file-nr",
-                                                            "fs/inode-nr",
-                                                            "fs/inode-state",
-                                                            "kernel/ns_last_pid",
-                                                            "kernel/perf_event_max_sample_rate",
-                                                            "kernel/pty/nr",
-                                                            "kernel/random/",
-                                                            "net/netfilter/nf_conntrack_count",
-                                                            "vm/stat_refresh"};
+constexpr std::array<std::string_view, 13> volatile_sysctls{
+    "fs/aio-nr",       "fs/quota/",          "fs/binfmt_misc",
+    "fs/dentry-state", "fs/file-nr",         "fs/inode-nr",
+    "fs/inode-state",  "kernel/ns_last_pid", "kernel/perf_event_max_sample_rate",
+    "kernel/pty/nr",   "kernel/random/",     "net/netfilter/nf_conntrack_count",
+    "vm/stat_refresh"};
 
 // Everything below a directory; what vanishes meanwhile is passed over.
 void for_each_below(const fs::path& directory, const std::function<void(const fs::path&)>& visit) {

@@ -4,11 +4,13 @@
 #include "injector/failure.hpp"
 #include "injector/options.hpp"
 #include "injector/takeover.hpp"
+#include "injector/terminal.hpp"
 #include "shared/log.hpp"
 
 using namespace dboot;
 
 int main(int argc, char** argv) {
+  terminal::occupy_standard_streams();
   try {
     const Options options = options::parse(argc, argv);
     log::report_to_terminal(options.log_level);

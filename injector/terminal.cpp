@@ -1,5 +1,6 @@
 #include "injector/terminal.hpp"
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -15,6 +16,13 @@ RawMode::RawMode(int fd) noexcept : fd_(fd) {
 
 RawMode::~RawMode() {
   if (before_) ::tcsetattr(fd_, TCSADRAIN, &*before_);
+}
+
+void occupy_standard_streams() noexcept {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    // The lowest free descriptor is this one.
+    if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", O_RDWR);
+  }
 }
 
 void copy_size(int from, int to) noexcept {

@@ -21,6 +21,10 @@ class RawMode {
   std::optional<termios> before_;
 };
 
+/// Opens /dev/null where stdin, stdout or stderr is closed, so that no file of ours takes its
+/// place.
+void occupy_standard_streams() noexcept;
+
 /// Gives `to` the rows and columns of `from`, where that is a terminal.
 void copy_size(int from, int to) noexcept;
 

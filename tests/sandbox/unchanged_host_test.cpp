@@ -197,6 +197,13 @@ TEST_F(UnchangedHost, RehearsalThatSucceeds) {
   EXPECT_THAT(differences(before, settled_state()), IsEmpty());
 }
 
+TEST_F(UnchangedHost, RehearsalWithoutStandardStreams) {
+  const auto result = host_.run({"/bin/busybox", "sh", "-c",
+                                 "exec \"$0\" --rehearse \"$1\" sh -c 'exit 3' <&- >&- 2>&-",
+                                 DBOOT_INJECT, image()});
+  EXPECT_EQ(result.status, 3);
+}
+
 // kill -9 at the nth call of its kind: PID 1 has executed the payload, or the host is as it was.
 class KilledAtCall : public UnchangedHost, public ::testing::WithParamInterface<int> {
  protected:

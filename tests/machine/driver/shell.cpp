@@ -8,11 +8,11 @@ void Shell::take_over() {
   // The word that is waited for is put together by the shell, or its own echo would be taken for
   // it.
   serial_.send_line("stty -echo -onlcr 2>/dev/null; PS1= PS2=; echo rea'dy'");
-  serial_.expect("^ready$");
+  serial_.expect("^ready\n");
   serial_.send_line(
       "bind 'set enable-bracketed-paste off' 2>/dev/null; set +o emacs 2>/dev/null; "
       "echo sil'ent'");
-  serial_.expect("^silent$");
+  serial_.expect("^silent\n");
 }
 
 Output Shell::run(std::string_view command, std::chrono::seconds timeout) {

@@ -73,7 +73,7 @@ class Container {
 
 /// Feeds libarchive from the engine. An exception cannot pass through its C, so it is kept.
 struct Feed {
-  EngineStream& stream;
+  ByteStream& stream;
   std::exception_ptr failure;
 
   static la_ssize_t read(archive* reader, void* self, const void** bytes) {

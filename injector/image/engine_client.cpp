@@ -57,7 +57,7 @@ class Stream {
 };
 
 /// One request on a connection of its own, and its answer as it comes.
-class Exchange : public EngineStream {
+class Exchange : public ByteStream {
  public:
   Exchange(const std::string& socket_path, Waiting waiting, http::verb verb,
            const std::string& target, const std::string& body)
@@ -245,7 +245,7 @@ void EngineClient::remove_container(const std::string& name) const {
   if (exchange.status() >= 300) refused("remove container " + name, exchange);
 }
 
-std::unique_ptr<EngineStream> EngineClient::export_container(const std::string& name) const {
+std::unique_ptr<ByteStream> EngineClient::export_container(const std::string& name) const {
   auto exchange =
       std::make_unique<Exchange>(socket_path_, Waiting::interruptible, http::verb::get,
                                  prefix_ + "/containers/" + escape(name) + "/export", "");

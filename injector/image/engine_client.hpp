@@ -2,10 +2,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 
 #include "injector/image/image_config.hpp"
+#include "injector/stream/byte_stream.hpp"
 
 /// The few calls of the Engine API that are needed, without its JSON and HTTP.
 namespace dboot::image {
@@ -14,15 +14,6 @@ struct EngineImage {
   std::string id;
   ImageConfig config;
   std::uint64_t size = 0;  ///< bytes of all layers
-};
-
-/// A stream from the engine, read as it comes.
-class EngineStream {
- public:
-  virtual ~EngineStream() = default;
-  /// The next bytes, valid until the next call; empty at the end. Throws Failure when the engine
-  /// closes the connection before the end.
-  virtual std::span<const char> next() = 0;
 };
 
 class EngineClient {
@@ -41,7 +32,7 @@ class EngineClient {
   /// Failure.
   void remove_container(const std::string& name) const;
   /// Its filesystem as a tar archive. Throws Failure.
-  std::unique_ptr<EngineStream> export_container(const std::string& name) const;
+  std::unique_ptr<ByteStream> export_container(const std::string& name) const;
 
  private:
   std::string socket_path_;

@@ -143,7 +143,8 @@ void take_image_and_command(std::vector<std::string> rest, Options& options) {
   };
   if (!rest.empty() && rest.front() == "--") rest.erase(rest.begin());
   if (rest.empty()) throw usage("IMAGE is missing");
-  if (rest.front().starts_with('-')) throw usage("unknown option " + rest.front());
+  if (rest.front().starts_with('-') && rest.front() != "-")
+    throw usage("unknown option " + rest.front());
   options.image = rest.front();
   if (options.image.empty()) throw usage("IMAGE is empty");
   rest.erase(rest.begin());

@@ -1,17 +1,40 @@
 #include "injector/image/source.hpp"
 
 #include "injector/image/archive_source.hpp"
+#include "injector/image/directory.hpp"
+#include "injector/image/docker_archive.hpp"
 #include "injector/image/engine.hpp"
+#include "injector/image/oci_image.hpp"
+#include "injector/image/podman.hpp"
+#include "injector/image/recognise.hpp"
+#include "injector/image/reference.hpp"
 
 namespace dboot::image {
 
-bool is_path(const std::string& reference) {
-  return reference.starts_with("/") || reference.starts_with("./") || reference.starts_with("../");
-}
-
-std::unique_ptr<Source> open(const std::string& reference, const EngineOptions& engine) {
-  if (is_path(reference)) return open_archive(reference);
-  return open_engine_image(reference, engine);
+std::unique_ptr<Source> open(const std::string& text, const EngineOptions& engine) {
+  const Reference reference = parse_reference(text);
+  const std::string& location = reference.location;
+  switch (reference.transport) {
+    case Transport::engine:
+      break;
+    case Transport::podman:
+      return open_podman_image(location, engine);
+    case Transport::docker_archive:
+      return open_docker_archive(location, reference.image);
+    case Transport::oci_archive:
+      return open_oci_archive(location, reference.image);
+    case Transport::oci_layout:
+      return open_oci_layout(location, reference.image);
+    case Transport::directory:
+      return open_directory_image(location);
+    case Transport::tar:
+      return open_archive(location);
+    case Transport::standard_input:
+      return open_standard_input();
+    case Transport::path:
+      return open_path(location);
+  }
+  return open_engine_image(location, engine);
 }
 
 }  // namespace dboot::image

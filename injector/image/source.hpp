@@ -34,11 +34,7 @@ struct EngineOptions {
   std::string host;  ///< unix:///path or /path; empty: Docker's default socket
 };
 
-/// True for what begins with "/", "./" or "../": the path of an archive, and no name.
-bool is_path(const std::string& reference);
-
-/// The archive of a root filesystem at that path, or else the image of that name or ID in the
-/// engine. Throws Failure.
+/// What IMAGE names: reference.hpp says how. Throws Failure.
 std::unique_ptr<Source> open(const std::string& reference, const EngineOptions& engine);
 
 }  // namespace dboot::image

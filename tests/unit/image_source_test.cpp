@@ -29,13 +29,6 @@ std::string open_failure(const fs::path& path) {
   return failure_of([&] { image::open(path.string(), {}); });
 }
 
-TEST(Reference, PathsAreRecognisedByTheirBeginning) {
-  for (const char* path : {"/a.tar", "./a.tar", "../a.tar"}) EXPECT_TRUE(image::is_path(path));
-  for (const char* name : {"ubuntu", "a/b:c", ".a", "sha256:0", "a@sha256:0", ""}) {
-    EXPECT_FALSE(image::is_path(name)) << name;
-  }
-}
-
 TEST(ArchiveSource, EveryCompressionIsUnpacked) {
   const TemporaryDirectory directory;
   for (const int filter : {ARCHIVE_FILTER_NONE, ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_BZIP2,

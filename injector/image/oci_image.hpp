@@ -1,0 +1,18 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "injector/image/source.hpp"
+
+/// Images in an OCI image layout ("image-layout.md" of the OCI image specification). `image` is
+/// what the index calls it (org.opencontainers.image.ref.name); empty: the only one.
+namespace dboot::image {
+
+/// In a directory. Throws Failure.
+std::unique_ptr<Source> open_oci_layout(const std::string& path, const std::string& image);
+
+/// In a tar archive of such a directory. Throws Failure.
+std::unique_ptr<Source> open_oci_archive(const std::string& path, const std::string& image);
+
+}  // namespace dboot::image

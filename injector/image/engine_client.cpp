@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "injector/failure.hpp"
+#include "injector/image/config_file.hpp"
 #include "injector/image/engine_socket.hpp"
+#include "injector/image/json.hpp"
 
 namespace dboot::image {
 namespace {
@@ -138,47 +140,14 @@ std::string escape(std::string_view name) {
   return result;
 }
 
-json::value parse(const std::string& text) {
-  json::error_code error;
-  json::value value = json::parse(text, error);
-  if (error) {
-    throw Failure("the container engine's answer is no JSON: " + error.message(),
-                  "is that socket an engine's? See --host");
-  }
-  return value;
-}
-
-/// The member of that name; null where `value` is no object or has none.
-const json::value& member(const json::value& value, std::string_view name) {
-  static const json::value null;
-  const auto* object = value.if_object();
-  if (object == nullptr) return null;
-  const auto* found = object->if_contains(name);
-  return found == nullptr ? null : *found;
-}
-
-std::string string_member(const json::value& value, std::string_view name) {
-  const auto* string = member(value, name).if_string();
-  return string == nullptr ? std::string() : std::string(string->begin(), string->end());
-}
-
-/// Absent, null and empty mean the same to the engine.
-std::vector<std::string> strings_member(const json::value& value, std::string_view name) {
-  std::vector<std::string> result;
-  if (const auto* array = member(value, name).if_array()) {
-    for (const auto& element : *array) {
-      if (const auto* string = element.if_string()) {
-        result.emplace_back(string->begin(), string->end());
-      }
-    }
-  }
-  return result;
-}
-
 /// What the engine says about an error, in its own words.
 std::string message_of(unsigned status, const std::string& body) {
-  json::error_code ignored;
-  const std::string message = string_member(json::parse(body, ignored), "message");
+  std::string message;
+  try {
+    message = string_member(parse_json(body, largest_answer), "message");
+  } catch (const BadDocument&) {
+    // Whatever it is, it explains nothing.
+  }
   return message.empty() ? "HTTP status " + std::to_string(status) : message;
 }
 
@@ -186,6 +155,20 @@ std::string message_of(unsigned status, const std::string& body) {
   throw Failure("the container engine cannot " + attempted + ": " +
                     message_of(exchange.status(), exchange.rest()),
                 "look into the engine's log");
+}
+
+EngineImage parse_image(const std::string& text) {
+  const json::value answer = parse_json(text, largest_answer);
+  EngineImage image;
+  image.id = string_member(answer, "Id");
+  if (image.id.empty()) throw BadDocument("it has no Id");
+  if (const auto* size = member(answer, "Size").if_int64(); size != nullptr && *size > 0) {
+    image.size = static_cast<std::uint64_t>(*size);
+  }
+  image.config = process_config(member(answer, "Config"));
+  image.config.architecture = string_member(answer, "Architecture");
+  image.config.os = string_member(answer, "Os");
+  return image;
 }
 
 }  // namespace
@@ -207,25 +190,13 @@ EngineImage EngineClient::inspect_image(const std::string& name) const {
   }
   if (exchange.status() != 200) refused("inspect " + name, exchange);
 
-  const json::value answer = parse(exchange.rest());
-  const json::value& config = member(answer, "Config");
-  EngineImage image;
-  image.id = string_member(answer, "Id");
-  if (image.id.empty()) {
-    throw Failure("the container engine's description of " + name + " has no Id",
-                  "is that socket an engine's? See --host");
+  try {
+    return parse_image(exchange.rest());
+  } catch (const BadDocument& error) {
+    throw Failure(
+        "the container engine's description of " + name + " cannot be used: " + error.what(),
+        "is that socket an engine's? See --host");
   }
-  if (const auto* size = member(answer, "Size").if_int64(); size != nullptr && *size > 0) {
-    image.size = static_cast<std::uint64_t>(*size);
-  }
-  image.config.entrypoint = strings_member(config, "Entrypoint");
-  image.config.cmd = strings_member(config, "Cmd");
-  image.config.env = strings_member(config, "Env");
-  image.config.working_directory = string_member(config, "WorkingDir");
-  image.config.user = string_member(config, "User");
-  image.config.architecture = string_member(answer, "Architecture");
-  image.config.os = string_member(answer, "Os");
-  return image;
 }
 
 void EngineClient::create_container(const std::string& name, const std::string& image_id) const {

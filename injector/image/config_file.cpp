@@ -1,0 +1,32 @@
+#include "injector/image/config_file.hpp"
+
+#include "injector/image/json.hpp"
+
+namespace dboot::image {
+
+ImageConfig process_config(const boost::json::value& config) {
+  ImageConfig result;
+  result.entrypoint = strings_member(config, "Entrypoint");
+  result.cmd = strings_member(config, "Cmd");
+  result.env = strings_member(config, "Env");
+  result.working_directory = string_member(config, "WorkingDir");
+  result.user = string_member(config, "User");
+  return result;
+}
+
+ConfigFile parse_config_file(std::string_view text) {
+  const boost::json::value file = parse_json(text);
+  if (!file.is_object()) throw BadDocument("it is no object");
+  ConfigFile result;
+  result.config = process_config(member(file, "config"));
+  result.config.architecture = string_member(file, "architecture");
+  result.config.os = string_member(file, "os");
+  result.variant = string_member(file, "variant");
+  const boost::json::value& rootfs = member(file, "rootfs");
+  const std::string type = string_member(rootfs, "type");
+  if (!type.empty() && type != "layers") throw BadDocument("rootfs is of the unknown type " + type);
+  result.diff_ids = strings_member(rootfs, "diff_ids");
+  return result;
+}
+
+}  // namespace dboot::image

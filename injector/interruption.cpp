@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <array>
+#include <atomic>
 #include <string>
 
 #include "injector/failure.hpp"
@@ -12,7 +13,9 @@ namespace dboot::interruption {
 namespace {
 
 constexpr std::array signals{SIGINT, SIGTERM, SIGHUP};
-volatile sig_atomic_t received = 0;
+// Read by every thread.
+std::atomic<int> received = 0;
+static_assert(std::atomic<int>::is_always_lock_free);
 
 void mask(int how) {
   sigset_t set;
@@ -30,8 +33,9 @@ void catch_signals() {
 }
 
 void check() {
-  if (received == 0) return;
-  throw Failure(std::string("interrupted by SIG") + ::sigabbrev_np(received), "");
+  const int signal = received;
+  if (signal == 0) return;
+  throw Failure(std::string("interrupted by SIG") + ::sigabbrev_np(signal), "");
 }
 
 void close() {

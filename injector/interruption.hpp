@@ -8,7 +8,7 @@ namespace dboot::interruption {
 /// EINTR.
 void catch_signals();
 
-/// Throws Failure when one of them has come.
+/// Throws Failure when one of them has come. May be called by any thread.
 void check();
 
 /// Blocks them: what follows is not to be interrupted. Throws Failure when one has come before.

@@ -32,6 +32,9 @@ Progress::~Progress() {
 void Progress::add(std::uint64_t bytes) {
   bytes_ += bytes;
   if (!shown_) return;
+  // Whoever finds it taken need not wait: somebody is drawing.
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock) return;
   const auto now = std::chrono::steady_clock::now();
   if (now < next_) return;
   next_ = now + interval;

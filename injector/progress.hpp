@@ -1,13 +1,16 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <mutex>
 #include <string>
 
 namespace dboot {
 
 /// A line on stderr that says how far a copy has come: bytes, rate and, when the total is known,
-/// the share. Only where stderr is a terminal; rewritten in place at most ten times a second.
+/// the share. Only where stderr is a terminal; rewritten in place at most ten times a second. Any
+/// thread may add to it.
 class Progress {
  public:
   /// `expected` bytes are being copied; 0 when nobody knows.
@@ -27,8 +30,9 @@ class Progress {
 
  private:
   std::uint64_t expected_;
-  std::uint64_t bytes_ = 0;
+  std::atomic<std::uint64_t> bytes_ = 0;
   bool shown_;
+  std::mutex mutex_;  ///< of what follows
   bool drawn_ = false;
   std::chrono::steady_clock::time_point began_;
   std::chrono::steady_clock::time_point next_;

@@ -3,7 +3,6 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,10 +11,10 @@
 #include <string_view>
 #include <system_error>
 
-#include "injector/byte_size.hpp"
 #include "injector/failure.hpp"
 #include "injector/interruption.hpp"
 #include "injector/rootfs/entry_writer.hpp"
+#include "injector/rootfs/full.hpp"
 #include "shared/log.hpp"
 #include "shared/syscalls.hpp"
 
@@ -114,19 +113,6 @@ void write_entry(archive* reader, archive_entry* entry, EntryWriter& writer, Pro
       // A socket is nothing without the process that listens on it.
       log::debug("entry skipped", {{"path", path}, {"type", type}});
   }
-}
-
-[[noreturn]] void report_full(int root_fd, const std::string& entry) {
-  struct statvfs status {};
-  std::string used;
-  if (::fstatvfs(root_fd, &status) == 0) {
-    const auto bytes = (status.f_blocks - status.f_bfree) * status.f_frsize;
-    used = ": " + byte_size(bytes) + " of " + byte_size(status.f_blocks * status.f_frsize) +
-           " and " + std::to_string(status.f_files - status.f_ffree) + " of " +
-           std::to_string(status.f_files) + " files are used";
-  }
-  throw Failure("the RAM root is full" + used + ", at " + entry,
-                "give it more with --root-size, or take a machine with more memory");
 }
 
 /// Says which entry it was, in one sentence with the archive.

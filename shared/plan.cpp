@@ -72,6 +72,9 @@ To get(From value, From highest, const char* field) {
 
 void check_values(const Plan& plan) {
   if (plan.arguments.empty()) throw Error("the plan has no arguments: argv[0] is missing");
+  constexpr int last_signal = 64;
+  if (plan.stop_signal < 1 || plan.stop_signal > last_signal)
+    throw Error(fmt::format("the plan's stop signal is {}, which is none", plan.stop_signal));
   for (const auto& [field, path] : {std::pair{"executable", &plan.executable},
                                     std::pair{"working directory", &plan.working_directory}}) {
     if (!path->starts_with('/')) {
@@ -123,6 +126,7 @@ std::vector<std::uint8_t> encode(const Plan& plan) {
   const auto console = builder.CreateString(plan.console);
   const auto hostname = put(builder, plan.hostname);
   const auto injector_version = builder.CreateString(plan.injector_version);
+  const auto groups = builder.CreateVector(plan.identity.groups);
 
   wire::PlanBuilder table(builder);
   table.add_scope(static_cast<wire::Scope>(plan.scope));
@@ -140,6 +144,10 @@ std::vector<std::uint8_t> encode(const Plan& plan) {
   table.add_began_ns(static_cast<std::uint64_t>(plan.began.count()));
   table.add_kernel_panic(plan.kernel_panic.value_or(no_kernel_panic));
   table.add_injector_version(injector_version);
+  table.add_uid(plan.identity.uid);
+  table.add_gid(plan.identity.gid);
+  table.add_groups(groups);
+  table.add_stop_signal(plan.stop_signal);
   builder.Finish(table.Finish());
 
   std::vector<std::uint8_t> file(header_size + builder.GetSize());
@@ -181,6 +189,11 @@ Plan decode(std::span<const std::uint8_t> file) {
   if (table->kernel_panic() != no_kernel_panic) plan.kernel_panic = table->kernel_panic();
   if (table->injector_version() != nullptr)
     plan.injector_version = table->injector_version()->str();
+  plan.identity.uid = table->uid();
+  plan.identity.gid = table->gid();
+  if (table->groups() != nullptr)
+    plan.identity.groups.assign(table->groups()->begin(), table->groups()->end());
+  plan.stop_signal = table->stop_signal();
   check_values(plan);
   return plan;
 }
@@ -203,7 +216,10 @@ std::string describe(const Plan& plan) {
   line("arguments", fmt::format("{}", plan.arguments));
   line("environment", fmt::format("{}", plan.environment));
   line("working directory", plan.working_directory);
+  const auto& [uid, gid, groups] = plan.identity;
+  line("user", fmt::format("uid {}, gid {}, groups {}", uid, gid, groups));
   line("start", name(starts, plan.start));
+  line("stop signal", fmt::format("{}", plan.stop_signal));
   line("on exit", name(on_exits, plan.on_exit));
   line("on failure", name(on_failures, plan.on_failure));
   line("grace", fmt::format("{} ms", plan.grace.count()));

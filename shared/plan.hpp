@@ -28,6 +28,15 @@ enum class Start : std::uint8_t { exec, supervise };
 enum class OnExit : std::uint8_t { automatic, menu, reboot, poweroff, restart };
 enum class OnFailure : std::uint8_t { shell, reboot };
 
+/// Who executes a program, by the numbers of the new root.
+struct Identity {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::vector<std::uint32_t> groups;  ///< supplementary
+
+  bool operator==(const Identity&) const = default;
+};
+
 struct Plan {
   Scope scope = Scope::machine;
   std::string executable;              ///< absolute path inside the new root
@@ -44,6 +53,8 @@ struct Plan {
   std::chrono::nanoseconds began{0};  ///< CLOCK_MONOTONIC; 0: when the payload starts
   std::optional<int> kernel_panic;    ///< sysctl to put back at hand-over
   std::string injector_version;
+  Identity identity;              ///< who executes the command
+  std::uint8_t stop_signal = 15;  ///< asks a supervised command to end; 1 to 64
 
   bool operator==(const Plan&) const = default;
 };
@@ -51,7 +62,7 @@ struct Plan {
 namespace plan {
 
 inline constexpr std::uint16_t major_version = 1;
-inline constexpr std::uint16_t minor_version = 0;
+inline constexpr std::uint16_t minor_version = 1;
 
 /// Why a plan was refused, in words for the console.
 class Error : public std::runtime_error {

@@ -22,6 +22,8 @@ Plan example() {
   plan.began = std::chrono::nanoseconds(123'456'789);
   plan.kernel_panic = 0;
   plan.injector_version = "0.1.0";
+  plan.identity = {1000, 4'294'967'294, {27, 1000}};
+  plan.stop_signal = 37;
   return plan;
 }
 
@@ -73,6 +75,15 @@ TEST(Plan, WithRelativeExecutableIsNotWritten) {
   auto plan = example();
   plan.executable = "bin/sh";
   EXPECT_THROW(plan::encode(plan), plan::Error);
+}
+
+TEST(Plan, WithAStopSignalThatIsNoneIsRefused) {
+  auto plan = example();
+  for (const std::uint8_t none : std::initializer_list<std::uint8_t>{0, 65, 255}) {
+    plan.stop_signal = none;
+    EXPECT_THAT([&] { plan::encode(plan); },
+                testing::ThrowsMessage<plan::Error>(testing::HasSubstr("stop signal")));
+  }
 }
 
 TEST(Plan, WithNulInArgumentIsRefused) {

@@ -9,6 +9,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "payload/blocking.hpp"
+#include "payload/identity.hpp"
 #include "shared/syscalls.hpp"
 
 namespace dboot {
@@ -22,10 +23,11 @@ namespace {
   blocking::close_all_but({failure});
   // 1: even when another session still has it.
   if (::isatty(STDIN_FILENO) == 1) ::ioctl(STDIN_FILENO, TIOCSCTTY, 1);
+  give_terminals(std::array{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, program.identity);
   auto argv = pointers_to(program.arguments);
   auto envp = pointers_to(program.environment);
   if ((program.root == "/" || ::chroot(program.root.c_str()) == 0) &&
-      ::chdir(program.working_directory.c_str()) == 0) {
+      ::chdir(program.working_directory.c_str()) == 0 && become(program.identity)) {
     ::execve(program.executable.c_str(), argv.data(), envp.data());
   }
   const int error = errno;

@@ -8,6 +8,7 @@
 
 #include "payload/reaper.hpp"
 #include "payload/task.hpp"
+#include "shared/plan.hpp"
 #include "shared/unique_fd.hpp"
 
 namespace dboot {
@@ -18,6 +19,7 @@ struct Program {
   std::vector<std::string> environment;
   std::string working_directory = "/";
   std::string root = "/";
+  Identity identity = {};
 };
 
 /// Starts a program in a session of its own, with `stdio` on 0 to 2 and the terminal among them as

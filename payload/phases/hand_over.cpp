@@ -2,9 +2,12 @@
 
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <system_error>
 
 #include "payload/blocking.hpp"
+#include "payload/identity.hpp"
 #include "payload/phases/fresh_process.hpp"
 #include "payload/phases/old_cgroups.hpp"
 #include "payload/spawn.hpp"
@@ -50,6 +53,8 @@ Task<> execute(Takeover& takeover) {
     ::dup2(stdio[number].get(), static_cast<int>(number));
   sys::check(::chdir(plan.working_directory.c_str()), "chdir ", plan.working_directory);
   blocking::reset_signals();
+  give_terminals(std::array{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, plan.identity);
+  if (!become(plan.identity)) sys::fail(errno, {"become user ", std::to_string(plan.identity.uid)});
   sys::check(::execve(plan.executable.c_str(), argv.data(), envp.data()), "execute ",
              plan.executable);
 }

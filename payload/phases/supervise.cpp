@@ -48,6 +48,7 @@ class Supervisor {
         co_await changed_.wait();
         co_await obey();
       }
+      command_.reset();
       log::info("the command has ended", {{"how", describe_wait_status(*status_)}});
       if (!takeover_.permissions.on_machine()) leave_namespace();
       co_await after_the_end();
@@ -67,10 +68,24 @@ class Supervisor {
   }
 
   Task<> obey() {
-    if (requested_) co_await end_system(*requested_, takeover_.permissions);
+    if (!requested_) co_return;
+    co_await stop_command();
+    co_await end_system(*requested_, takeover_.permissions);
   }
 
-  Task<> start(Program program) {
+  /// An image that names a signal has a command that ends in good order with no other, so that it
+  /// comes before everything else is asked.
+  Task<> stop_command() {
+    const int signal = takeover_.plan.stop_signal;
+    if (!command_ || status_ || signal == SIGTERM) co_return;
+    log::info("the command is asked to end", {{"pid", *command_}, {"signal", signal}});
+    ::kill(*command_, signal);
+    ::kill(*command_, SIGCONT);
+    const auto end = Clock::now() + takeover_.plan.grace;
+    while (!status_ && Clock::now() < end) co_await changed_.wait_until(end);
+  }
+
+  Task<pid_t> start(Program program) {
     auto opening = takeover_.console.open_stdio();
     auto stdio = co_await std::move(opening);
     program.environment =
@@ -81,7 +96,7 @@ class Supervisor {
       changed_.notify();
     };
     auto starting = spawn(std::move(program), std::move(stdio), takeover_.reaper, std::move(ended));
-    co_await std::move(starting);
+    co_return co_await std::move(starting);
   }
 
   Task<> start_command() {
@@ -92,9 +107,10 @@ class Supervisor {
     }
     last_start_ = Clock::now();
     const auto& plan = takeover_.plan;
-    Program program{plan.executable, plan.arguments, plan.environment, plan.working_directory, "/"};
+    Program program{plan.executable, plan.arguments, plan.environment, plan.working_directory, "/",
+                    plan.identity};
     auto starting = start(std::move(program));
-    co_await std::move(starting);
+    command_ = co_await std::move(starting);
   }
 
   [[noreturn]] void leave_namespace() {
@@ -178,6 +194,7 @@ class Supervisor {
   boost::asio::signal_set signals_;
   std::optional<Power> requested_;
   std::optional<int> status_;
+  std::optional<pid_t> command_;  ///< while it runs
   Clock::time_point last_start_;
 };
 

@@ -166,6 +166,41 @@ TEST(Payload, GivesTheCommandTheConsoleAndJobControl) {
               AllOf(HasSubstr("/dev/console"), Not(HasSubstr("can't access tty"))));
 }
 
+TEST(Payload, CommandOfAnotherUserIsThatUserAndMayOpenItsTerminal) {
+  OldSystem system;
+  system.plan().identity = {1234, 5678, {6, 5678}};
+  system.command("grep -E '^(Uid|Gid|Groups|CapEff)' /proc/self/status; echo opened >/dev/console");
+  ASSERT_EQ(system.run(), 0) << system.output();
+  EXPECT_THAT(system.output(),
+              AllOf(HasSubstr("Uid:\t1234\t1234\t1234\t1234"),
+                    HasSubstr("Gid:\t5678\t5678\t5678\t5678"), HasSubstr("Groups:\t6 5678"),
+                    HasSubstr("CapEff:\t0000000000000000"), HasSubstr("\nopened\n")));
+}
+
+TEST(Payload, InitOfAnotherUserIsPid1) {
+  OldSystem system;
+  system.plan().start = Start::exec;
+  system.plan().identity = {1234, 5678, {}};
+  system.command("echo pid=$$; grep -E '^(Uid|Groups)' /proc/1/status; echo opened >/dev/console");
+  ASSERT_EQ(system.run(), 0) << system.output();
+  EXPECT_THAT(system.output(), AllOf(HasSubstr("pid=1"), HasSubstr("Uid:\t1234\t1234"),
+                                     HasSubstr("Groups:\t \n"), HasSubstr("\nopened\n")));
+}
+
+TEST(Payload, CommandIsAskedToEndWithItsOwnSignalAndBeforeAllOthers) {
+  OldSystem system;
+  system.plan().grace = for_ever;
+  system.plan().stop_signal = SIGQUIT;
+  // The helper answers as long as nobody has asked it to end.
+  system.command(
+      "(trap 'echo helper asked' TERM; while :; do sleep 0.01; done) & "
+      "trap 'sleep 0.3; echo quit in good order; exit' QUIT; trap 'echo wrong signal' TERM; "
+      "kill -TERM 1; while :; do sleep 0.01; done");
+  ASSERT_EQ(system.run(), 0) << system.output();
+  EXPECT_THAT(system.output(), AllOf(HasSubstr("quit in good order"), Not(HasSubstr("wrong"))));
+  EXPECT_GT(system.output().find("helper asked"), system.output().find("quit in good order"));
+}
+
 TEST(Payload, SetsTheHostnameOfItsOwnNamespace) {
   OldSystem system;
   system.plan().hostname = "rehearsed";

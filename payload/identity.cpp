@@ -1,0 +1,32 @@
+#include "payload/identity.hpp"
+
+#include <grp.h>
+#include <unistd.h>
+
+namespace dboot {
+namespace {
+
+/// What stands in the plan for root needs no change, and may not be allowed to make one.
+bool is_root(const Identity& identity) noexcept {
+  return identity == Identity();
+}
+
+}  // namespace
+
+bool become(const Identity& identity) noexcept {
+  if (is_root(identity)) return true;
+  static_assert(sizeof(gid_t) == sizeof(std::uint32_t));
+  return ::setgroups(identity.groups.size(), identity.groups.data()) == 0 &&
+         ::setgid(identity.gid) == 0 && ::setuid(identity.uid) == 0;
+}
+
+void give_terminals(std::span<const int> fds, const Identity& identity) noexcept {
+  if (is_root(identity)) return;
+  constexpr auto unchanged = static_cast<gid_t>(-1);
+  for (const int fd : fds) {
+    if (::isatty(fd) == 1) [[maybe_unused]]
+      const int refused = ::fchown(fd, identity.uid, unchanged);
+  }
+}
+
+}  // namespace dboot

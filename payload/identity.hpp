@@ -1,0 +1,17 @@
+#pragma once
+
+#include <span>
+
+#include "shared/plan.hpp"
+
+namespace dboot {
+
+/// Makes this process another user's for good: groups, gid, uid, in the order in which each is
+/// still allowed. Does nothing for root. False with errno set when the kernel refuses.
+bool become(const Identity& identity) noexcept;
+
+/// Gives the terminals among `fds` to the user, who could not open /dev/console or their other
+/// names otherwise, as login(1) and docker do. What refuses stays root's.
+void give_terminals(std::span<const int> fds, const Identity& identity) noexcept;
+
+}  // namespace dboot

@@ -58,12 +58,64 @@ std::string check_hostname(const std::string& hostname) {
   return valid ? "" : "'" + hostname + "' is not a hostname";
 }
 
+std::string check_variable(const std::string& variable) {
+  return variable.empty() || variable.front() == '=' ? "'" + variable + "' has no name" : "";
+}
+
+std::string check_not_empty(const std::string& value) {
+  return value.empty() ? "a name or a number is missing" : "";
+}
+
+std::string check_absolute(const std::string& path) {
+  return path.starts_with('/') ? "" : "'" + path + "' is no absolute path";
+}
+
 /// The values as they are on the command line, where they are not those of Options.
 struct Raw {
   std::string start = "auto";
   std::string log_level = "info";
   double grace_seconds = 10;
+  std::string entrypoint;
 };
+
+/// What an option is set to that ends in "=": CLI11 would take the next argument instead. No
+/// argument of a program contains a NUL.
+const std::string empty_value(1, '\0');
+
+/// In the order in which CLI11 wants them: the last one first.
+std::vector<std::string> reversed_arguments(int argc, const char* const* argv) {
+  std::vector<std::string> arguments;
+  for (int i = argc - 1; i > 0; --i) {
+    arguments.emplace_back(argv[i]);
+    if (arguments.back() == "--entrypoint=") arguments.back() += empty_value;
+  }
+  return arguments;
+}
+
+/// As `docker run` has them.
+void declare_image_overrides(CLI::App& app, Options& options, Raw& raw) {
+  app.add_option("--entrypoint", raw.entrypoint,
+                 "Takes the place of the image's Entrypoint and Cmd; \"\" is none")
+      ->option_text("PROGRAM")
+      ->group("The new system");
+  app.add_option("-e,--env", options.overrides.environment,
+                 "Set a variable; NAME alone takes its value along")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false)
+      ->check(check_variable)
+      ->option_text("NAME[=VALUE]")
+      ->group("The new system");
+  app.add_option("-w,--workdir", options.overrides.working_directory,
+                 "Where COMMAND is started (what the image says)")
+      ->check(check_absolute)
+      ->option_text("DIRECTORY")
+      ->group("The new system");
+  app.add_option("-u,--user", options.user, "Who executes COMMAND, by the image's passwd (root)")
+      ->check(check_not_empty)
+      ->option_text("USER[:GROUP]")
+      ->group("The new system");
+}
 
 void declare(CLI::App& app, Options& options, Raw& raw) {
   static const std::map<std::string, OnExit> on_exits{{"auto", OnExit::automatic},
@@ -87,6 +139,7 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
   app.add_flag("--force", options.force, "Go on although a program inhibits shutdown")
       ->group("What happens");
 
+  declare_image_overrides(app, options, raw);
   app.add_option("--init", raw.start,
                  "COMMAND becomes PID 1 (exec), or PID 1 looks after it (supervise)")
       ->check(CLI::IsMember({"auto", "exec", "supervise"}))
@@ -138,6 +191,8 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
 
 /// Everything from IMAGE on.
 void take_image_and_command(std::vector<std::string> rest, Options& options) {
+  // What belongs to COMMAND is as it was.
+  for (auto& argument : rest) std::erase(argument, '\0');
   const auto usage = [](const std::string& what) {
     return Answer("dboot-inject: " + what + "\nSee dboot-inject --help.", exit_status::failed);
   };
@@ -164,7 +219,8 @@ Options parse(int argc, const char* const* argv) {
   app.prefix_command();
   declare(app, options, raw);
   try {
-    app.parse(argc, argv);
+    auto arguments = reversed_arguments(argc, argv);
+    app.parse(arguments);
   } catch (const CLI::ParseError& error) {
     std::ostringstream out;
     std::ostringstream err;
@@ -177,6 +233,9 @@ Options parse(int argc, const char* const* argv) {
   }
   take_image_and_command(app.remaining(), options);
 
+  if (app.count("--entrypoint") > 0) {
+    options.overrides.entrypoint = raw.entrypoint == empty_value ? "" : raw.entrypoint;
+  }
   if (raw.start == "exec") options.start = Start::exec;
   if (raw.start == "supervise") options.start = Start::supervise;
   options.log_level = *log::level_from(raw.log_level);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "injector/image/overrides.hpp"
 #include "shared/log.hpp"
 #include "shared/plan.hpp"
 
@@ -21,6 +22,9 @@ struct Options {
   bool force = false;
   bool dry_run = false;
   bool rehearse = false;
+
+  ImageOverrides overrides;  ///< --entrypoint, --env, --workdir
+  std::string user;          ///< --user, "user[:group]"; empty: root
 
   std::optional<Start> start;  ///< --init; empty: auto
   OnExit on_exit = OnExit::automatic;

@@ -1,6 +1,7 @@
 #include "injector/takeover.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -10,7 +11,9 @@
 
 #include "injector/failure.hpp"
 #include "injector/guard.hpp"
+#include "injector/image/overrides.hpp"
 #include "injector/image/source.hpp"
+#include "injector/image/stop_signal.hpp"
 #include "injector/inject/injection.hpp"
 #include "injector/interruption.hpp"
 #include "injector/kernel_panic.hpp"
@@ -68,6 +71,15 @@ std::string hostname_for(const Options& options) {
   return names.nodename;
 }
 
+/// What a supervised command is asked to end with.
+int stop_signal_of(const ImageConfig& image) {
+  if (image.stop_signal.empty()) return SIGTERM;
+  if (const auto number = image::parse_signal(image.stop_signal)) return *number;
+  log::warning("the image's StopSignal is no signal: SIGTERM takes its place",
+               {{"signal", image.stop_signal}});
+  return SIGTERM;
+}
+
 Plan make_plan(const Options& options, const rootfs::Command& command, Scope scope) {
   Plan plan;
   plan.scope = scope;
@@ -85,6 +97,7 @@ Plan make_plan(const Options& options, const rootfs::Command& command, Scope sco
   plan.hostname = hostname_for(options);
   plan.log_level = options.log_level;
   plan.injector_version = DBOOT_VERSION;
+  plan.identity = command.identity;
   return plan;
 }
 
@@ -96,8 +109,15 @@ Plan prepare(const Options& options, image::Source& source, Staging& staging, Sc
   }
   rootfs::adapt(staging.root(), rootfs::read_host_files(),
                 {hostname_for(options), scope == Scope::machine});
-  const auto command = rootfs::find_command(staging.root(), source.config(), options.command);
-  return make_plan(options, command, scope);
+  const ImageConfig config = with_overrides(source.config(), options.overrides);
+  if (!config.user.empty() && options.user.empty()) {
+    log::info("the image names a user, and its command is started as root all the same",
+              {{"user", config.user}, {"instead", "--user " + config.user}});
+  }
+  const auto command = rootfs::find_command(staging.root(), config, options.command, options.user);
+  Plan plan = make_plan(options, command, scope);
+  plan.stop_signal = static_cast<std::uint8_t>(stop_signal_of(config));
+  return plan;
 }
 
 void stage_payload(const payload_file::Payload& payload, const Staging& staging) {

@@ -11,6 +11,7 @@ ImageConfig process_config(const boost::json::value& config) {
   result.env = strings_member(config, "Env");
   result.working_directory = string_member(config, "WorkingDir");
   result.user = string_member(config, "User");
+  result.stop_signal = string_member(config, "StopSignal");
   return result;
 }
 

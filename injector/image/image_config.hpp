@@ -13,6 +13,7 @@ struct ImageConfig {
   std::vector<std::string> env;   ///< NAME=value
   std::string working_directory;  ///< absolute, or empty: "/"
   std::string user;
+  std::string stop_signal;   ///< a name or a number; empty: SIGTERM
   std::string architecture;  ///< as Go names it: amd64, arm64, …
   std::string os;
 

@@ -8,6 +8,7 @@
 #include "injector/failure.hpp"
 #include "injector/rootfs/beneath.hpp"
 #include "injector/rootfs/executable.hpp"
+#include "injector/rootfs/user.hpp"
 
 namespace dboot::rootfs {
 namespace {
@@ -70,7 +71,7 @@ std::vector<std::string> combine(const ImageConfig& image,
   return result;
 }
 
-std::vector<std::string> environment(const ImageConfig& image) {
+std::vector<std::string> environment(const ImageConfig& image, const std::string& home) {
   std::vector<std::string> result = image.env;
   if (value_of(result, "PATH").empty()) {
     std::erase_if(result, [](const auto& variable) { return variable.starts_with("PATH="); });
@@ -78,7 +79,7 @@ std::vector<std::string> environment(const ImageConfig& image) {
   }
   if (value_of(result, "HOME").empty()) {
     std::erase_if(result, [](const auto& variable) { return variable.starts_with("HOME="); });
-    result.emplace_back("HOME=/root");
+    result.push_back("HOME=" + home);
   }
   return result;
 }
@@ -96,8 +97,8 @@ bool is_init(const std::string& executable, const std::string& canonical,
   return is_busybox(executable) && arguments.size() > 1 && arguments[1] == "init";
 }
 
-Command find_command(int root_fd, const ImageConfig& image,
-                     const std::vector<std::string>& command) {
+Command find_command(int root_fd, const ImageConfig& image, const std::vector<std::string>& command,
+                     const std::string& user) {
   Command result;
   result.arguments = combine(image, command);
   if (result.arguments.empty()) {
@@ -108,12 +109,15 @@ Command find_command(int root_fd, const ImageConfig& image,
     }
     result.arguments = {default_init};
   }
-  result.environment = environment(image);
+  const User owner = user.empty() ? User{{}, "/root"} : find_user(root_fd, user);
+  result.identity = owner.identity;
+  result.environment = environment(image, owner.home);
   result.working_directory = make_working_directory(root_fd, image.working_directory);
   result.executable =
       find_executable(root_fd, result.arguments.front(), value_of(result.environment, "PATH"),
                       result.working_directory);
   check_executable(root_fd, result.executable, result.working_directory);
+  if (!user.empty()) check_permission(root_fd, result.executable, user, result.identity);
   const auto canonical = canonical_beneath(root_fd, result.executable);
   result.is_init =
       is_init(result.executable, canonical.value_or(result.executable), result.arguments);

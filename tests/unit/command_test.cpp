@@ -32,11 +32,11 @@ TEST(Combine, CommandTakesThePlaceOfCmd) {
 
 TEST(Environment, PathAndHomeAreSetWhereTheImageDoesNot) {
   ImageConfig image;
-  EXPECT_THAT(rootfs::environment(image),
+  EXPECT_THAT(rootfs::environment(image, "/root"),
               ElementsAre("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                           "HOME=/root"));
   image.env = {"PATH=/opt/bin", "HOME=/srv", "EMPTY="};
-  EXPECT_EQ(rootfs::environment(image), image.env);
+  EXPECT_EQ(rootfs::environment(image, "/root"), image.env);
 }
 
 TEST(Environment, MachineIsNoContainer) {
@@ -185,6 +185,17 @@ TEST_F(FindCommand, ScriptsNeedTheirInterpreters) {
   EXPECT_EQ(find({"nested"}).executable, "/usr/bin/nested");
   EXPECT_THAT(refusal({"bad"}), AllOf(HasSubstr("126:"), HasSubstr("interpreter /bin/bash")));
   EXPECT_THAT(refusal({"self"}), AllOf(HasSubstr("126:"), HasSubstr("too many")));
+}
+
+TEST_F(FindCommand, UserHasTheHomeAndTheGroupsOfTheImagesPasswd) {
+  write_text(root / "etc/passwd", "web:x:33:34::/var/www:\n");
+  write_text(root / "etc/group", "disk:x:6:web\n");
+  const Command command = rootfs::find_command(root_fd.get(), image, {"tool"}, "web");
+  EXPECT_EQ(command.identity, (Identity{33, 34, {6, 34}}));
+  EXPECT_THAT(command.environment, testing::Contains("HOME=/var/www"));
+  EXPECT_EQ(find({"tool"}).identity, Identity());
+  image.user = "web";  // of no effect by itself
+  EXPECT_EQ(find({"tool"}).identity, Identity());
 }
 
 }  // namespace

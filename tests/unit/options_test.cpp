@@ -67,6 +67,30 @@ TEST(Options, ValuesAreRead) {
   EXPECT_EQ(options.image, "./r.tar");
 }
 
+TEST(Options, ImageIsOverriddenAsByDockerRun) {
+  const auto options = parse({"--entrypoint", "/bin/sh -c", "-e", "A=1", "--env=B", "-eC=[x,y]",
+                              "-w", "/srv", "-u", "web:disk", "debian", "-e", "D=1"});
+  EXPECT_EQ(options.overrides.entrypoint, "/bin/sh -c");
+  EXPECT_THAT(options.overrides.environment, ElementsAre("A=1", "B", "C=[x,y]"));
+  EXPECT_EQ(options.overrides.working_directory, "/srv");
+  EXPECT_EQ(options.user, "web:disk");
+  EXPECT_EQ(options.image, "debian");
+  EXPECT_THAT(options.command, ElementsAre("-e", "D=1"));
+  EXPECT_FALSE(parse({"debian"}).overrides.entrypoint);
+}
+
+TEST(Options, EntrypointMayBeEmpty) {
+  for (const auto& arguments : {std::vector<const char*>{"--entrypoint", "", "debian", "ls"},
+                                {"--entrypoint=", "debian", "ls"}}) {
+    const auto options = parse(arguments);
+    EXPECT_EQ(options.overrides.entrypoint, "");
+    EXPECT_EQ(options.image, "debian");
+    EXPECT_THAT(options.command, ElementsAre("ls"));
+  }
+  EXPECT_THAT(parse({"debian", "x", "--entrypoint=", "y"}).command,
+              ElementsAre("x", "--entrypoint=", "y"));
+}
+
 TEST(Options, MistakesAreNamedAndEndWith125) {
   EXPECT_EQ(answer({}).status, 125);
   EXPECT_THAT(answer({}).what(), HasSubstr("IMAGE is missing"));
@@ -76,6 +100,9 @@ TEST(Options, MistakesAreNamedAndEndWith125) {
   EXPECT_EQ(answer({"--grace", "-1", "debian"}).status, 125);
   EXPECT_EQ(answer({"--console", "../sda", "debian"}).status, 125);
   EXPECT_EQ(answer({"--hostname", "a b", "debian"}).status, 125);
+  EXPECT_THAT(answer({"--workdir", "srv", "debian"}).what(), HasSubstr("'srv'"));
+  EXPECT_THAT(answer({"--env", "=1", "debian"}).what(), HasSubstr("'=1'"));
+  EXPECT_EQ(answer({"--user", "", "debian"}).status, 125);
 }
 
 TEST(Options, HelpAndVersionAreAnswers) {

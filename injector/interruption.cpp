@@ -16,6 +16,7 @@ constexpr std::array signals{SIGINT, SIGTERM, SIGHUP};
 // Read by every thread.
 std::atomic<int> received = 0;
 static_assert(std::atomic<int>::is_always_lock_free);
+thread_local const std::atomic<bool>* thread_leaving = nullptr;
 
 void mask(int how) {
   sigset_t set;
@@ -32,7 +33,12 @@ void catch_signals() {
   for (const int signal : signals) ::sigaction(signal, &action, nullptr);
 }
 
+void end_thread_when(const std::atomic<bool>& leaving) noexcept {
+  thread_leaving = &leaving;
+}
+
 void check() {
+  if (thread_leaving != nullptr && *thread_leaving) throw Failure("no longer wanted", "");
   const int signal = received;
   if (signal == 0) return;
   throw Failure(std::string("interrupted by SIG") + ::sigabbrev_np(signal), "");

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+
 /// Ctrl-C and its like, up to the point of no return: a flag that the long loops look at, so that
 /// whatever was begun is undone by destructors.
 namespace dboot::interruption {
@@ -10,6 +12,10 @@ void catch_signals();
 
 /// Throws Failure when one of them has come. May be called by any thread.
 void check();
+
+/// For another thread than the first: from now on check() throws there as well when `leaving` is
+/// set, which must live as long as the thread.
+void end_thread_when(const std::atomic<bool>& leaving) noexcept;
 
 /// Blocks them: what follows is not to be interrupted. Throws Failure when one has come before.
 void close();

@@ -1,0 +1,41 @@
+#include "injector/stream/codec_stream.hpp"
+
+#include <utility>
+
+#include "injector/interruption.hpp"
+#include "injector/stream/damage.hpp"
+
+namespace dboot {
+
+CodecStream::CodecStream(std::unique_ptr<ByteStream> stream, std::string codec,
+                         std::string description)
+    : input_(std::move(stream)), codec_(std::move(codec)), description_(std::move(description)) {}
+
+std::size_t CodecStream::fill(std::span<char> space) {
+  std::size_t filled = 0;
+  while (filled < space.size() && !ended_) {
+    interruption::check();
+    const auto in = input_.bytes();
+    if (between_units_ && (in.empty() || is_end(input_))) {
+      ended_ = true;
+      break;
+    }
+    const Step done = step(in, space.subspan(filled));
+    input_.take(done.taken);
+    filled += done.made;
+    between_units_ = done.unit_ended;
+    // Without input there may still be output that was held back.
+    if (in.empty() && done.made == 0 && !done.unit_ended) fail("end too early");
+  }
+  return filled;
+}
+
+bool CodecStream::is_end(Input&) {
+  return false;
+}
+
+void CodecStream::fail(const std::string& what) const {
+  throw Damage(description_, "its " + codec_ + " data " + what);
+}
+
+}  // namespace dboot

@@ -1,0 +1,122 @@
+#include "injector/stream/decompress.hpp"
+
+#include <utility>
+
+#include "injector/stream/bzip2_stream.hpp"
+#include "injector/stream/gzip_stream.hpp"
+#include "injector/stream/lz4_stream.hpp"
+#include "injector/stream/xz_stream.hpp"
+#include "injector/stream/zstd_stream.hpp"
+
+namespace dboot {
+namespace {
+
+using namespace std::string_view_literals;
+
+/// A stream whose begin has been looked at.
+class Begun : public ByteStream {
+ public:
+  explicit Begun(std::unique_ptr<ByteStream> stream) : stream_(std::move(stream)) {}
+
+  /// The first bytes, at least `count` of them where there are as many.
+  std::string_view peek(std::size_t count) {
+    first_ = stream_->next();
+    if (first_.size() < count) {
+      copy_.assign(first_.begin(), first_.end());
+      while (copy_.size() < count && !(first_ = stream_->next()).empty()) {
+        copy_.append(first_.begin(), first_.end());
+      }
+      first_ = copy_;
+    }
+    return {first_.data(), first_.size()};
+  }
+
+  std::span<const char> next() override {
+    if (!first_.empty()) return std::exchange(first_, {});
+    return stream_->next();
+  }
+
+ private:
+  std::unique_ptr<ByteStream> stream_;
+  std::span<const char> first_;
+  std::string copy_;
+};
+
+/// lzma's own format has no magic: properties as everybody sets them, and a size of dictionary that
+/// is a power of two, or half more (lzma-file-format.txt in XZ Utils).
+bool is_lzma(std::string_view begin) {
+  if (begin.size() < 13 || !begin.starts_with("\x5d\0\0"sv)) return false;
+  const auto low = static_cast<unsigned char>(begin[3]);
+  const auto high = static_cast<unsigned char>(begin[4]);
+  const unsigned size = low | static_cast<unsigned>(high) << 8U;
+  const unsigned lowest = size & (~size + 1);
+  return size != 0 && (size == lowest || size == lowest * 3);
+}
+
+}  // namespace
+
+Compression compression_of(std::string_view begin) {
+  if (begin.starts_with("\x1f\x8b"sv)) return Compression::gzip;
+  if (begin.starts_with("\x28\xb5\x2f\xfd"sv)) return Compression::zstd;
+  // A skippable frame (RFC 8878, 3.1.2): pzstd writes one first.
+  if (begin.size() >= 4 && (begin[0] & '\xf0') == '\x50' &&
+      begin.substr(1, 3) == "\x2a\x4d\x18"sv) {
+    return Compression::zstd;
+  }
+  if (begin.starts_with("\xfd"
+                        "7zXZ\0"sv)) {
+    return Compression::xz;
+  }
+  if (begin.size() >= 4 && begin.starts_with("BZh"sv) && begin[3] >= '1' && begin[3] <= '9') {
+    return Compression::bzip2;
+  }
+  if (begin.starts_with("\x04\x22\x4d\x18"sv)) {
+    return Compression::lz4;
+  }
+  if (is_lzma(begin)) return Compression::lzma;
+  return Compression::none;
+}
+
+const char* name(Compression compression) {
+  switch (compression) {
+    case Compression::none:
+      return "none";
+    case Compression::gzip:
+      return "gzip";
+    case Compression::zstd:
+      return "zstd";
+    case Compression::xz:
+      return "xz";
+    case Compression::lzma:
+      return "lzma";
+    case Compression::bzip2:
+      return "bzip2";
+    case Compression::lz4:
+      return "lz4";
+  }
+  return "unknown";
+}
+
+std::unique_ptr<ByteStream> decompress(std::unique_ptr<ByteStream> stream,
+                                       const std::string& description) {
+  auto begun = std::make_unique<Begun>(std::move(stream));
+  const Compression compression = compression_of(begun->peek(compression_magic));
+  switch (compression) {
+    case Compression::gzip:
+      return gzip_stream(std::move(begun), description);
+    case Compression::zstd:
+      return zstd_stream(std::move(begun), description);
+    case Compression::xz:
+    case Compression::lzma:
+      return xz_stream(std::move(begun), description);
+    case Compression::bzip2:
+      return bzip2_stream(std::move(begun), description);
+    case Compression::lz4:
+      return lz4_stream(std::move(begun), description);
+    case Compression::none:
+      break;
+  }
+  return begun;
+}
+
+}  // namespace dboot

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <ranges>
+#include <set>
 
 namespace dboot {
 namespace {
@@ -90,29 +91,33 @@ MountTable parse_mount_table(std::string_view mountinfo) {
 
 MountTable unmount_order(const MountTable& table, std::string_view directory) {
   std::multimap<int, const Mount*> children;
+  std::set<int> inside;
   for (const auto& mount : table) {
     if (mount.id != mount.parent) children.emplace(mount.parent, &mount);
+    if (is_below(mount.mount_point, directory)) inside.insert(mount.id);
   }
-  MountTable order;
-  // Depth first from each topmost mount; what comes later in the table was mounted later, so it
-  // goes first.
-  const auto visit = [&](const auto& self, const Mount& mount) -> void {
-    const auto [first, last] = children.equal_range(mount.id);
-    std::vector<const Mount*> below;
-    for (auto child = first; child != last; ++child) below.push_back(child->second);
-    for (const Mount* child : std::views::reverse(below)) self(self, *child);
-    order.push_back(mount);
-  };
   const auto is_top = [&](const Mount& mount) {
-    if (!is_below(mount.mount_point, directory)) return false;
-    return std::none_of(table.begin(), table.end(), [&](const Mount& other) {
-      return other.id == mount.parent && other.id != mount.id &&
-             is_below(other.mount_point, directory);
-    });
+    return is_below(mount.mount_point, directory) &&
+           (mount.id == mount.parent || !inside.contains(mount.parent));
   };
+  // Each mount before those that lie on it, in the order in which they were mounted; the reverse of
+  // that is wanted. With a stack of its own: a hundred thousand mounts may lie on each other. And
+  // each mount once: a table that changes while it is read can name an ID twice.
+  std::vector<const Mount*> pending;
   for (const auto& mount : std::views::reverse(table)) {
-    if (is_top(mount)) visit(visit, mount);
+    if (is_top(mount)) pending.push_back(&mount);
   }
+  std::set<const Mount*> visited;
+  MountTable order;
+  while (!pending.empty()) {
+    const Mount& mount = *pending.back();
+    pending.pop_back();
+    if (!visited.insert(&mount).second) continue;
+    order.push_back(mount);
+    const auto [first, last] = children.equal_range(mount.id);
+    for (auto child = last; child != first;) pending.push_back((--child)->second);
+  }
+  std::reverse(order.begin(), order.end());
   return order;
 }
 

@@ -60,5 +60,33 @@ TEST(UnmountOrder, OfTheRootTakesEverything) {
   EXPECT_THAT(points(unmount_order(table, "/")), testing::ElementsAre("/b/c", "/b", "/"));
 }
 
+TEST(UnmountOrder, HasEveryMountOnceWhateverTheTableSays) {
+  const auto order = [](const char* text) {
+    return points(unmount_order(parse_mount_table(text), "/"));
+  };
+  EXPECT_THAT(order("1 1 8:1 / /own rw - ext4 a rw\n"), testing::ElementsAre("/own"));
+  EXPECT_THAT(order("1 0 8:1 / / rw - ext4 a rw\n"
+                    "1 0 8:1 / / rw - ext4 a rw\n"
+                    "2 1 0:2 / /b rw - ext4 b rw\n"),
+              testing::ElementsAre("/b", "/", "/"));
+  EXPECT_THAT(order("2 3 0:2 / /b rw - ext4 b rw\n3 2 0:3 / /c rw - ext4 c rw\n"),
+              testing::ElementsAre());
+}
+
+TEST(UnmountOrder, TakesAsManyMountsOnEachOtherAsTheKernelAllows) {
+  constexpr int mount_max = 100'000;  // proc_sys_fs(5)
+  MountTable table(mount_max);
+  for (int id = 0; id < mount_max; ++id) {
+    auto& mount = table[static_cast<std::size_t>(id)];
+    mount.id = id;
+    mount.parent = id - 1;
+    mount.mount_point = "/mnt";
+  }
+  const auto order = unmount_order(table, "/");
+  ASSERT_EQ(order.size(), table.size());
+  EXPECT_EQ(order.front().id, mount_max - 1);
+  EXPECT_EQ(order.back().id, 0);
+}
+
 }  // namespace
 }  // namespace dboot

@@ -1,0 +1,48 @@
+#include <archive.h>
+
+#include <system_error>
+
+#include "injector/failure.hpp"
+#include "injector/image/archive_reader.hpp"
+#include "injector/progress.hpp"
+#include "injector/rootfs/adapt.hpp"
+#include "injector/rootfs/command.hpp"
+#include "injector/rootfs/unpack.hpp"
+#include "tests/fuzz/support/input.hpp"
+#include "tests/fuzz/support/scratch.hpp"
+#include "tests/fuzz/support/tar_headers.hpp"
+
+namespace {
+
+using namespace dboot;
+
+void prepare(const std::string& tar, int root_fd) {
+  const auto reader = image::new_archive_reader();
+  if (::archive_read_open_memory(reader.get(), tar.data(), tar.size()) != ARCHIVE_OK) return;
+  Progress progress(0);
+  rootfs::unpack(reader.get(), root_fd, progress, "input");
+  rootfs::adapt(root_fd, {"127.0.0.1 localhost\n", "nameserver 192.0.2.1\n"}, {"box", true});
+  ImageConfig config;
+  config.working_directory = "srv/app";
+  rootfs::find_command(root_fd, config, {}, "web");
+}
+
+}  // namespace
+
+/// A root filesystem as it comes, made ready to be started: what is read from it (passwd, scripts,
+/// programs) and what is written into it stays inside.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const fuzz::Scratch scratch;
+  const auto check = [](const std::exception& error) {
+    fuzz::require(std::string_view(error.what()).find("Read-only file") == std::string::npos);
+  };
+  try {
+    prepare(fuzz::with_checksums(fuzz::text_of(data, size)), scratch.root());
+  } catch (const Failure& failure) {
+    check(failure);
+  } catch (const std::system_error& error) {
+    check(error);
+  }
+  scratch.check_outside();
+  return 0;
+}

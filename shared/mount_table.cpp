@@ -107,12 +107,12 @@ MountTable unmount_order(const MountTable& table, std::string_view directory) {
   for (const auto& mount : std::views::reverse(table)) {
     if (is_top(mount)) pending.push_back(&mount);
   }
-  std::set<const Mount*> visited;
+  std::set<int> visited;
   MountTable order;
   while (!pending.empty()) {
     const Mount& mount = *pending.back();
     pending.pop_back();
-    if (!visited.insert(&mount).second) continue;
+    if (!visited.insert(mount.id).second) continue;
     order.push_back(mount);
     const auto [first, last] = children.equal_range(mount.id);
     for (auto child = last; child != first;) pending.push_back((--child)->second);

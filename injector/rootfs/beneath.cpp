@@ -96,7 +96,9 @@ UniqueFd open_beneath(int root_fd, const std::string& path, int flags, unsigned 
   return fd;
 }
 
-UniqueFd make_directories_beneath(int root_fd, const std::string& path) {
+UniqueFd make_directories_beneath(
+    int root_fd, const std::string& path,
+    const std::function<void(int parent, const std::string& name)>& made) {
   constexpr int directory = O_PATH | O_DIRECTORY;
   UniqueFd fd = try_open_beneath(root_fd, path.empty() ? "." : path, directory);
   if (fd || errno != ENOENT) {
@@ -109,6 +111,7 @@ UniqueFd make_directories_beneath(int root_fd, const std::string& path) {
   for (; !names.empty(); names.pop_back()) {
     const std::string& name = names.back();
     if (::mkdirat(fd.get(), name.c_str(), 0755) == 0) {
+      if (made) made(fd.get(), name);
       fd = sys::open_at(fd.get(), name, directory | O_NOFOLLOW);
       // The umask is the user's, and no part of the image.
       sys::check(::fchmodat(fd.get(), ".", 0755, 0), "chmod ", name);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -15,8 +16,10 @@ UniqueFd try_open_beneath(int root_fd, const std::string& path, int flags, unsig
 UniqueFd open_beneath(int root_fd, const std::string& path, int flags, unsigned mode = 0);
 
 /// Opens the directory at `path` (O_PATH), making it and its parents with mode 0755 where they are
-/// missing. Throws std::system_error.
-UniqueFd make_directories_beneath(int root_fd, const std::string& path);
+/// missing: `made` is told each of them, with its parent. Throws std::system_error.
+UniqueFd make_directories_beneath(
+    int root_fd, const std::string& path,
+    const std::function<void(int parent, const std::string& name)>& made = {});
 
 /// The absolute path inside the root, without symlinks and dots, of something that exists; empty
 /// when it does not or cannot be followed. At most 40 symlinks, as the kernel.

@@ -3,21 +3,17 @@
 #include <sys/types.h>
 #include <time.h>
 
-#include <cstdint>
 #include <functional>
-#include <stdexcept>
 #include <string>
-#include <utility>
-#include <vector>
+#include <unordered_map>
 
+#include "injector/rootfs/bad_entry.hpp"
+#include "injector/rootfs/layer_names.hpp"
+#include "injector/rootfs/removal.hpp"
+#include "injector/rootfs/xattrs.hpp"
 #include "shared/unique_fd.hpp"
 
 namespace dboot::rootfs {
-
-/// Why an entry is refused.
-class BadEntry : public std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 /// What an entry of an archive sets beside its content.
 struct Metadata {
@@ -25,16 +21,20 @@ struct Metadata {
   uid_t uid = 0;
   gid_t gid = 0;
   timespec mtime{};
-  std::vector<std::pair<std::string, std::string>> xattrs;
+  Xattrs xattrs;
 };
 
 /// Makes files below a root directory, whatever is already there: the parent is opened beneath the
 /// root, and everything else happens in it by name, without following anything. What is in the way
-/// is replaced, except that a directory must be empty for that. Paths are as clean_path() returns
-/// them and not empty, except for directory(). All functions throw std::system_error.
+/// is replaced, with everything below it, except by a directory where there is one already: that
+/// one gets the new attributes. Paths are as clean_path() returns them and not empty, except for
+/// directory(). All functions throw std::system_error.
 class EntryWriter {
  public:
   explicit EntryWriter(int root_fd) : root_(root_fd) {}
+
+  /// What is there is of lower layers from now on: what whiteouts hide.
+  void begin_layer();
 
   /// The root itself when the path is empty.
   void directory(const std::string& path, const Metadata& metadata);
@@ -46,7 +46,14 @@ class EntryWriter {
   /// A device or a FIFO: `type` is S_IFCHR, S_IFBLK or S_IFIFO.
   void node(const std::string& path, const Metadata& metadata, mode_t type, dev_t device);
 
-  /// Sets the times of the directories, which writing into them has changed. To be called last.
+  /// Removes what lower layers have at `path`, if anything: what the current layer has written
+  /// there stays, whether before or after.
+  void whiteout(const std::string& path);
+  /// The same for everything in the directory `path`, which may be empty.
+  void opaque(const std::string& path);
+
+  /// Sets what writing into the directories would have changed, or what would have changed what is
+  /// written: their times and default ACLs. To be called last.
   void finish();
 
  private:
@@ -54,18 +61,29 @@ class EntryWriter {
     int parent;
     std::string name;
   };
+  struct Finish {
+    std::string path;
+    timespec mtime;
+    Xattrs default_acl;
+  };
 
   Place place(const std::string& path);
+  UniqueFd make_parent(const std::string& path);
+  bool replace_lower_file(const std::string& path);
   template <class Make>
   auto make(const Place& place, const std::string& path, Make make);
-  void set_xattrs(int fd, const Metadata& metadata);
+  UniqueFd make_directory(const Place& place, const std::string& path, bool& is_new);
+  void remember(const Place& place);
+  Keep written_here() const;
 
   int root_;
   UniqueFd parent_;  ///< the parent of the last entry: the next one is mostly beside it
   std::string parent_path_;
+  ino_t parent_inode_ = 0;
   bool parent_stale_ = false;
-  std::vector<std::pair<std::string, timespec>> directory_times_;
-  bool xattrs_refused_ = false;
+  std::unordered_map<ino_t, Finish> directories_;
+  bool has_lower_ = false;
+  LayerNames written_;  ///< where there are lower layers
 };
 
 /// The path of an entry relative to the root, without empty components and dots; empty for the root

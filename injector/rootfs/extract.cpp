@@ -1,0 +1,208 @@
+#include "injector/rootfs/extract.hpp"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "injector/failure.hpp"
+#include "injector/interruption.hpp"
+#include "injector/rootfs/full.hpp"
+#include "injector/rootfs/posix_acl.hpp"
+#include "injector/rootfs/whiteout.hpp"
+#include "injector/stream/archive_input.hpp"
+#include "injector/stream/bounded_stream.hpp"
+#include "injector/stream/damage.hpp"
+#include "injector/stream/decompress.hpp"
+#include "injector/stream/read_ahead.hpp"
+#include "shared/log.hpp"
+#include "shared/syscalls.hpp"
+
+namespace dboot::rootfs {
+namespace {
+
+/// Files of that size can have huge pages, if the kernel knows their size before it gets the bytes
+/// (huge=within_size, Documentation/filesystems/tmpfs.rst).
+constexpr la_int64_t huge_page = la_int64_t{2} << 20;
+
+using Check = std::function<int(int)>;
+
+std::string text(const char* string) {
+  return string == nullptr ? std::string() : std::string(string);
+}
+
+Metadata metadata_of(archive_entry* entry) {
+  Metadata metadata;
+  metadata.mode = ::archive_entry_perm(entry);
+  metadata.uid = static_cast<uid_t>(::archive_entry_uid(entry));
+  metadata.gid = static_cast<gid_t>(::archive_entry_gid(entry));
+  metadata.mtime = {::archive_entry_mtime(entry), ::archive_entry_mtime_nsec(entry)};
+  const char* name = nullptr;
+  const void* value = nullptr;
+  std::size_t size = 0;
+  metadata.xattrs = posix_acls_of(entry);
+  ::archive_entry_xattr_reset(entry);
+  while (::archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
+    if (name == nullptr || !belongs_to_image(name)) continue;
+    metadata.xattrs.emplace_back(name, std::string(static_cast<const char*>(value), size));
+  }
+  return metadata;
+}
+
+void write_at(int fd, const char* data, std::size_t size, off_t offset) {
+  while (size > 0) {
+    const ssize_t count = ::pwrite(fd, data, size, offset);
+    if (count < 0 && errno == EINTR) {
+      interruption::check();
+      continue;
+    }
+    sys::check(count, "write");
+    data += count;
+    size -= static_cast<std::size_t>(count);
+    offset += count;
+  }
+}
+
+/// Copies the content of the current entry. Holes stay holes.
+void copy_content(archive* reader, const Check& check, archive_entry* entry, int fd,
+                  Progress& progress) {
+  const la_int64_t size = ::archive_entry_size(entry);
+  if (size >= huge_page) sys::check(::ftruncate(fd, size), "write");
+  la_int64_t end = 0;
+  for (;;) {
+    interruption::check();
+    const void* block = nullptr;
+    std::size_t count = 0;
+    la_int64_t offset = 0;
+    if (check(::archive_read_data_block(reader, &block, &count, &offset)) == ARCHIVE_EOF) break;
+    progress.add(count);
+    write_at(fd, static_cast<const char*>(block), count, offset);
+    end = std::max(end, offset + static_cast<la_int64_t>(count));
+  }
+  if (size > end && size < huge_page) sys::check(::ftruncate(fd, size), "write");
+}
+
+void write_entry(archive* reader, const Check& check, archive_entry* entry, EntryWriter& writer,
+                 const std::string& path, Progress& progress) {
+  if (const char* target = ::archive_entry_hardlink(entry); target != nullptr && !path.empty()) {
+    writer.hardlink(path, clean_path(target));
+    return;
+  }
+  const auto type = ::archive_entry_filetype(entry);
+  if (path.empty() && type != AE_IFDIR) throw BadEntry("it would replace the root");
+  const Metadata metadata = metadata_of(entry);
+  switch (type) {
+    case AE_IFDIR:
+      return writer.directory(path, metadata);
+    case AE_IFREG:
+      return writer.file(path, metadata,
+                         [&](int fd) { copy_content(reader, check, entry, fd, progress); });
+    case AE_IFLNK:
+      return writer.symlink(path, metadata, text(::archive_entry_symlink(entry)));
+    case AE_IFCHR:
+    case AE_IFBLK:
+    case AE_IFIFO:
+      return writer.node(path, metadata, type, ::archive_entry_rdev(entry));
+    default:
+      // A socket is nothing without the process that listens on it.
+      log::debug("entry skipped", {{"path", path}, {"type", type}});
+  }
+}
+
+/// True when the entry was one that hides others.
+bool hide(EntryWriter& writer, const Whiteout& whiteout) {
+  switch (whiteout.kind) {
+    case Whiteout::Kind::none:
+      return false;
+    case Whiteout::Kind::file:
+      writer.whiteout(whiteout.path);
+      break;
+    case Whiteout::Kind::opaque:
+      writer.opaque(whiteout.path);
+      break;
+    case Whiteout::Kind::ignored:
+      break;
+  }
+  return true;
+}
+
+/// Says which entry it was, in one sentence with the archive.
+[[noreturn]] void report(const std::string& description, const std::string& entry,
+                         const std::string& why) {
+  throw Failure("cannot unpack " + description + ": " + entry + ": " + why,
+                "take an archive that is whole and was not tampered with");
+}
+
+/// Calls `work` with the name of the entry that it is to keep up to date.
+template <class Work>
+void report_by_entry(int root_fd, const std::string& description, Work work) {
+  std::string last = "before the first entry";
+  bool any = false;
+  try {
+    work(last, any);
+  } catch (const std::system_error& error) {
+    if (error.code().value() == ENOSPC) report_full(root_fd, last);
+    report(description, last, error.what());
+  } catch (const BadEntry& error) {
+    report(description, last, error.what());
+  } catch (const Damage& error) {
+    report(description, any ? "after " + last : last, error.reason());
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<ByteStream> open_tar(std::unique_ptr<ByteStream> stream, int root_fd,
+                                     const std::string& description) {
+  // Headers with long names and attributes; everything else is content, and that has to fit.
+  constexpr std::uint64_t headers = 4096;
+  constexpr std::uint64_t always = std::uint64_t{64} << 20U;
+  struct statvfs status {};
+  sys::check(::fstatvfs(root_fd, &status), "statvfs of the root");
+  const double most = static_cast<double>(status.f_blocks) * static_cast<double>(status.f_frsize) +
+                      static_cast<double>(status.f_files) * headers + always;
+  constexpr double limit = static_cast<double>(std::numeric_limits<std::int64_t>::max());
+  return bounded_stream(read_ahead(decompress(std::move(stream), description)),
+                        static_cast<std::uint64_t>(std::min(most, limit)), description);
+}
+
+void extract(archive* reader, const Check& check, EntryWriter& writer, Whiteouts whiteouts,
+             int root_fd, Progress& progress, const std::string& description) {
+  report_by_entry(root_fd, description, [&](std::string& last, bool& any) {
+    for (;;) {
+      interruption::check();
+      archive_entry* entry = nullptr;
+      if (check(::archive_read_next_header(reader, &entry)) == ARCHIVE_EOF) break;
+      last = text(::archive_entry_pathname(entry));
+      any = true;
+      const std::string path = clean_path(last);
+      if (whiteouts == Whiteouts::hide && hide(writer, whiteout_of(path))) continue;
+      write_entry(reader, check, entry, writer, path, progress);
+    }
+  });
+}
+
+void extract(ByteStream& stream, EntryWriter& writer, Whiteouts whiteouts, int root_fd,
+             Progress& progress, const std::string& description) {
+  ArchiveInput input(stream, description);
+  const auto check = [&](int result) { return input.check(result); };
+  report_by_entry(root_fd, description, [&](std::string&, bool&) {
+    check(::archive_read_support_format_tar(input.reader()));
+    input.open();
+  });
+  extract(input.reader(), check, writer, whiteouts, root_fd, progress, description);
+  report_by_entry(root_fd, description, [&](std::string& last, bool&) {
+    last = "after its last entry";
+    while (!stream.next().empty()) interruption::check();
+  });
+}
+
+}  // namespace dboot::rootfs

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "injector/failure.hpp"
+#include "injector/rootfs/from_host.hpp"
 
 namespace dboot::options {
 namespace {
@@ -76,6 +77,7 @@ struct Raw {
   std::string log_level = "info";
   double grace_seconds = 10;
   std::string entrypoint;
+  std::vector<std::string> copies;
 };
 
 /// What an option is set to that ends in "=": CLI11 would take the next argument instead. No
@@ -114,6 +116,30 @@ void declare_image_overrides(CLI::App& app, Options& options, Raw& raw) {
   app.add_option("-u,--user", options.user, "Who executes COMMAND, by the image's passwd (root)")
       ->check(check_not_empty)
       ->option_text("USER[:GROUP]")
+      ->group("The new system");
+}
+
+void declare_host_files(CLI::App& app, Options& options, Raw& raw) {
+  using rootfs::Share;
+  static const std::map<std::string, Share> shares{{"auto", Share::automatic},
+                                                   {"none", Share::none},
+                                                   {"loaded", Share::loaded},
+                                                   {"all", Share::all}};
+  app.add_option("--modules", options.host_files.modules,
+                 "The running kernel's modules (auto: if the image has udev or kmod)")
+      ->transform(CLI::Transformer(shares).description(""))
+      ->option_text("auto|none|loaded|all")
+      ->group("The new system");
+  app.add_option("--firmware", options.host_files.firmware,
+                 "The host's firmware (auto: what loaded modules may ask for)")
+      ->transform(CLI::Transformer(shares).description(""))
+      ->option_text("auto|none|loaded|all")
+      ->group("The new system");
+  app.add_option("--copy", raw.copies, "Takes a file or directory of the host along; repeatable")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false)
+      ->option_text("HOSTPATH[:PATH]")
       ->group("The new system");
 }
 
@@ -158,6 +184,7 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->check(check_hostname)
       ->option_text("NAME")
       ->group("The new system");
+  declare_host_files(app, options, raw);
   app.add_option("--root-size", options.root_size,
                  "Size of its root, with K, M or G (from image and memory)")
       ->transform(CLI::AsSizeValue(false))
@@ -236,6 +263,12 @@ Options parse(int argc, const char* const* argv) {
   if (app.count("--entrypoint") > 0) {
     options.overrides.entrypoint = raw.entrypoint == empty_value ? "" : raw.entrypoint;
   }
+  for (const auto& copy : raw.copies) try {
+      options.host_files.copies.push_back(rootfs::parse_copy(copy));
+    } catch (const Failure& failure) {
+      throw Answer("dboot-inject: " + std::string(failure.what()) + "\n" + failure.mend(),
+                   exit_status::failed);
+    }
   if (raw.start == "exec") options.start = Start::exec;
   if (raw.start == "supervise") options.start = Start::supervise;
   options.log_level = *log::level_from(raw.log_level);

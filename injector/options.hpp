@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "injector/image/overrides.hpp"
+#include "injector/rootfs/host_files_wanted.hpp"
 #include "shared/log.hpp"
 #include "shared/plan.hpp"
 
@@ -25,6 +26,8 @@ struct Options {
 
   ImageOverrides overrides;  ///< --entrypoint, --env, --workdir
   std::string user;          ///< --user, "user[:group]"; empty: root
+
+  rootfs::HostFilesWanted host_files;  ///< --modules, --firmware, --copy
 
   std::optional<Start> start;  ///< --init; empty: auto
   OnExit on_exit = OnExit::automatic;

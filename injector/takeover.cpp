@@ -24,6 +24,7 @@
 #include "injector/rootfs/adapt.hpp"
 #include "injector/rootfs/command.hpp"
 #include "injector/rootfs/elf.hpp"
+#include "injector/rootfs/from_host.hpp"
 #include "injector/staging.hpp"
 #include "injector/target.hpp"
 #include "shared/layout.hpp"
@@ -102,10 +103,13 @@ Plan make_plan(const Options& options, const rootfs::Command& command, Scope sco
 }
 
 /// Fills the new root. What comes from the host is read before anything enters another namespace.
-Plan prepare(const Options& options, image::Source& source, Staging& staging, Scope scope) {
+Plan prepare(const Options& options, image::Source& source, const rootfs::FromHost& from_host,
+             Staging& staging, Scope scope) {
   {
-    Progress progress(source.estimated_bytes());
+    const auto of_image = source.estimated_bytes();
+    Progress progress(of_image == 0 ? 0 : of_image + from_host.bytes());
     source.unpack(staging.root(), progress);
+    from_host.copy(staging.root(), progress);
   }
   rootfs::adapt(staging.root(), rootfs::read_host_files(),
                 {hostname_for(options), scope == Scope::machine});
@@ -179,17 +183,19 @@ int run(const Options& options) {
   const auto payload = payload_file::locate(options.payload);
   elf::check_loadable(payload.fd.get());
   const auto source = image::open(options.image, {options.engine_host});
+  const rootfs::FromHost from_host(options.host_files, rootfs::kernel_files_of_host());
+  const std::uint64_t needed = source->estimated_bytes() + from_host.bytes();
   const std::uint64_t available = memory::available();
-  memory::require(source->estimated_bytes(), available);
+  memory::require(needed, available);
   if (claim) {
     if (guard::is_over_ssh()) log::warning("this is an ssh session, and it ends with the takeover");
     guard::confirm(source->description(), options.yes);
     leave_memory_limits();
   }
 
-  const auto size = memory::root_size(options.root_size, source->estimated_bytes(), available);
+  const auto size = memory::root_size(options.root_size, needed, available);
   Staging staging(size.bytes, size.entries);
-  const Plan plan = prepare(options, *source, staging, scope_of(options));
+  const Plan plan = prepare(options, *source, from_host, staging, scope_of(options));
   stage_payload(payload, staging);
   if (options.dry_run) {
     std::cout << plan::describe(plan);

@@ -91,6 +91,22 @@ TEST(Options, EntrypointMayBeEmpty) {
               ElementsAre("x", "--entrypoint=", "y"));
 }
 
+TEST(Options, FilesOfTheHostAreTakenAlong) {
+  using rootfs::Share;
+  EXPECT_EQ(parse({"debian"}).host_files.modules, Share::automatic);
+  const auto options = parse({"--modules", "all", "--firmware=loaded", "--copy", "/etc/fstab",
+                              "--copy=/root/a:/srv/b", "debian", "ls"});
+  EXPECT_EQ(options.host_files.modules, Share::all);
+  EXPECT_EQ(options.host_files.firmware, Share::loaded);
+  ASSERT_EQ(options.host_files.copies.size(), 2U);
+  EXPECT_EQ(options.host_files.copies[0].to, "/etc/fstab");
+  EXPECT_EQ(options.host_files.copies[1].from, "/root/a");
+  EXPECT_EQ(options.host_files.copies[1].to, "/srv/b");
+  EXPECT_EQ(options.image, "debian");
+  EXPECT_THAT(answer({"--modules", "some", "debian"}).what(), HasSubstr("some"));
+  EXPECT_THAT(answer({"--copy", "x:/proc/y", "debian"}).what(), HasSubstr("/proc"));
+}
+
 TEST(Options, MistakesAreNamedAndEndWith125) {
   EXPECT_EQ(answer({}).status, 125);
   EXPECT_THAT(answer({}).what(), HasSubstr("IMAGE is missing"));

@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <map>
 #include <memory>
+#include <span>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -17,8 +17,10 @@
 #include "injector/failure.hpp"
 #include "injector/interruption.hpp"
 #include "injector/rootfs/beneath.hpp"
+#include "injector/rootfs/copy_content.hpp"
 #include "injector/rootfs/entry_writer.hpp"
 #include "injector/rootfs/full.hpp"
+#include "injector/rootfs/xattrs.hpp"
 #include "shared/log.hpp"
 #include "shared/syscalls.hpp"
 
@@ -84,17 +86,18 @@ std::string link_target(const Entry& entry) {
   return target;
 }
 
-void copy_content(int from, int to, Progress& progress) {
-  static constexpr std::size_t block = 1U << 20U;
-  const auto buffer = std::make_unique<std::array<char, block>>();
+constexpr std::size_t block = 1U << 20U;
+
+/// Files of /proc and /sys have a content and no size.
+void copy_unsized(int from, int to, std::span<char> buffer,
+                  const std::function<void(std::uint64_t)>& copied) {
   for (;;) {
-    interruption::check();
-    const ssize_t count = ::read(from, buffer->data(), buffer->size());
+    const ssize_t count = ::read(from, buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
     if (sys::check(count, "read") == 0) return;
     const auto size = static_cast<std::size_t>(count);
-    sys::write_all(to, {buffer->data(), size});
-    progress.add(size);
+    sys::write_all(to, {buffer.data(), size});
+    copied(size);
   }
 }
 
@@ -142,12 +145,24 @@ class Copier {
     // Never blocks: what was a file may have become a FIFO. The tree itself has been opened before.
     const int flags = O_RDONLY | O_NONBLOCK | (entry.path.empty() ? 0 : O_NOFOLLOW);
     const UniqueFd from = sys::open_at(entry.directory, entry.name, flags);
-    writer_.file(path, metadata, [&](int fd) { copy_content(from.get(), fd, progress_); });
+    Metadata all = metadata;
+    all.xattrs = read_xattrs(from.get(), list_xattrs(from.get()));
+    const auto copied = [&](std::uint64_t bytes) {
+      interruption::check();
+      progress_.add(bytes);
+    };
+    const struct stat& status = entry.status;
+    writer_.file(path, all, [&](int fd) {
+      if (status.st_size == 0) return copy_unsized(from.get(), fd, buffer_, copied);
+      copy_content(from.get(), fd, static_cast<std::uint64_t>(status.st_size),
+                   static_cast<std::uint64_t>(status.st_blocks), buffer_, copied);
+    });
   }
 
   EntryWriter writer_;
   std::string to_;
   Progress& progress_;
+  std::vector<char> buffer_ = std::vector<char>(block);
   std::map<std::pair<dev_t, ino_t>, std::string> links_;
 };
 

@@ -27,7 +27,8 @@ class HostTree {
   /// The paths of everything below it but directories. Throws std::system_error.
   std::set<std::string> files() const;
 
-  /// Memory that its files take: whole pages. Throws std::system_error.
+  /// Memory that its files take at most: whole pages, holes and hard links as if they were files.
+  /// Throws std::system_error.
   std::uint64_t bytes(const Filter& wanted = {}) const;
 
   /// Writes it below `root_fd`, as `to` there: a directory into one that is there already, a file

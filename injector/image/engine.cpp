@@ -14,8 +14,11 @@
 #include "injector/failure.hpp"
 #include "injector/image/archive_reader.hpp"
 #include "injector/image/engine_client.hpp"
+#include "injector/image/engine_layers.hpp"
 #include "injector/image/engine_socket.hpp"
 #include "injector/image/platform.hpp"
+#include "injector/rootfs/copy_tree.hpp"
+#include "injector/rootfs/tree.hpp"
 #include "injector/rootfs/unpack.hpp"
 #include "shared/log.hpp"
 
@@ -50,7 +53,7 @@ class Container {
 
  private:
   /// An engine that has just lost the reader of an export still has the container mounted for a
-  /// moment and refuses.
+  /// moment and refuses. It tells nobody when that is over, so it is asked again.
   void remove() noexcept {
     constexpr int attempts = 20;
     for (int attempt = 1; attempt <= attempts; ++attempt) {
@@ -90,10 +93,16 @@ struct Feed {
   }
 };
 
+EngineImage inspect(const EngineClient& engine, const std::string& name) {
+  if (auto image = engine.find_image(name)) return std::move(*image);
+  throw Failure("the container engine at " + engine.socket_path() + " has no image " + name,
+                "docker pull " + name + " fetches it, docker images lists what is there");
+}
+
 class EngineImageSource : public Source {
  public:
   EngineImageSource(std::string name, EngineClient engine)
-      : name_(std::move(name)), engine_(std::move(engine)), image_(engine_.inspect_image(name_)) {
+      : name_(std::move(name)), engine_(std::move(engine)), image_(inspect(engine_, name_)) {
     utsname machine{};
     ::uname(&machine);
     check_platform(image_.config.os, image_.config.architecture, machine.machine);
@@ -106,6 +115,37 @@ class EngineImageSource : public Source {
   }
 
   void unpack(int root_fd, Progress& progress) override {
+    try {
+      copy_layers(root_fd, progress);
+      return;
+    } catch (const LayersOutOfReach& error) {
+      log::debug("the engine's layers cannot be read directly", {{"reason", error.what()}});
+    } catch (const rootfs::NeedsOverlayfs& error) {
+      log::debug("the engine's layers cannot be read directly", {{"reason", error.what()}});
+      rootfs::tree::clear(root_fd);
+    }
+    unpack_export(root_fd, progress);
+  }
+
+ private:
+  void copy_layers(int root_fd, Progress& progress) {
+    using rootfs::LayerStack;
+    const auto layers = open_layers(image_.layers, engine_.process());
+    std::vector<int> fds;
+    for (const auto& layer : layers) fds.push_back(layer.get());
+    log::debug("reading the engine's layers directly", {{"layers", fds.size()}});
+    rootfs::copy_tree(LayerStack(fds, LayerStack::Whiteouts::are_honoured), root_fd, progress,
+                      description());
+    // The engine forgets an image before it removes its layers: if it still knows this one, all of
+    // them were there to the end.
+    if (!engine_.find_image(image_.id)) {
+      throw Failure(description() + " was removed while it was being copied",
+                    "leave it in the engine until it has been copied");
+    }
+  }
+
+  void unpack_export(int root_fd, Progress& progress) {
+    log::info("an engine's export has no ACLs, no user xattrs and times in whole seconds");
     const Container container(engine_, image_.id);
     // After the container: the connection must be closed before it can be removed.
     const auto stream = engine_.export_container(container.name());
@@ -124,7 +164,6 @@ class EngineImageSource : public Source {
                   "look into the engine's log");
   }
 
- private:
   std::string name_;
   EngineClient engine_;
   EngineImage image_;

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "injector/image/image_config.hpp"
 #include "injector/stream/byte_stream.hpp"
@@ -10,10 +14,18 @@
 /// The few calls of the Engine API that are needed, without its JSON and HTTP.
 namespace dboot::image {
 
+/// What an engine says about where it keeps an image.
+struct StoredLayers {
+  std::string driver;  ///< of its storage: overlay2, overlayfs, vfs, btrfs, …
+  std::vector<std::string>
+      directories;  ///< the uppermost first; none: the driver has no such thing
+};
+
 struct EngineImage {
   std::string id;
   ImageConfig config;
   std::uint64_t size = 0;  ///< bytes of all layers
+  StoredLayers layers;
 };
 
 class EngineClient {
@@ -23,8 +35,12 @@ class EngineClient {
 
   const std::string& socket_path() const noexcept { return socket_path_; }
 
-  /// Throws Failure when there is no such image.
-  EngineImage inspect_image(const std::string& name) const;
+  /// Who listens at the socket, as far as the kernel tells (unix(7), SO_PEERCRED): 0 for a process
+  /// of another PID namespace; init where it has opened the socket for the engine.
+  pid_t process() const noexcept { return process_; }
+
+  /// Empty when there is no such image. Throws Failure.
+  std::optional<EngineImage> find_image(const std::string& name) const;
   /// Creates a container that is never started. Not interruptible, so that nobody has to guess
   /// whether it is there. Throws Failure.
   void create_container(const std::string& name, const std::string& image_id) const;
@@ -36,6 +52,7 @@ class EngineClient {
 
  private:
   std::string socket_path_;
+  pid_t process_ = 0;
   std::string prefix_;  ///< "/v1.41"; empty where the engine does not say
 };
 

@@ -4,8 +4,10 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <cstring>
 #include <string_view>
 #include <system_error>
@@ -18,7 +20,6 @@ namespace dboot::image {
 namespace {
 
 constexpr const char* default_path = "/var/run/docker.sock";
-constexpr std::chrono::seconds patience{60};
 // A signal that comes right before poll(2) does not interrupt it: look at the flag now and then.
 constexpr int slice = 250;
 
@@ -43,8 +44,9 @@ std::string engine_socket_path(const std::string& host) {
   throw Failure("--host " + host + " is no unix socket", "name one as unix:///path");
 }
 
-EngineSocket::EngineSocket(const std::string& path, Waiting waiting)
-    : path_(path), waiting_(waiting) {
+EngineSocket::EngineSocket(const std::string& path, Waiting waiting,
+                           std::chrono::milliseconds patience)
+    : path_(path), waiting_(waiting), patience_(patience) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) not_running(path, ENAMETOOLONG);
@@ -58,16 +60,26 @@ EngineSocket::EngineSocket(const std::string& path, Waiting waiting)
   if (result < 0) not_running(path, errno);
 }
 
+pid_t EngineSocket::peer() const noexcept {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (::getsockopt(fd_.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return 0;
+  return credentials.pid;
+}
+
 void EngineSocket::wait(short events) {
-  const auto deadline = std::chrono::steady_clock::now() + patience;
+  const auto deadline = std::chrono::steady_clock::now() + patience_;
   for (;;) {
     if (waiting_ == Waiting::interruptible) interruption::check();
     pollfd poll{fd_.get(), events, 0};
-    const int count = ::poll(&poll, 1, slice);
+    const auto rest =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const int count =
+        ::poll(&poll, 1, static_cast<int>(std::clamp<std::int64_t>(rest.count(), 0, slice)));
     if (count > 0) return;
     if (count < 0 && errno != EINTR) sys::fail(errno, {"poll ", path_});
     if (std::chrono::steady_clock::now() >= deadline) {
-      lost(path_, "it has been silent for " + std::to_string(patience.count()) + " s");
+      lost(path_, "it has been silent for " + std::to_string(patience_.count() / 1000) + " s");
     }
   }
 }

@@ -1,17 +1,22 @@
 #include "injector/image/engine.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <functional>
 #include <map>
 #include <thread>
 
 #include "injector/failure.hpp"
+#include "injector/image/engine_socket.hpp"
 #include "injector/interruption.hpp"
 #include "injector/staging.hpp"
 #include "tests/support/docker_engine.hpp"
@@ -43,14 +48,15 @@ std::string root_filesystem() {
   return tar.finish();
 }
 
-class Engine : public testing::Test {
+/// With overlay2 the layers are read directly, with vfs a container is exported.
+class Engine : public testing::TestWithParam<std::string> {
  protected:
-  static void SetUpTestSuite() {
-    if (DockerEngine::is_installed()) docker = std::make_unique<DockerEngine>();
-  }
-  static void TearDownTestSuite() { docker.reset(); }
+  static void TearDownTestSuite() { engines.clear(); }
   void SetUp() override {
-    if (docker == nullptr) GTEST_SKIP() << "no dockerd is installed";
+    if (!DockerEngine::is_installed()) GTEST_SKIP() << "no dockerd is installed";
+    auto& engine = engines[GetParam()];
+    if (!engine) engine = std::make_unique<DockerEngine>(GetParam());
+    docker = engine.get();
   }
   void TearDown() override {
     if (docker != nullptr) {
@@ -66,11 +72,18 @@ class Engine : public testing::Test {
     source.unpack(open_directory(root.path()).get(), progress);
   }
 
-  static inline std::unique_ptr<DockerEngine> docker;
+  static inline std::map<std::string, std::unique_ptr<DockerEngine>> engines;
+  DockerEngine* docker = nullptr;
   TemporaryDirectory root;
 };
+INSTANTIATE_TEST_SUITE_P(With, Engine, testing::Values("overlay2", "vfs"),
+                         [](const auto& driver) { return driver.param; });
 
-TEST_F(Engine, ImageIsUnpackedAsItIs) {
+class EngineWithOverlay2 : public Engine {};
+INSTANTIATE_TEST_SUITE_P(With, EngineWithOverlay2, testing::Values("overlay2"),
+                         [](const auto& driver) { return driver.param; });
+
+TEST_P(Engine, ImageIsUnpackedAsItIs) {
   docker->import("plain", root_filesystem(), {R"(CMD ["/bin/sh"])"});
   const auto source = open("plain");
   EXPECT_GT(source->estimated_bytes(), 3'000'000U);
@@ -82,7 +95,7 @@ TEST_F(Engine, ImageIsUnpackedAsItIs) {
   EXPECT_EQ(fs::read_symlink(root / "sh"), "bin/sh");
 }
 
-TEST_F(Engine, ConfigIsWhatTheImageSays) {
+TEST_P(Engine, ConfigIsWhatTheImageSays) {
   docker->import("config", root_filesystem(),
                  {R"(ENTRYPOINT ["/bin/sh", "-e"])", R"(CMD ["-c", "a b"])", "ENV A=1 B=x=y",
                   "WORKDIR /srv", "USER 7"});
@@ -96,7 +109,7 @@ TEST_F(Engine, ConfigIsWhatTheImageSays) {
   EXPECT_EQ(config.os, "linux");
 }
 
-TEST_F(Engine, ImageWithoutCommandIsUnpacked) {
+TEST_P(Engine, ImageWithoutCommandIsUnpacked) {
   docker->import("bare", root_filesystem());
   const auto source = open("bare");
   EXPECT_TRUE(source->config().cmd.empty());
@@ -105,33 +118,33 @@ TEST_F(Engine, ImageWithoutCommandIsUnpacked) {
   EXPECT_EQ(read_text(root / "etc/motd"), "hello\n");
 }
 
-TEST_F(Engine, ImageIsFoundByTagAndById) {
+TEST_P(Engine, ImageIsFoundByTagAndById) {
   const std::string id = docker->import("by-id:1.0", root_filesystem());
   EXPECT_NO_THROW(open("by-id:1.0"));
   EXPECT_NO_THROW(open(id));
   EXPECT_NO_THROW(open(id.substr(7, 12)));
 }
 
-TEST_F(Engine, MissingImageIsNamedInTheEnginesWords) {
+TEST_P(Engine, MissingImageIsNamedWithWhatFetchesIt) {
   EXPECT_THAT(failure_of([&] { open("no/such:image"); }),
-              AllOf(HasSubstr("No such image: no/such:image"),
-                    HasSubstr("docker pull no/such:image"), HasSubstr("docker images")));
+              AllOf(HasSubstr("has no image no/such:image"), HasSubstr("docker pull no/such:image"),
+                    HasSubstr("docker images")));
 }
 
-TEST_F(Engine, NameThatIsNoneIsAnAnswerAndNoCrash) {
+TEST_P(Engine, NameThatIsNoneIsAnAnswerAndNoCrash) {
   for (const char* name : {"", "UPPER", "a b", "%2e", "a?b=c", "\xff", ".../../info"}) {
     EXPECT_NE(failure_of([&] { open(name); }), "no failure") << name;
   }
 }
 
-TEST_F(Engine, ImageOfAnotherArchitectureIsRefused) {
+TEST_P(Engine, ImageOfAnotherArchitectureIsRefused) {
   docker->import("foreign", root_filesystem());
   docker->claim_architecture("foreign", "amd64", "arm64");
   EXPECT_THAT(failure_of([&] { open("foreign"); }),
               AllOf(HasSubstr("arm64"), HasSubstr("amd64"), HasSubstr("docker pull --platform")));
 }
 
-TEST_F(Engine, FullRootLeavesNoContainer) {
+TEST_P(Engine, FullRootLeavesNoContainer) {
   docker->import("plain", root_filesystem());
   const auto source = open("plain");
   const Staging staging(1U << 20U, 1000);
@@ -140,7 +153,7 @@ TEST_F(Engine, FullRootLeavesNoContainer) {
               AllOf(HasSubstr("the RAM root is full"), HasSubstr("--root-size")));
 }
 
-TEST_F(Engine, InterruptionLeavesNoContainer) {
+TEST_P(Engine, InterruptionLeavesNoContainer) {
   docker->import("plain", root_filesystem());
   const pid_t child = ::fork();
   if (child == 0) {
@@ -153,6 +166,62 @@ TEST_F(Engine, InterruptionLeavesNoContainer) {
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
+}
+
+TEST_P(Engine, LayersAreOneTree) {
+  docker->import("lower", root_filesystem());
+  TarBuilder upper;
+  upper.directory("etc", 0711)
+      .file("etc/motd", "the upper one\n")
+      .file("srv/x", "x")
+      .directory("srv", 0700);
+  docker->add_layer("lower", "upper", upper.finish());
+  unpack(*open("upper"));
+  EXPECT_EQ(read_text(root / "etc/motd"), "the upper one\n");
+  EXPECT_EQ(read_text(root / "etc/again"), "hello\n");
+  EXPECT_EQ(fs::hard_link_count(root / "etc/again"), 1U);
+  EXPECT_EQ(read_text(root / "srv/x"), "x");
+  EXPECT_EQ(fs::status(root / "etc").permissions(), static_cast<fs::perms>(0711));
+}
+
+TEST_P(EngineWithOverlay2, LayersAreReadWithoutAContainer) {
+  docker->import("direct", root_filesystem());
+  unpack(*open("direct"));
+  EXPECT_EQ(read_text(root / "etc/motd"), "hello\n");
+  // What every container has, and with it every export.
+  EXPECT_FALSE(fs::exists(root / ".dockerenv"));
+}
+
+TEST_P(EngineWithOverlay2, LayersKeepWhatAnExportDrops) {
+  docker->import("kept", root_filesystem());
+  const fs::path motd = fs::path(docker->uppermost_layer("kept")) / "etc/motd";
+  ASSERT_EQ(::setxattr(motd.c_str(), "user.mime_type", "text", 4, 0), 0);
+  const std::array<timespec, 2> times{timespec{1, 2}, timespec{1'000'000'000, 123'456'789}};
+  ASSERT_EQ(::utimensat(AT_FDCWD, motd.c_str(), times.data(), 0), 0);
+  unpack(*open("kept"));
+  std::array<char, 16> value{};
+  EXPECT_EQ(::getxattr((root / "etc/motd").c_str(), "user.mime_type", value.data(), value.size()),
+            4);
+  struct stat status {};
+  ASSERT_EQ(::stat((root / "etc/motd").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mtim.tv_nsec, 123'456'789);
+}
+
+TEST_P(EngineWithOverlay2, WhatOverlayfsAssemblesIsExported) {
+  docker->import("redirected", root_filesystem());
+  const fs::path etc = fs::path(docker->uppermost_layer("redirected")) / "etc";
+  ASSERT_EQ(::setxattr(etc.c_str(), "trusted.overlay.redirect", "etc", 3, 0), 0);
+  unpack(*open("redirected"));
+  EXPECT_EQ(read_text(root / "etc/motd"), "hello\n");
+  EXPECT_TRUE(fs::exists(root / ".dockerenv"));
+}
+
+TEST_P(EngineWithOverlay2, ImageThatIsRemovedMeanwhileIsAFailure) {
+  docker->import("fleeting", root_filesystem());
+  const auto source = open("fleeting");
+  docker->remove_image("fleeting");
+  const std::string what = failure_of([&] { unpack(*source); });
+  EXPECT_THAT(what, AllOf(HasSubstr("No such image"), Not(HasSubstr("no failure"))));
 }
 
 TEST(EngineNotRunning, IsSaidWithTheSocketAndTheMend) {
@@ -169,6 +238,22 @@ TEST(EngineNotRunning, IsSaidWithTheSocketAndTheMend) {
     ASSERT_EQ(::bind(left_behind.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   }
   EXPECT_THAT(failure_of(open), HasSubstr("refused"));
+}
+
+TEST(EngineSocket, EngineThatSaysNothingCountsAsDead) {
+  const TemporaryDirectory directory;
+  const std::string path = directory / "docker.sock";
+  const UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(listener.get(), 1), 0);
+  image::EngineSocket socket(path, image::EngineSocket::Waiting::interruptible,
+                             std::chrono::milliseconds(1));
+  EXPECT_EQ(socket.peer(), ::getpid());
+  char byte = 0;
+  EXPECT_THAT(failure_of([&] { socket.read(&byte, 1); }), HasSubstr("silent for"));
 }
 
 /// An engine that says what the test tells it to.
@@ -199,6 +284,10 @@ class ScriptedEngine {
     if (thread_.joinable()) thread_.join();
     return requests_;
   }
+  /// From the `nth` request of that kind on, which must be to come, there is another answer.
+  void relent(const std::string& part, int nth, const std::string& answer) {
+    relenting_ = {part, nth, answer};
+  }
   static std::string ok(const std::string& body) {
     return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   }
@@ -217,6 +306,9 @@ class ScriptedEngine {
       }
       const std::string line = request.substr(0, request.find("\r\n"));
       requests_.push_back(line);
+      if (line.find(relenting_.part) != std::string::npos && --relenting_.countdown == 0) {
+        answers_[relenting_.part] = relenting_.answer;
+      }
       for (const auto& [part, answer] : answers_) {
         if (line.find(part) == std::string::npos) continue;
         ::send(peer.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
@@ -228,9 +320,16 @@ class ScriptedEngine {
     }
   }
 
+  struct Relenting {
+    std::string part;
+    int countdown = 0;
+    std::string answer;
+  };
+
   TemporaryDirectory directory_;
   UniqueFd listener_;
   Answers answers_;
+  Relenting relenting_;
   std::string stuck_;
   std::function<void()> when_stuck_;
   UniqueFd held_;
@@ -289,6 +388,19 @@ TEST(ScriptedEngine, WholeExportOfAnEngineWithoutVersionIsTaken) {
   ScriptedEngine engine(answers);
   EXPECT_EQ(failure_of([&] { unpack_from(engine.path()); }), "no failure");
   EXPECT_THAT(engine.stop()[1], testing::StartsWith("GET /images/x/json"));
+}
+
+TEST(ScriptedEngine, RemovalThatIsRefusedAtFirstIsTriedAgain) {
+  auto answers = willing_engine();
+  answers["/export"] = chunked(root_filesystem()) + "0\r\n\r\n";
+  answers["DELETE "] = "HTTP/1.1 500 Busy\r\nContent-Length: 18\r\n\r\n{\"message\":\"busy\"}";
+  ScriptedEngine engine(answers);
+  engine.relent("DELETE ", 3, willing_engine().at("DELETE "));
+  EXPECT_EQ(failure_of([&] { unpack_from(engine.path()); }), "no failure");
+  const auto& requests = engine.stop();
+  EXPECT_EQ(std::count_if(requests.begin(), requests.end(),
+                          [](const auto& line) { return line.starts_with("DELETE "); }),
+            3);
 }
 
 TEST(ScriptedEngine, ErrorsAreShownInItsWords) {

@@ -54,10 +54,12 @@ std::string body_of(const std::string& answer) {
 }  // namespace
 
 std::string http_request(const std::string& socket_path, const std::string& method,
-                         const std::string& target, const std::string& body) {
+                         const std::string& target, const std::string& body,
+                         const std::string& type) {
   const UniqueFd fd = connect_to(socket_path);
   std::string request = method;
   request.append(" ").append(target).append(" HTTP/1.0\r\nHost: localhost\r\n");
+  if (!type.empty()) request.append("Content-Type: ").append(type).append("\r\n");
   request.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n\r\n");
   sys::write_all(fd.get(), request);
   sys::write_all(fd.get(), body);
@@ -73,8 +75,8 @@ bool DockerEngine::is_installed() {
   return ::access(program, X_OK) == 0;
 }
 
-DockerEngine::DockerEngine() {
-  start();
+DockerEngine::DockerEngine(const std::string& storage_driver) {
+  start(storage_driver);
   try {
     wait_until_it_answers();
   } catch (...) {
@@ -90,7 +92,7 @@ DockerEngine::~DockerEngine() {
   ::waitpid(pid_, nullptr, 0);
 }
 
-void DockerEngine::start() {
+void DockerEngine::start(const std::string& storage_driver) {
   const std::vector<std::string> arguments{
       program,
       "--host=unix://" + socket_path(),
@@ -101,6 +103,7 @@ void DockerEngine::start() {
       "--ip6tables=false",
       "--ip-forward=false",
       "--bridge=none",
+      "--storage-driver=" + storage_driver,
   };
   std::vector<char*> argv;
   argv.reserve(arguments.size() + 1);
@@ -138,6 +141,34 @@ std::string DockerEngine::import(const std::string& name, const std::string& arc
   const auto id = answer.find("sha256:");
   if (id == std::string::npos) throw std::runtime_error("cannot import: " + answer);
   return answer.substr(id, std::strlen("sha256:") + 64);
+}
+
+std::string DockerEngine::add_layer(const std::string& image, const std::string& name,
+                                    const std::string& archive) {
+  const auto post = [&](const std::string& method, const std::string& target,
+                        const std::string& body) {
+    return http_request(socket_path(), method, target, body, "application/json");
+  };
+  post("POST", "/containers/create?name=add-layer", R"({"Image":")" + image + R"(","Cmd":["/"]})");
+  http_request(socket_path(), "PUT", "/containers/add-layer/archive?path=/", archive);
+  const std::string answer = post("POST", "/commit?container=add-layer&repo=" + escape(name), "{}");
+  http_request(socket_path(), "DELETE", "/containers/add-layer");
+  const auto id = answer.find("sha256:");
+  if (id == std::string::npos) throw std::runtime_error("cannot commit: " + answer);
+  return answer.substr(id, std::strlen("sha256:") + 64);
+}
+
+std::string DockerEngine::uppermost_layer(const std::string& image) const {
+  const std::string answer = http_request(socket_path(), "GET", "/images/" + image + "/json");
+  const std::string key = R"("UpperDir":")";
+  const auto begin = answer.find(key);
+  if (begin == std::string::npos) throw std::runtime_error("no overlay2: " + answer);
+  const auto path = begin + key.size();
+  return answer.substr(path, answer.find('"', path) - path);
+}
+
+void DockerEngine::remove_image(const std::string& name) {
+  http_request(socket_path(), "DELETE", "/images/" + name + "?force=true");
 }
 
 void DockerEngine::claim_architecture(const std::string& name, const std::string& from,

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <stdexcept>
+#include <vector>
+
+#include "injector/image/engine_client.hpp"
+#include "shared/unique_fd.hpp"
+
+namespace dboot::image {
+
+/// Why the layers in an engine's storage cannot be read directly.
+class LayersOutOfReach : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Opens the directories in which an engine's overlay driver keeps the layers of an image, the
+/// uppermost first, as `process` (the engine, or the init that has opened its socket) sees them.
+/// Its own notes beside them must say the same as its answer: so these are its layers, and not
+/// another machine's of the same name. Throws LayersOutOfReach.
+std::vector<UniqueFd> open_layers(const StoredLayers& layers, pid_t process);
+
+}  // namespace dboot::image

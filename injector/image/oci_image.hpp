@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "injector/image/file_set.hpp"
 #include "injector/image/source.hpp"
 
 /// Images in an OCI image layout ("image-layout.md" of the OCI image specification). `image` is
@@ -14,5 +15,9 @@ std::unique_ptr<Source> open_oci_layout(const std::string& path, const std::stri
 
 /// In a tar archive of such a directory. Throws Failure.
 std::unique_ptr<Source> open_oci_archive(const std::string& path, const std::string& image);
+
+/// In these files. Index, manifest and config are read and verified now, layers when they are
+/// applied. Throws Failure.
+std::unique_ptr<Source> oci_image(std::shared_ptr<const FileSet> files, const std::string& image);
 
 }  // namespace dboot::image

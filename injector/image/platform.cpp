@@ -96,4 +96,10 @@ void check_platform(const std::string& os, const std::string& architecture,
                 "take the image for this machine: docker pull --platform linux/" + wanted);
 }
 
+void check_runs_here(const ImageConfig& config) {
+  utsname names{};
+  ::uname(&names);
+  check_platform(config.os, config.architecture, names.machine);
+}
+
 }  // namespace dboot::image

@@ -3,6 +3,8 @@
 #include <optional>
 #include <string>
 
+#include "injector/image/image_config.hpp"
+
 namespace dboot::image {
 
 /// What an image was built for, in Go's words ("image-index.md" of the OCI image specification).
@@ -28,5 +30,7 @@ std::optional<int> fitness(const Platform& offered, const Platform& running);
 /// not said) do not run on `machine`, which is as uname(2) names it.
 void check_platform(const std::string& os, const std::string& architecture,
                     const std::string& machine);
+/// The same for this machine.
+void check_runs_here(const ImageConfig& config);
 
 }  // namespace dboot::image

@@ -222,6 +222,8 @@ void HostTree::copy(int root_fd, const std::string& to, Progress& progress,
         copier.write(entry);
       });
     } else {
+      if (try_open_beneath(root_fd, to, O_PATH | O_DIRECTORY | O_NOFOLLOW))
+        sys::fail(EISDIR, {"replace ", to});
       // The file itself, wherever its name leads to by now.
       copier.write({AT_FDCWD, "/proc/self/fd/" + std::to_string(fd_.get()), {}, status});
     }

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "injector/failure.hpp"
-#include "injector/image/archive_reader.hpp"
 #include "injector/staging.hpp"
+#include "tests/support/byte_streams.hpp"
 #include "tests/support/tar_builder.hpp"
 #include "tests/support/temporary_directory.hpp"
 
@@ -20,12 +20,8 @@ using testing::HasSubstr;
 namespace fs = std::filesystem;
 
 void unpack_into(int root_fd, const std::string& bytes) {
-  const auto reader = image::new_archive_reader();
-  if (::archive_read_open_memory(reader.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) {
-    throw Failure("not opened", "");
-  }
   Progress progress(0);
-  rootfs::unpack(reader.get(), root_fd, progress, "archive test.tar");
+  rootfs::unpack(std::make_unique<Pieces>(bytes), root_fd, progress, "archive test.tar");
 }
 
 /// A root with a canary beside it that nothing may touch.

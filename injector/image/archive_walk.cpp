@@ -30,6 +30,10 @@ bool is_compressed(int fd, std::uint64_t size, const std::string& description) {
 
 }  // namespace
 
+void ArchiveWalk::Deleter::operator()(archive* reader) const noexcept {
+  ::archive_read_free(reader);
+}
+
 ArchiveWalk::ArchiveWalk(int fd, std::uint64_t size, std::string description)
     : description_(std::move(description)), fd_(fd), end_(size) {
   if (is_compressed(fd, size, description_))

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "injector/image/archive_reader.hpp"
 #include "injector/stream/byte_stream.hpp"
 
+struct archive;
 struct archive_entry;
 
 namespace dboot::image {
@@ -39,6 +39,10 @@ class ArchiveWalk {
   std::uint64_t offset() const;
 
  private:
+  struct Deleter {
+    void operator()(archive* reader) const noexcept;
+  };
+
   void open();
   int check(int result);
   std::span<const char> read();
@@ -51,7 +55,7 @@ class ArchiveWalk {
   std::uint64_t position_ = 0;
   std::uint64_t end_ = 0;
   std::vector<char> buffer_;
-  ArchiveReader reader_;
+  std::unique_ptr<archive, Deleter> reader_;
   std::exception_ptr failure_;
 };
 

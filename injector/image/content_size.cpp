@@ -4,7 +4,6 @@
 #include <zstd.h>
 
 #include <algorithm>
-#include <limits>
 #include <string>
 
 #include "injector/stream/decompress.hpp"
@@ -32,8 +31,10 @@ std::uint64_t gzip_size(int fd, std::uint64_t offset, std::uint64_t size) {
 
 std::uint64_t zstd_size(const std::string& begin) {
   const auto result = ::ZSTD_getFrameContentSize(begin.data(), begin.size());
-  constexpr std::uint64_t credible = std::numeric_limits<std::int64_t>::max();
-  return result > credible ? 0 : result;  // ZSTD_CONTENTSIZE_UNKNOWN and _ERROR are beyond it
+  if (result == ZSTD_CONTENTSIZE_UNKNOWN || result == ZSTD_CONTENTSIZE_ERROR) return 0;
+  // More than any memory; sums of many such claims still fit.
+  constexpr std::uint64_t enough = std::uint64_t{1} << 48U;
+  return std::min<std::uint64_t>(result, enough);
 }
 
 }  // namespace

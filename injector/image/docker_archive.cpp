@@ -37,7 +37,7 @@ SavedImage choose_from(const FileSet& files, const std::string& image) {
     return choose(images, image);
   } catch (const BadDocument& error) {
     throw Failure("cannot use " + files.description() + ": " + error.what(),
-                  "name the one that is meant behind the path: docker-archive:PATH:NAME");
+                  "name the one that is meant: " + files.description() + ":REF");
   }
 }
 

@@ -48,6 +48,9 @@ class LayeredSource : public Source {
       while (!stream->next().empty()) {
       }
     }
+    // They may be kept in memory.
+    image_.layers.clear();
+    image_.files.reset();
   }
 
  private:

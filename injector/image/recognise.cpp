@@ -1,23 +1,94 @@
 #include "injector/image/recognise.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+#include <system_error>
+#include <utility>
 
 #include "injector/failure.hpp"
+#include "injector/image/archive_kind.hpp"
 #include "injector/image/archive_source.hpp"
 #include "injector/image/directory.hpp"
+#include "injector/image/docker_archive.hpp"
+#include "injector/image/file_set.hpp"
 #include "injector/image/oci_image.hpp"
+#include "injector/image/spool.hpp"
+#include "injector/preflight/memory.hpp"
+#include "injector/stream/file_stream.hpp"
+#include "shared/syscalls.hpp"
 
 namespace dboot::image {
+namespace {
+
+std::unique_ptr<Source> image_of(ArchiveKind kind, UniqueFd fd, const std::string& name) {
+  return kind == ArchiveKind::oci
+             ? oci_image(archive_files(std::move(fd), "oci-archive:" + name), "")
+             : docker_image(archive_files(std::move(fd), "docker-archive:" + name), "");
+}
+
+std::unique_ptr<Source> open_file(UniqueFd fd, std::uint64_t size, const std::string& name) {
+  ArchiveKind kind = ArchiveKind::root_filesystem;
+  try {
+    ArchiveWalk walk(fd.get(), size, name);
+    kind = kind_of(walk);
+  } catch (const Failure&) {
+    // Opened as what it most likely is, it says what is wrong with it.
+  }
+  if (kind == ArchiveKind::root_filesystem) return file_archive(std::move(fd), name);
+  return image_of(kind, std::move(fd), name);
+}
+
+std::unique_ptr<Source> open_stream(UniqueFd fd, const std::string& name) {
+  // What is kept has to find place beside a root that is at least as large.
+  const std::uint64_t available = memory::available();
+  const std::uint64_t most = available > memory::headroom ? (available - memory::headroom) / 2 : 0;
+  Spool spool(file_stream(std::move(fd), name), most);
+  ArchiveKind kind = ArchiveKind::root_filesystem;
+  {
+    ArchiveWalk walk(spool.reader(), name);
+    kind = kind_of(walk);
+  }
+  if (kind == ArchiveKind::root_filesystem) return stream_archive(std::move(spool).replay(), name);
+  return image_of(kind, std::move(spool).whole(), name);
+}
+
+}  // namespace
+
+std::unique_ptr<Source> open_by_content(UniqueFd fd, const std::string& name) {
+  struct stat status {};
+  sys::check(::fstat(fd.get(), &status), "stat ", name);
+  if (S_ISREG(status.st_mode))
+    return open_file(std::move(fd), static_cast<std::uint64_t>(status.st_size), name);
+  if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)) return open_stream(std::move(fd), name);
+  throw Failure(name + " is no file and no pipe", "name an archive");
+}
 
 std::unique_ptr<Source> open_path(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (!fd) {
+    throw Failure("cannot open " + path + ": " + std::generic_category().message(errno),
+                  "correct the path; an image of the engine is named without a leading / or .");
+  }
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) return open_archive(path);
-  const bool is_layout = ::stat((path + "/oci-layout").c_str(), &status) == 0;
+  sys::check(::fstat(fd.get(), &status), "stat ", path);
+  if (!S_ISDIR(status.st_mode)) return open_by_content(std::move(fd), path);
+  const bool is_layout = ::faccessat(fd.get(), "oci-layout", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
   return is_layout ? open_oci_layout(path, "") : open_directory_image(path);
 }
 
 std::unique_ptr<Source> open_standard_input() {
-  throw Failure("standard input cannot be read yet", "name a file");
+  if (::isatty(STDIN_FILENO) != 0) {
+    throw Failure("standard input is a terminal", "redirect an archive to it: docker save … |");
+  }
+  UniqueFd fd(sys::check(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3), "standard input"));
+  // Nobody may take the rest of an archive for what a person has typed.
+  const UniqueFd nothing = sys::open("/dev/null", O_RDONLY);
+  sys::check(::dup2(nothing.get(), STDIN_FILENO), "dup2");
+  return open_by_content(std::move(fd), "standard input");
 }
 
 }  // namespace dboot::image

@@ -82,7 +82,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static Engine engine;
   engine.answer_with(fuzz::text_of(data, size));
   const image::EngineClient client(engine.path());
-  attempt([&] { client.inspect_image("x"); });
+  attempt([&] { client.find_image("x"); });
   attempt([&] { client.create_container("x", "y"); });
   attempt([&] {
     const auto stream = client.export_container("x");

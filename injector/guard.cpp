@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -60,6 +61,7 @@ void refuse_where_denied(const std::string& path) {
   if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) return;
   std::string text = sys::read_file_or_empty(path);
   while (text.ends_with('\n')) text.pop_back();
+  std::replace(text.begin(), text.end(), '\n', ' ');
   throw Failure(
       "takeovers of this machine are denied by " + path + (text.empty() ? "" : ": " + text),
       "rehearse it with --rehearse, or remove the file if this machine may be replaced");

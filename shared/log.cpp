@@ -38,23 +38,26 @@ bool is_plain(unsigned char byte) {
   return byte > ' ' && byte != 0x7f && byte != '"' && byte != '\\';
 }
 
+/// As in a C string.
+void append_escaped(std::string& text, char raw) {
+  const auto byte = static_cast<unsigned char>(raw);
+  if (byte == '\n') {
+    text += "\\n";
+  } else if (byte < ' ' || byte == 0x7f) {
+    text += fmt::format("\\x{:02x}", byte);
+  } else {
+    text += raw;
+  }
+}
+
 /// A value as it is when that is unambiguous, else as a C string.
 std::string as_value(std::string_view value) {
   if (!value.empty() && std::all_of(value.begin(), value.end(), is_plain))
     return std::string(value);
   std::string text = "\"";
   for (const char raw : value) {
-    const auto byte = static_cast<unsigned char>(raw);
-    if (byte == '"' || byte == '\\') {
-      text += '\\';
-      text += raw;
-    } else if (byte == '\n') {
-      text += "\\n";
-    } else if (byte < ' ' || byte == 0x7f) {
-      text += fmt::format("\\x{:02x}", byte);
-    } else {
-      text += raw;
-    }
+    if (raw == '"' || raw == '\\') text += '\\';
+    append_escaped(text, raw);
   }
   return text + '"';
 }
@@ -62,17 +65,15 @@ std::string as_value(std::string_view value) {
 /// A message is our own words, but it may quote names from outside: control characters must not
 /// reach a terminal or begin a line of their own.
 std::string one_line(std::string_view message) {
-  std::string text(message);
-  std::replace_if(
-      text.begin(), text.end(),
-      [](char raw) { return std::iscntrl(static_cast<unsigned char>(raw)) != 0; }, '?');
+  std::string text;
+  for (const char raw : message) append_escaped(text, raw);
   return text;
 }
 
 std::string format_report(Level level, std::string_view message, Facts facts) {
   std::string line = "dboot-inject: ";
   if (level != Level::info) line += fmt::format("{}: ", to_string(level));
-  line += message;
+  line += one_line(message);
   for (const auto& fact : facts) line += fmt::format(" {}={}", fact.key, as_value(fact.value));
   return line;
 }

@@ -20,7 +20,8 @@ TEST(LogRecord, ValueThatIsNotAPlainWordIsAString) {
 }
 
 TEST(LogRecord, MessageStaysOneLine) {
-  EXPECT_EQ(format_record({}, Level::error, "x", "a\nb\x1b[2J", {}), "[0.000000] error x a?b?[2J");
+  EXPECT_EQ(format_record({}, Level::error, "x", "a\nb\x1b[2J", {}),
+            "[0.000000] error x a\\nb\\x1b[2J");
 }
 
 TEST(LogLevel, IsFoundByItsName) {

@@ -65,10 +65,9 @@ Descriptor choose_from(const FileSet& files, const std::vector<Descriptor>& inde
   try {
     return choose(index, image, running_platform());
   } catch (const BadDocument& error) {
-    throw Failure(
-        "cannot use " + files.description() + ": " + error.what(),
-        "name the one that is meant behind the path, as in oci:PATH:REF, or take an image "
-        "for this machine");
+    throw Failure("cannot use " + files.description() + ": " + error.what(),
+                  "name the one that is meant, " + files.description() +
+                      ":REF, or take an image for this machine");
   }
 }
 

@@ -29,10 +29,6 @@
 namespace dboot::rootfs {
 namespace {
 
-/// Files of that size can have huge pages, if the kernel knows their size before it gets the bytes
-/// (huge=within_size, Documentation/filesystems/tmpfs.rst).
-constexpr la_int64_t huge_page = la_int64_t{2} << 20;
-
 using Check = std::function<int(int)>;
 
 std::string text(const char* string) {
@@ -75,7 +71,6 @@ void write_at(int fd, const char* data, std::size_t size, off_t offset) {
 void copy_content(archive* reader, const Check& check, archive_entry* entry, int fd,
                   Progress& progress) {
   const la_int64_t size = ::archive_entry_size(entry);
-  if (size >= huge_page) sys::check(::ftruncate(fd, size), "write");
   la_int64_t end = 0;
   for (;;) {
     interruption::check();
@@ -87,7 +82,7 @@ void copy_content(archive* reader, const Check& check, archive_entry* entry, int
     write_at(fd, static_cast<const char*>(block), count, offset);
     end = std::max(end, offset + static_cast<la_int64_t>(count));
   }
-  if (size > end && size < huge_page) sys::check(::ftruncate(fd, size), "write");
+  if (size > end) sys::check(::ftruncate(fd, size), "write");
 }
 
 void write_entry(archive* reader, const Check& check, archive_entry* entry, EntryWriter& writer,

@@ -1,18 +1,15 @@
 #include "injector/image/engine.hpp"
 
-#include <archive.h>
 #include <sys/random.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
 #include <exception>
 #include <thread>
 #include <utility>
 
 #include "injector/failure.hpp"
-#include "injector/image/archive_reader.hpp"
 #include "injector/image/engine_client.hpp"
 #include "injector/image/engine_layers.hpp"
 #include "injector/image/engine_socket.hpp"
@@ -74,25 +71,6 @@ class Container {
   std::string name_;
 };
 
-/// Feeds libarchive from the engine. An exception cannot pass through its C, so it is kept.
-struct Feed {
-  ByteStream& stream;
-  std::exception_ptr failure;
-
-  static la_ssize_t read(archive* reader, void* self, const void** bytes) {
-    auto& feed = *static_cast<Feed*>(self);
-    try {
-      const auto next = feed.stream.next();
-      *bytes = next.data();
-      return static_cast<la_ssize_t>(next.size());
-    } catch (...) {
-      feed.failure = std::current_exception();
-      ::archive_set_error(reader, EIO, "the stream ended");
-      return -1;
-    }
-  }
-};
-
 EngineImage inspect(const EngineClient& engine, const std::string& name) {
   if (auto image = engine.find_image(name)) return std::move(*image);
   throw Failure("the container engine at " + engine.socket_path() + " has no image " + name,
@@ -147,21 +125,7 @@ class EngineImageSource : public Source {
   void unpack_export(int root_fd, Progress& progress) {
     log::info("an engine's export has no ACLs, no user xattrs and times in whole seconds");
     const Container container(engine_, image_.id);
-    // After the container: the connection must be closed before it can be removed.
-    const auto stream = engine_.export_container(container.name());
-    Feed feed{*stream, {}};
-    const ArchiveReader reader = new_archive_reader();
-    try {
-      if (::archive_read_open(reader.get(), &feed, nullptr, &Feed::read, nullptr) == ARCHIVE_OK) {
-        rootfs::unpack(reader.get(), root_fd, progress, description());
-        return;
-      }
-    } catch (const Failure&) {
-      if (!feed.failure) throw;
-    }
-    if (feed.failure) std::rethrow_exception(feed.failure);
-    throw Failure("cannot unpack " + description() + ": its export is no tar archive",
-                  "look into the engine's log");
+    rootfs::unpack(engine_.export_container(container.name()), root_fd, progress, description());
   }
 
   std::string name_;

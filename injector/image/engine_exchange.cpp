@@ -15,9 +15,6 @@ namespace {
 namespace beast = boost::beast;
 namespace http = beast::http;
 
-/// Many of the pieces in which an engine writes.
-constexpr std::size_t block_size = 1U << 20U;
-
 /// What Beast calls a SyncReadStream. Blocks with a deadline, which sockets of Asio do not.
 class Stream {
  public:
@@ -41,6 +38,7 @@ class Stream {
     if (error) throw beast::system_error(error);
     return size;
   }
+  bool is_readable() const noexcept { return socket_.is_readable(); }
   void write(std::string_view data) {
     while (!data.empty()) data.remove_prefix(socket_.write(data.data(), data.size()));
   }
@@ -60,8 +58,7 @@ class Stream {
 
 class EngineExchange::State {
  public:
-  State(EngineSocket socket, const EngineRequest& wanted)
-      : stream_(std::move(socket)), block_(block_size) {
+  State(EngineSocket socket, const EngineRequest& wanted) : stream_(std::move(socket)) {
     http::request<http::string_body> request(http::string_to_verb(wanted.method), wanted.target,
                                              11);
     request.set(http::field::host, "localhost");
@@ -82,27 +79,23 @@ class EngineExchange::State {
 
   const auto& answer() const { return parser_.get(); }
 
-  std::span<const char> next() {
+  std::size_t fill(std::span<char> space) {
     auto& body = parser_.get().body();
-    while (!parser_.is_done()) {
-      body.data = block_.data();
-      body.size = block_.size();
+    body.data = space.data();
+    body.size = space.size();
+    while (!parser_.is_done() && body.size > 0) {
+      if (body.size < space.size() && buffer_.size() == 0 && !stream_.is_readable()) break;
       beast::error_code error;
-      // Asks for as much as there is room, so that a fast engine is not asked often.
-      buffer_.reserve(block_size);
       http::read_some(stream_, buffer_, parser_, error);
       if (error && error != http::error::need_buffer) broken(error);
-      if (const std::size_t size = block_.size() - body.size; size > 0)
-        return {block_.data(), size};
     }
-    return {};
+    return space.size() - body.size;
   }
 
  private:
   Stream stream_;
   beast::flat_buffer buffer_;
   http::response_parser<http::buffer_body> parser_;
-  std::vector<char> block_;
 };
 
 EngineExchange::EngineExchange(EngineSocket socket, const EngineRequest& request)
@@ -118,8 +111,8 @@ std::string EngineExchange::header(const std::string& name) const {
   return std::string(state_->answer()[name]);
 }
 
-std::span<const char> EngineExchange::next() {
-  return state_->next();
+std::size_t EngineExchange::fill(std::span<char> space) {
+  return state_->fill(space);
 }
 
 std::string EngineExchange::rest() {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "injector/image/engine_socket.hpp"
-#include "injector/stream/byte_stream.hpp"
+#include "injector/stream/filling_stream.hpp"
 
 namespace dboot::image {
 
@@ -19,7 +19,7 @@ struct EngineRequest {
 
 /// One request on a connection of its own, and its answer as it comes. Beast is behind it, and only
 /// behind it: its headers cost ten seconds a file. Everything throws Failure.
-class EngineExchange : public ByteStream {
+class EngineExchange : public FillingStream {
  public:
   EngineExchange(EngineSocket socket, const EngineRequest& request);
   ~EngineExchange() override;
@@ -27,8 +27,8 @@ class EngineExchange : public ByteStream {
   unsigned status() const;
   /// Empty when there is none of that name.
   std::string header(const std::string& name) const;
-  /// The next bytes of the body as soon as there are some.
-  std::span<const char> next() override;
+  /// Bytes of the body, as soon as there are some.
+  std::size_t fill(std::span<char> space) override;
   /// What has not been read yet, which must not be longer than any answer that is no stream.
   std::string rest();
 

@@ -84,6 +84,11 @@ void EngineSocket::wait(short events) {
   }
 }
 
+bool EngineSocket::is_readable() const noexcept {
+  pollfd poll{fd_.get(), POLLIN, 0};
+  return ::poll(&poll, 1, 0) > 0;
+}
+
 std::size_t EngineSocket::read(void* buffer, std::size_t size) {
   for (;;) {
     wait(POLLIN);

@@ -31,6 +31,8 @@ class EngineSocket {
   /// The process that listens (unix(7), SO_PEERCRED); 0 when it is in another PID namespace.
   pid_t peer() const noexcept;
 
+  /// Whether read() would return at once.
+  bool is_readable() const noexcept;
   /// Up to `size` bytes; 0 when the engine has closed the connection. Throws Failure.
   std::size_t read(void* buffer, std::size_t size);
   /// At least one of `size` bytes. Throws Failure.

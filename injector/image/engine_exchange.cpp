@@ -73,6 +73,8 @@ class EngineExchange::State {
     stream_.write(text.str());
     beast::error_code error;
     parser_.body_limit(boost::none);
+    // Beast reads as much as there is room for, and 512 bytes at a time where there is none.
+    buffer_.reserve(std::size_t{1} << 17U);
     http::read_header(stream_, buffer_, parser_, error);
     if (error) broken(error);
   }

@@ -91,10 +91,11 @@ bool EngineSocket::is_readable() const noexcept {
 
 std::size_t EngineSocket::read(void* buffer, std::size_t size) {
   for (;;) {
-    wait(POLLIN);
+    if (waiting_ == Waiting::interruptible) interruption::check();
     const ssize_t count = ::recv(fd_.get(), buffer, size, MSG_DONTWAIT);
     if (count >= 0) return static_cast<std::size_t>(count);
     if (errno != EINTR && errno != EAGAIN) lost(path_, std::generic_category().message(errno));
+    wait(POLLIN);
   }
 }
 

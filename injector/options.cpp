@@ -25,10 +25,14 @@ constexpr const char* description =
     "Every process ends and every disk is let go of; what is on the disks stays.";
 
 constexpr const char* footer =
-    "\nIMAGE is a name or an ID in the container engine or, when it begins with /, ./ or ../, a "
-    "root\n"
-    "filesystem tar. Without COMMAND the image's own Entrypoint and Cmd are started, else "
-    "/sbin/init.\n"
+    "\nIMAGE, in the words of skopeo's transports:\n"
+    "  NAME, docker-daemon:NAME, an ID, a digest     in the Docker engine\n"
+    "  podman:NAME                                   in Podman\n"
+    "  docker-archive:FILE[:REF]                     what docker save has written\n"
+    "  oci-archive:FILE[:REF], oci:DIRECTORY[:REF]   an OCI image layout\n"
+    "  tar:FILE, dir:DIRECTORY                       a root filesystem\n"
+    "  -, or a path that begins with /, ./ or ../    any of these, known by its content\n"
+    "Without COMMAND the image's own Entrypoint and Cmd are started, else /sbin/init.\n"
     "\n"
     "Examples:\n"
     "  dboot-inject --rehearse debian -- /bin/bash   try it in a namespace; nothing is replaced\n"

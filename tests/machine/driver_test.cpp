@@ -4,6 +4,7 @@
 #include <array>
 
 #include "tests/machine/driver/keyboard.hpp"
+#include "tests/machine/driver/screen.hpp"
 #include "tests/machine/driver/serial.hpp"
 #include "tests/machine/driver/terminal_text.hpp"
 
@@ -27,6 +28,19 @@ TEST(Keyboard, PressesShiftAndControlWhereTheCharacterNeedsThem) {
 
 TEST(Keyboard, RefusesWhatNoKeyProduces) {
   EXPECT_THROW(keyboard::keys_of("\xc3\xa4"), std::invalid_argument);
+}
+
+TEST(Screen, CountsWhatHasAboutAColour) {
+  const Screen screen(std::string("P6\n2 2\n255\n") + "\x10\x20\x30" + "\x12\x1f\x30" +
+                      "\x10\x20\x50" + "zzz");
+  EXPECT_EQ(screen.width(), 2U);
+  EXPECT_EQ(screen.height(), 2U);
+  EXPECT_EQ(screen.share_of({0x10, 0x20, 0x30}), 0.5);
+}
+
+TEST(Screen, RefusesWhatIsCutOffOrSomethingElse) {
+  EXPECT_THROW(Screen("P6\n2 2\n255\nabc"), std::runtime_error);
+  EXPECT_THROW(Screen("P5\n1 1\n255\nabc"), std::runtime_error);
 }
 
 struct Line {

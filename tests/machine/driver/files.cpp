@@ -31,11 +31,15 @@ std::string name_of_running_test() {
 }  // namespace
 
 std::string host(const std::string& name) {
-  return std::string(DBOOT_BUILD_DIR) + "/machine/host/" + name;
+  return made("host", name);
 }
 
 std::string image(const std::string& name) {
-  return std::string(DBOOT_BUILD_DIR) + "/machine/" + name + "/root.tar";
+  return made(name, "root.tar");
+}
+
+std::string made(const std::string& what, const std::string& name) {
+  return std::string(DBOOT_BUILD_DIR) + "/machine/" + what + "/" + name;
 }
 
 std::string program(const std::string& name) {

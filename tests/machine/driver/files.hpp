@@ -8,6 +8,8 @@ namespace dboot::machine::files {
 /// The disk, kernel and initramfs of the host, and the images: see tools/machine-files.
 std::string host(const std::string& name);
 std::string image(const std::string& name);
+/// A file of something else that was made for these tests: "workstation", "disk".
+std::string made(const std::string& what, const std::string& name);
 /// Where the programs under test are.
 std::string program(const std::string& name);
 /// Room for what is slow to make and serves several tests.

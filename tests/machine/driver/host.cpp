@@ -87,20 +87,20 @@ Host::Host(Console console) : disk_(files::artefact("disk")) {
   options.state = state;
   machine_ = std::make_unique<Machine>(options);
   shell_ = std::make_unique<Shell>(machine_->line());
-  install_programs();
+  install_programs(*machine_, *shell_);
 }
 
-void Host::install_programs() {
+void install_programs(Machine& machine, Shell& shell) {
   const files::Scratch tar(files::artefact("programs.tar"));
   const Output packed =
       run_program({"tar", "--create", "--file", tar.path(), "--directory",
                    fs::path(files::program("")).string(), "dboot-inject", "dboot-init"});
   if (packed.status != 0) throw std::runtime_error("tar: " + packed.text);
-  machine_->plug_in("programs", tar.path());
-  shell_->output_of("udevadm wait --timeout=60 /dev/disk/by-id/virtio-programs");
-  shell_->output_of("mkdir -p /opt/dboot && tar xf /dev/disk/by-id/virtio-programs -C /opt/dboot");
-  machine_->pull_out("programs");
-  shell_->output_of("PATH=/opt/dboot:$PATH; cd /");
+  machine.plug_in("programs", tar.path());
+  shell.output_of("udevadm wait --timeout=60 /dev/disk/by-id/virtio-programs");
+  shell.output_of("mkdir -p /opt/dboot && tar xf /dev/disk/by-id/virtio-programs -C /opt/dboot");
+  machine.pull_out("programs");
+  shell.output_of("PATH=/opt/dboot:$PATH; cd /");
 }
 
 Output Host::check_root() const {

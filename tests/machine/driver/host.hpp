@@ -37,12 +37,13 @@ class Host {
   Output check_root() const;
 
  private:
-  void install_programs();
-
   files::Scratch disk_;
   std::unique_ptr<Machine> machine_;
   std::unique_ptr<Shell> shell_;
 };
+
+/// Puts the programs under test into /opt/dboot and PATH.
+void install_programs(Machine& machine, Shell& shell);
 
 /// After a takeover: the new system's console, where a command is a shell that reads, opens a shell
 /// on ttyS1 for orders. `type` types a line on that console.

@@ -23,6 +23,7 @@ class Machine {
     std::string disk;   ///< raw, /dev/vda; written to; empty for none
     std::string state;  ///< file that save_state wrote: resumes there; empty: boots
     unsigned memory_mib = 2048;
+    std::vector<std::string> devices;  ///< more of them, as QEMU's -device has it
   };
 
   explicit Machine(const Options& options);

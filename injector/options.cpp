@@ -153,6 +153,9 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
                                                       {"reboot", OnExit::reboot},
                                                       {"poweroff", OnExit::poweroff},
                                                       {"restart", OnExit::restart}};
+  static const std::map<std::string, image::Pull> pulls{{"always", image::Pull::always},
+                                                        {"missing", image::Pull::missing},
+                                                        {"never", image::Pull::never}};
   static const std::map<std::string, OnFailure> on_failures{{"shell", OnFailure::shell},
                                                             {"reboot", OnFailure::reboot}};
   const auto one_of = [](const auto& names, const char* list) {
@@ -210,6 +213,11 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->group("The takeover");
   app.add_option("--host", options.engine_host, "The engine's socket (unix:///var/run/docker.sock)")
       ->option_text("SOCKET")
+      ->group("The takeover");
+  app.add_option("--pull", options.pull,
+                 "When the engine fetches IMAGE from its registry (missing)")
+      ->transform(one_of(pulls, ""))
+      ->option_text("always|missing|never")
       ->group("The takeover");
   app.add_option("--log-level", raw.log_level, "How much is told (info)")
       ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error"}))

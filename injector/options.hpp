@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "injector/image/overrides.hpp"
+#include "injector/image/source.hpp"
 #include "injector/rootfs/host_files_wanted.hpp"
 #include "shared/log.hpp"
 #include "shared/plan.hpp"
@@ -38,6 +39,7 @@ struct Options {
 
   std::string payload;          ///< empty: the one that belongs to this program
   std::string engine_host;      ///< empty: Docker's default socket
+  image::Pull pull = image::Pull::missing;
   std::uint64_t root_size = 0;  ///< bytes; 0: from the image and the memory of the machine
   log::Level log_level = log::Level::info;
 };

@@ -182,7 +182,7 @@ int run(const Options& options) {
 
   const auto payload = payload_file::locate(options.payload);
   elf::check_loadable(payload.fd.get());
-  const auto source = image::open(options.image, {options.engine_host});
+  const auto source = image::open(options.image, {options.engine_host, options.pull});
   const rootfs::FromHost from_host(options.host_files, rootfs::kernel_files_of_host());
   const std::uint64_t needed = source->estimated_bytes() + from_host.bytes();
   const std::uint64_t available = memory::available();

@@ -14,6 +14,7 @@
 #include "injector/image/engine_layers.hpp"
 #include "injector/image/engine_socket.hpp"
 #include "injector/image/platform.hpp"
+#include "injector/image/pull.hpp"
 #include "injector/rootfs/copy_tree.hpp"
 #include "injector/rootfs/tree.hpp"
 #include "injector/rootfs/unpack.hpp"
@@ -71,16 +72,25 @@ class Container {
   std::string name_;
 };
 
-EngineImage inspect(const EngineClient& engine, const std::string& name) {
+EngineImage inspect(const EngineClient& engine, const std::string& name, Pull policy) {
+  // An ID is not the name of anything that could be fetched.
+  const bool can_pull = policy != Pull::never && !name.starts_with("sha256:");
+  if (can_pull && policy == Pull::always) pull(engine, name);
   if (auto image = engine.find_image(name)) return std::move(*image);
+  if (can_pull && policy != Pull::always) {
+    pull(engine, name);
+    if (auto image = engine.find_image(name)) return std::move(*image);
+  }
   throw Failure("the container engine at " + engine.socket_path() + " has no image " + name,
                 "docker pull " + name + " fetches it, docker images lists what is there");
 }
 
 class EngineImageSource : public Source {
  public:
-  EngineImageSource(std::string name, EngineClient engine)
-      : name_(std::move(name)), engine_(std::move(engine)), image_(inspect(engine_, name_)) {
+  EngineImageSource(std::string name, EngineClient engine, Pull policy)
+      : name_(std::move(name)),
+        engine_(std::move(engine)),
+        image_(inspect(engine_, name_, policy)) {
     utsname machine{};
     ::uname(&machine);
     check_platform(image_.config.os, image_.config.architecture, machine.machine);
@@ -136,7 +146,8 @@ class EngineImageSource : public Source {
 }  // namespace
 
 std::unique_ptr<Source> open_engine_image(const std::string& name, const EngineOptions& engine) {
-  return std::make_unique<EngineImageSource>(name, EngineClient(engine_socket_path(engine.host)));
+  return std::make_unique<EngineImageSource>(name, EngineClient(engine_socket_path(engine.host)),
+                                             engine.pull);
 }
 
 }  // namespace dboot::image

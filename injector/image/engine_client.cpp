@@ -23,6 +23,8 @@ constexpr auto to_the_end = Waiting::to_the_end;
 
 /// An engine whose storage driver is vfs copies the whole image to make a container.
 constexpr std::chrono::seconds copying{600};
+/// Podman says nothing while it fetches a layer.
+constexpr std::chrono::seconds downloading{3600};
 
 /// A name as one part of a path; slashes stay, as in the engine's own routes.
 std::string escape(std::string_view name) {
@@ -114,6 +116,23 @@ std::optional<EngineImage> EngineClient::find_image(const std::string& name) con
         "the container engine's description of " + name + " cannot be used: " + error.what(),
         "is that socket an engine's? See --host");
   }
+}
+
+std::unique_ptr<ByteStream> EngineClient::pull_image(const std::string& repository,
+                                                     const std::string& tag,
+                                                     const std::string& auth,
+                                                     const std::string& mend) const {
+  EngineRequest request{
+      "POST", prefix_ + "/images/create?fromImage=" + escape(repository) + "&tag=" + escape(tag)};
+  if (!auth.empty()) request.headers.emplace_back("X-Registry-Auth", auth);
+  auto exchange = std::make_unique<EngineExchange>(
+      EngineSocket(socket_path_, interruptible, downloading), request);
+  if (exchange->status() != 200) {
+    throw Failure("the container engine cannot fetch " + repository + ": " +
+                      message_of(exchange->status(), exchange->rest()),
+                  mend);
+  }
+  return exchange;
 }
 
 void EngineClient::create_container(const std::string& name, const std::string& image_id) const {

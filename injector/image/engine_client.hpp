@@ -41,6 +41,10 @@ class EngineClient {
 
   /// Empty when there is no such image. Throws Failure.
   std::optional<EngineImage> find_image(const std::string& name) const;
+  /// Begins to fetch an image from its registry; the answer is a line of JSON for every event.
+  /// `auth` is the header X-Registry-Auth, or empty. `mend` is for the Failure that this throws.
+  std::unique_ptr<ByteStream> pull_image(const std::string& repository, const std::string& tag,
+                                         const std::string& auth, const std::string& mend) const;
   /// Creates a container that is never started. Not interruptible, so that nobody has to guess
   /// whether it is there. Throws Failure.
   void create_container(const std::string& name, const std::string& image_id) const;

@@ -30,8 +30,12 @@ class Source {
   virtual void unpack(int root_fd, Progress& progress) = 0;
 };
 
+/// When an engine fetches an image from its registry.
+enum class Pull : std::uint8_t { missing, always, never };
+
 struct EngineOptions {
   std::string host;  ///< unix:///path or /path; empty: Docker's default socket
+  Pull pull = Pull::missing;
 };
 
 /// What IMAGE names: reference.hpp says how. Throws Failure.

@@ -20,6 +20,7 @@
 #include "injector/interruption.hpp"
 #include "injector/staging.hpp"
 #include "tests/support/docker_engine.hpp"
+#include "tests/support/docker_registry.hpp"
 #include "tests/support/tar_builder.hpp"
 
 namespace dboot {
@@ -65,7 +66,7 @@ class Engine : public testing::TestWithParam<std::string> {
   }
 
   std::unique_ptr<image::Source> open(const std::string& name) const {
-    return image::open(name, {"unix://" + docker->socket_path()});
+    return image::open(name, {"unix://" + docker->socket_path(), image::Pull::never});
   }
   void unpack(image::Source& source) {
     Progress progress(0);
@@ -222,6 +223,63 @@ TEST_P(EngineWithOverlay2, ImageThatIsRemovedMeanwhileIsAFailure) {
   docker->remove_image("fleeting");
   const std::string what = failure_of([&] { unpack(*source); });
   EXPECT_THAT(what, AllOf(HasSubstr("No such image"), Not(HasSubstr("no failure"))));
+}
+
+/// From a registry on the loopback interface.
+class PullFromRegistry : public Engine {
+ protected:
+  void SetUp() override {
+    if (!DockerRegistry::is_installed()) GTEST_SKIP() << "no docker-registry is installed";
+    Engine::SetUp();
+    registry = std::make_unique<DockerRegistry>();
+  }
+  std::unique_ptr<image::Source> open(image::Pull pull, const std::string& name = "system") const {
+    return image::open(registry->address() + "/" + name, {docker->socket_path(), pull});
+  }
+  /// By another name of the same registry, so that the engine does not know the image by this one.
+  void push(const std::string& image) {
+    const auto port = registry->address().substr(registry->address().find(':'));
+    docker->push(image, "localhost" + port, "system");
+  }
+  std::string motd(image::Pull pull) {
+    fs::remove_all(root / "etc");
+    fs::remove_all(root / "bin");
+    fs::remove(root / "sh");
+    unpack(*open(pull));
+    return read_text(root / "etc/motd");
+  }
+
+  std::unique_ptr<DockerRegistry> registry;
+};
+INSTANTIATE_TEST_SUITE_P(With, PullFromRegistry, testing::Values("overlay2"),
+                         [](const auto& driver) { return driver.param; });
+
+TEST_P(PullFromRegistry, AbsentImageIsFetchedAndSaidSo) {
+  docker->import("pushed", root_filesystem());
+  push("pushed");
+  docker->remove_image("pushed");
+  EXPECT_THAT(failure_of([&] { open(image::Pull::never); }), HasSubstr("has no image"));
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(motd(image::Pull::missing), "hello\n");
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              AllOf(HasSubstr("Pulling fs layer"), HasSubstr("Pull complete")));
+}
+
+TEST_P(PullFromRegistry, NewImageIsFetchedOnlyIfAlwaysAskedFor) {
+  docker->import("old", root_filesystem());
+  push("old");
+  EXPECT_EQ(motd(image::Pull::missing), "hello\n");
+  TarBuilder upper;
+  upper.file("etc/motd", "a new one\n");
+  docker->add_layer("old", "new", upper.finish());
+  push("new");
+  EXPECT_EQ(motd(image::Pull::missing), "hello\n");
+  EXPECT_EQ(motd(image::Pull::always), "a new one\n");
+}
+
+TEST_P(PullFromRegistry, WhatTheRegistryDoesNotHaveIsAFailure) {
+  EXPECT_THAT(failure_of([&] { open(image::Pull::missing, "nothing"); }),
+              AllOf(HasSubstr("cannot fetch"), HasSubstr("not found"), HasSubstr("docker login")));
 }
 
 TEST(EngineNotRunning, IsSaidWithTheSocketAndTheMend) {
@@ -446,6 +504,30 @@ TEST(ScriptedEngine, InterruptionEndsTheWaitForAStuckExport) {
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
   EXPECT_THAT(engine.stop().back(), testing::StartsWith("DELETE "));
+}
+
+ScriptedEngine::Answers pulling_engine(const std::string& words) {
+  auto answers = willing_engine();
+  answers.erase("/images/");
+  answers["/images/x/"] = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+  answers["/images/create"] = "HTTP/1.1 200 OK\r\n\r\n" + words;
+  return answers;
+}
+
+TEST(ScriptedEngine, ErrorInTheMiddleOfAPullIsAFailure) {
+  ScriptedEngine engine(pulling_engine(
+      "{\"status\":\"Pulling\"}\r\n{\"errorDetail\":{\"message\":\"disk full\"}}\r\n"));
+  EXPECT_THAT(failure_of([&] { unpack_from(engine.path()); }),
+              AllOf(HasSubstr("cannot fetch x: disk full")));
+  EXPECT_THAT(engine.stop().back(),
+              testing::StartsWith("POST /v1.41/images/create?fromImage=x&tag=latest"));
+}
+
+TEST(ScriptedEngine, NonsenseInsteadOfAPullIsAFailure) {
+  for (const char* words : {"<html>\n", "[]\n", "{\"status\":[]}\n", "7", ""}) {
+    ScriptedEngine engine(pulling_engine(words));
+    EXPECT_NE(failure_of([&] { unpack_from(engine.path()); }), "no failure") << words;
+  }
 }
 
 }  // namespace

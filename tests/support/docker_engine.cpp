@@ -55,12 +55,15 @@ std::string body_of(const std::string& answer) {
 
 std::string http_request(const std::string& socket_path, const std::string& method,
                          const std::string& target, const std::string& body,
-                         const std::string& type) {
+                         const std::string& type, const std::string& headers) {
   const UniqueFd fd = connect_to(socket_path);
   std::string request = method;
   request.append(" ").append(target).append(" HTTP/1.0\r\nHost: localhost\r\n");
   if (!type.empty()) request.append("Content-Type: ").append(type).append("\r\n");
-  request.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n\r\n");
+  request.append(headers)
+      .append("Content-Length: ")
+      .append(std::to_string(body.size()))
+      .append("\r\n\r\n");
   sys::write_all(fd.get(), request);
   sys::write_all(fd.get(), body);
   std::string answer;
@@ -169,6 +172,18 @@ std::string DockerEngine::uppermost_layer(const std::string& image) const {
 
 void DockerEngine::remove_image(const std::string& name) {
   http_request(socket_path(), "DELETE", "/images/" + name + "?force=true");
+}
+
+void DockerEngine::push(const std::string& image, const std::string& registry,
+                        const std::string& name) {
+  const std::string repository = registry + "/" + name;
+  http_request(socket_path(), "POST", "/images/" + image + "/tag?repo=" + escape(repository));
+  const std::string answer =
+      http_request(socket_path(), "POST", "/images/" + repository + "/push?tag=latest", "", "",
+                   "X-Registry-Auth: e30=\r\n");
+  if (answer.find("digest") == std::string::npos)
+    throw std::runtime_error("cannot push: " + answer);
+  remove_image(repository);
 }
 
 void DockerEngine::claim_architecture(const std::string& name, const std::string& from,

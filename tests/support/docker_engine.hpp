@@ -13,7 +13,7 @@ namespace dboot {
 /// answer, headers included. Throws.
 std::string http_request(const std::string& socket_path, const std::string& method,
                          const std::string& target, const std::string& body = {},
-                         const std::string& type = {});
+                         const std::string& type = {}, const std::string& headers = {});
 
 /// A Docker engine of the test's own: a real dockerd with its own data, socket and containerd,
 /// which touches no network and ends with the object.
@@ -40,6 +40,8 @@ class DockerEngine {
   /// Where the uppermost layer of an image lies; only with overlay2.
   std::string uppermost_layer(const std::string& image) const;
   void remove_image(const std::string& name);
+  /// Gives an image the name "REGISTRY/NAME:latest", pushes it there, and forgets that name.
+  void push(const std::string& image, const std::string& registry, const std::string& name);
   /// Replaces an image by one that says to be for another architecture, whose name has the same
   /// length.
   void claim_architecture(const std::string& name, const std::string& from, const std::string& to);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 
 #include "injector/image/source.hpp"
 #include "injector/progress.hpp"
@@ -227,6 +228,15 @@ TEST(Comparison, LayersThatBuildahDoesNotTake) {
   const TemporaryDirectory directory;
   write_layout(directory / "layout", {lower.finish(), upper.finish()});
   expect_as_umoci(tools, directory / "layout", "image");
+}
+
+/// Named by DBOOT_LAYERED_IMAGE: tools/layered-image makes it.
+TEST(ComparisonFull, DebianOfSeveralLayers) {
+  const char* image = std::getenv("DBOOT_LAYERED_IMAGE");
+  if (image == nullptr) GTEST_SKIP() << "tools/test machine-full makes the image";
+  ReferenceTools tools;
+  expect_as_umoci(tools, fs::path(image) / "layout", "debian");
+  expect_as_buildah(tools, fs::path(image) / "layout", "debian");
 }
 
 }  // namespace

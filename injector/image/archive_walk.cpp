@@ -88,7 +88,7 @@ std::int64_t ArchiveWalk::skip_callback(archive* /*reader*/, void* self, std::in
 
 int ArchiveWalk::check(int result) {
   // Warnings are about names that are no text in this locale: they are bytes to us.
-  if (result >= ARCHIVE_WARN) return result;
+  if (result >= ARCHIVE_WARN && result != ARCHIVE_RETRY) return result;
   if (failure_) std::rethrow_exception(failure_);
   const char* reason = ::archive_error_string(reader_.get());
   throw Damage(description_, reason == nullptr ? "unknown error" : reason);

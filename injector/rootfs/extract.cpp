@@ -176,9 +176,10 @@ void extract(archive* reader, const Check& check, EntryWriter& writer, Whiteouts
       interruption::check();
       archive_entry* entry = nullptr;
       if (check(::archive_read_next_header(reader, &entry)) == ARCHIVE_EOF) break;
-      last = text(::archive_entry_pathname(entry));
+      const std::string name = text(::archive_entry_pathname(entry));
+      last = !name.empty() ? name : any ? "an entry after " + last : "the first entry";
       any = true;
-      const std::string path = clean_path(last);
+      const std::string path = clean_path(name);
       if (whiteouts == Whiteouts::hide && hide(writer, whiteout_of(path))) continue;
       write_entry(reader, check, entry, writer, path, progress);
     }

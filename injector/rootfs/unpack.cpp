@@ -22,7 +22,7 @@ void unpack(archive* reader, int root_fd, Progress& progress, const std::string&
   EntryWriter writer(root_fd);
   const auto check = [&](int result) {
     // Warnings are about names that are no text in this locale: they are bytes to us.
-    if (result >= ARCHIVE_WARN) return result;
+    if (result >= ARCHIVE_WARN && result != ARCHIVE_RETRY) return result;
     const char* reason = ::archive_error_string(reader);
     throw Damage(description, reason == nullptr ? "unknown error" : reason);
   };

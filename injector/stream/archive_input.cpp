@@ -37,7 +37,8 @@ void ArchiveInput::open() {
 }
 
 int ArchiveInput::check(int result) {
-  if (result >= ARCHIVE_WARN) return result;
+  // A header whose checksum is wrong is to be skipped, says libarchive; but it was one of ours.
+  if (result >= ARCHIVE_WARN && result != ARCHIVE_RETRY) return result;
   if (failure_) std::rethrow_exception(failure_);
   // It keeps no message for some failures.
   const char* reason = ::archive_error_string(reader_);

@@ -10,6 +10,7 @@
 
 #include "injector/failure.hpp"
 #include "injector/rootfs/beneath.hpp"
+#include "injector/rootfs/full.hpp"
 #include "shared/log.hpp"
 #include "shared/syscalls.hpp"
 
@@ -68,21 +69,33 @@ void replace_in_etc(int root_fd, const std::string& name, std::string_view text)
   sys::check(::fchmod(fd.get(), 0644), "chmod /etc/", name);
 }
 
+/// What the image has in the place of a file or of /etc may refuse.
+void write_etc(int root_fd, const std::string& name, std::string_view text) {
+  try {
+    replace_in_etc(root_fd, name, text);
+  } catch (const std::system_error& error) {
+    if (error.code().value() == ENOSPC) report_full(root_fd, "etc/" + name);
+    throw Failure("/etc/" + name + " of the image cannot be written: " + error.what(),
+                  "take the root filesystem of a Linux system");
+  }
+}
+
 void fill_in_etc(int root_fd, const std::string& name, std::string_view text) {
   if (!text.empty() && is_missing_or_empty(root_fd, "etc/" + name)) {
-    replace_in_etc(root_fd, name, text);
+    write_etc(root_fd, name, text);
   }
 }
 
 /// systemd believes to be in a container where it finds one of them (src/basic/virt.c).
 void remove_container_marks(int root_fd) {
-  if (::unlinkat(root_fd, ".dockerenv", 0) < 0 && errno != ENOENT) {
-    sys::fail(errno, {"remove /.dockerenv"});
-  }
+  const auto remove = [](int directory, const char* name) {
+    if (::unlinkat(directory, name, 0) == 0 || errno == ENOENT) return;
+    log::warning("what makes systemd believe that it is in a container stays",
+                 {{"name", name}, {"reason", std::generic_category().message(errno)}});
+  };
+  remove(root_fd, ".dockerenv");
   const UniqueFd run = try_open_beneath(root_fd, "run", O_PATH | O_DIRECTORY);
-  if (run && ::unlinkat(run.get(), ".containerenv", 0) < 0 && errno != ENOENT) {
-    sys::fail(errno, {"remove /run/.containerenv"});
-  }
+  if (run) remove(run.get(), ".containerenv");
 }
 
 }  // namespace
@@ -120,7 +133,7 @@ void adapt(int root_fd, const HostFiles& host, const Adaptation& adaptation) {
   ensure_directory(root_fd, "run", 0755);
   ensure_directory(root_fd, "tmp", 01777);
   if (!adaptation.hostname.empty()) {
-    replace_in_etc(root_fd, "hostname", adaptation.hostname + "\n");
+    write_etc(root_fd, "hostname", adaptation.hostname + "\n");
   }
   fill_in_etc(root_fd, "hosts", host.hosts);
   fill_in_etc(root_fd, "resolv.conf", host.resolv_conf);

@@ -61,6 +61,32 @@ std::string make_working_directory(int root_fd, const std::string& path) {
   return absolute;
 }
 
+/// What execve(2) takes. It would fail after the old system is gone.
+void check_size(const std::vector<std::string>& arguments,
+                const std::vector<std::string>& environment) {
+  constexpr std::size_t longest = 32U * 4096U;     // MAX_ARG_STRLEN, with its NUL
+  constexpr std::size_t together = 2U * 1048576U;  // a quarter of the stack's limit
+  constexpr std::size_t reserved = longest;        // what the payload adds, and the kernel
+  constexpr const char* mend = "give the program a file to read instead";
+  std::size_t size = reserved;
+  for (const auto* texts : {&arguments, &environment}) {
+    for (const auto& text : *texts) {
+      if (text.size() >= longest) {
+        throw Failure((texts == &arguments ? "an argument of " : "a variable of ") +
+                          std::to_string(text.size()) +
+                          " bytes is longer than the kernel allows: " + text.substr(0, 40) + "…",
+                      mend);
+      }
+      size += text.size() + 1 + sizeof(char*);
+    }
+  }
+  if (size > together) {
+    throw Failure("the arguments and variables have " + std::to_string(size - reserved) +
+                      " bytes, more than the kernel allows",
+                  mend);
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> combine(const ImageConfig& image,
@@ -112,6 +138,7 @@ Command find_command(int root_fd, const ImageConfig& image, const std::vector<st
   const User owner = user.empty() ? User{{}, "/root"} : find_user(root_fd, user);
   result.identity = owner.identity;
   result.environment = environment(image, owner.home);
+  check_size(result.arguments, result.environment);
   result.working_directory = make_working_directory(root_fd, image.working_directory);
   result.executable =
       find_executable(root_fd, result.arguments.front(), value_of(result.environment, "PATH"),

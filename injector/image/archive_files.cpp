@@ -1,9 +1,13 @@
 #include <archive_entry.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
+#include <mutex>
 #include <utility>
+#include <vector>
 
 #include "injector/failure.hpp"
+#include "injector/image/archive_kind.hpp"
 #include "injector/image/archive_members.hpp"
 #include "injector/image/archive_walk.hpp"
 #include "injector/image/content_size.hpp"
@@ -38,24 +42,73 @@ class KeptStream : public ByteStream {
   bool finished_ = false;
 };
 
+/// Where a compressed archive has been read to. Whoever wants a later member goes on from there:
+/// layers that lie in their order take one pass, or two when the next one is opened before the last
+/// has been read.
+struct Place {
+  std::unique_ptr<ArchiveWalk> walk;
+  std::uint64_t next = 0;  ///< number of the entry that comes next
+};
+
+/// Places that nobody reads from at the moment.
+class Places {
+ public:
+  Place take(std::uint64_t number) {
+    const std::lock_guard lock(mutex_);
+    auto best = places_.end();
+    for (auto place = places_.begin(); place != places_.end(); ++place) {
+      if (place->next <= number && (best == places_.end() || place->next > best->next))
+        best = place;
+    }
+    if (best == places_.end()) return {};
+    Place taken = std::move(*best);
+    places_.erase(best);
+    return taken;
+  }
+  void put(Place place) {
+    constexpr std::size_t most = 2;
+    const std::lock_guard lock(mutex_);
+    if (places_.size() == most) places_.erase(places_.begin());
+    places_.push_back(std::move(place));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<Place> places_;
+};
+
 /// A member of a compressed archive, which is decompressed up to there.
 class DistantStream : public ByteStream {
  public:
-  DistantStream(int fd, std::uint64_t size, const Member& member, const std::string& description)
-      : walk_(fd, size, description) {
-    for (std::uint64_t number = 0; number <= member.number; ++number) {
-      if (walk_.next() == nullptr) throw Damage(description, "it has changed");
+  DistantStream(Places& places, Place place, const Member& member, const std::string& description)
+      : places_(places), place_(std::move(place)) {
+    for (; place_.next <= member.number; ++place_.next) {
+      if (place_.walk->next() == nullptr) throw Damage(description, "it has changed");
     }
   }
-  std::span<const char> next() override { return walk_.block(); }
+  ~DistantStream() override {
+    if (place_.walk) places_.put(std::move(place_));
+  }
+
+  std::span<const char> next() override {
+    if (!place_.walk) return {};
+    // What has failed once is nobody's place any more.
+    Place place = std::move(place_);
+    const auto bytes = place.walk->block();
+    place_ = std::move(place);
+    return bytes;
+  }
 
  private:
-  ArchiveWalk walk_;
+  Places& places_;
+  Place place_;
 };
 
 class ArchiveFiles : public FileSet {
  public:
-  ArchiveFiles(UniqueFd fd, std::string description)
+  enum class Members : bool { any, of_an_image };
+
+  ArchiveFiles(UniqueFd fd, std::string description, Members wanted)
       : description_(std::move(description)), fd_(std::move(fd)) {
     struct stat status {};
     sys::check(::fstat(fd_.get(), &status), "stat ", description_);
@@ -64,11 +117,22 @@ class ArchiveFiles : public FileSet {
     plain_ = walk.is_plain();
     try {
       std::uint64_t number = 0;
-      while (archive_entry* entry = walk.next()) add(walk, entry, number++);
+      while (archive_entry* entry = walk.next()) {
+        if (wanted == Members::of_an_image &&
+            !may_be_of_an_image(text(::archive_entry_pathname(entry)))) {
+          return;
+        }
+        add(walk, entry, number++);
+      }
     } catch (const BadDocument& error) {
       throw Damage(description_, error.what());
     }
+    complete_ = true;
   }
+
+  /// Whether there is nothing else in it than what was wanted.
+  bool is_complete() const noexcept { return complete_; }
+  void describe(std::string description) { description_ = std::move(description); }
 
   const std::string& description() const override { return description_; }
   bool contains(const std::string& name) const override { return members_.find(name) != nullptr; }
@@ -82,7 +146,9 @@ class ArchiveFiles : public FileSet {
     const std::string description = name + " in " + description_;
     if (plain_) return file_stream(fd_.get(), member.offset, member.size, description);
     if (member.kept) return std::make_unique<KeptStream>(member.content);
-    return std::make_unique<DistantStream>(fd_.get(), size_, member, description);
+    Place place = places_.take(member.number);
+    if (!place.walk) place.walk = std::make_unique<ArchiveWalk>(fd_.get(), size_, description_);
+    return std::make_unique<DistantStream>(places_, std::move(place), member, description);
   }
 
  private:
@@ -126,13 +192,27 @@ class ArchiveFiles : public FileSet {
   std::uint64_t size_ = 0;
   bool plain_ = false;
   std::uint64_t kept_ = 0;
-  Members members_;
+  image::Members members_;
+  bool complete_ = false;
+  mutable Places places_;
 };
 
 }  // namespace
 
 std::unique_ptr<FileSet> archive_files(UniqueFd fd, std::string description) {
-  return std::make_unique<ArchiveFiles>(std::move(fd), std::move(description));
+  return std::make_unique<ArchiveFiles>(std::move(fd), std::move(description),
+                                        ArchiveFiles::Members::any);
+}
+
+std::unique_ptr<FileSet> archive_files_of_image(UniqueFd& fd, const std::string& name) {
+  // Until it is known to be one, the file is not given away: a failure leaves it to the caller.
+  UniqueFd own(sys::check(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3), "dup"));
+  auto files =
+      std::make_unique<ArchiveFiles>(std::move(own), name, ArchiveFiles::Members::of_an_image);
+  const bool is_layout = files->contains("oci-layout");
+  if (!files->is_complete() || (!is_layout && !files->contains("manifest.json"))) return nullptr;
+  files->describe((is_layout ? "oci-archive:" : "docker-archive:") + name);
+  return files;
 }
 
 }  // namespace dboot::image

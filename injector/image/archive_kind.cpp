@@ -40,15 +40,18 @@ bool is_of_an_image(const std::string& name) {
          (rest == "json" || rest == "VERSION" || rest.starts_with("layer.tar"));
 }
 
+bool may_be_of_an_image(const std::string& path) {
+  return path == "." || path == "./" || is_of_an_image(member_name(path));
+}
+
 ArchiveKind kind_of(ArchiveWalk& walk) {
   bool has_layout = false;
   bool has_list = false;
   while (archive_entry* entry = walk.next()) {
     const char* raw = ::archive_entry_pathname(entry);
     const std::string path = raw == nullptr ? "" : raw;
-    if (path == "." || path == "./") continue;
+    if (!may_be_of_an_image(path)) return ArchiveKind::root_filesystem;
     const std::string name = member_name(path);
-    if (!is_of_an_image(name)) return ArchiveKind::root_filesystem;
     has_layout = has_layout || name == "oci-layout";
     has_list = has_list || name == "manifest.json";
   }

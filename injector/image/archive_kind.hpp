@@ -17,6 +17,9 @@ enum class ArchiveKind : std::uint8_t {
 /// No root filesystem consists of such names alone.
 bool is_of_an_image(const std::string& name);
 
+/// The same for the path of a member as the archive has it: the directory of all is everybody's.
+bool may_be_of_an_image(const std::string& path);
+
 /// What the archive holds, by the names in it: a root filesystem is known by the first that an
 /// image cannot have, an image only at its end. Throws Failure.
 ArchiveKind kind_of(ArchiveWalk& walk);

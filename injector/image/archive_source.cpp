@@ -9,6 +9,7 @@
 #include "injector/image/archive_walk.hpp"
 #include "injector/image/content_size.hpp"
 #include "injector/rootfs/unpack.hpp"
+#include "injector/stream/damage.hpp"
 #include "injector/stream/file_stream.hpp"
 #include "shared/syscalls.hpp"
 
@@ -56,8 +57,8 @@ std::unique_ptr<Source> file_archive(UniqueFd fd, const std::string& name) {
   try {
     ArchiveWalk walk(fd.get(), size, name);
     empty = walk.next() == nullptr;
-  } catch (const Failure& failure) {
-    throw Failure(name + " is no archive that can be read: " + failure.what(), mend);
+  } catch (const Damage& damage) {
+    throw Failure(name + " is no archive that can be read: " + damage.reason(), mend);
   }
   if (empty) throw Failure(name + " is empty", mend);
   auto stream = file_stream(fd.get(), 0, size, name);

@@ -18,28 +18,30 @@
 #include "injector/image/oci_image.hpp"
 #include "injector/image/spool.hpp"
 #include "injector/preflight/memory.hpp"
+#include "injector/stream/damage.hpp"
 #include "injector/stream/file_stream.hpp"
 #include "shared/syscalls.hpp"
 
 namespace dboot::image {
 namespace {
 
-std::unique_ptr<Source> image_of(ArchiveKind kind, UniqueFd fd, const std::string& name) {
-  return kind == ArchiveKind::oci
-             ? oci_image(archive_files(std::move(fd), "oci-archive:" + name), "")
-             : docker_image(archive_files(std::move(fd), "docker-archive:" + name), "");
+/// Null when it is none.
+std::unique_ptr<Source> open_image(UniqueFd& fd, const std::string& name) {
+  std::shared_ptr<const FileSet> files;
+  try {
+    files = archive_files_of_image(fd, name);
+  } catch (const Damage& damage) {
+    throw Failure(name + " is no archive that can be read: " + damage.reason(),
+                  "name a whole tar archive of a root filesystem, or of an image");
+  }
+  if (!files) return nullptr;
+  return files->contains("oci-layout") ? oci_image(std::move(files), "")
+                                       : docker_image(std::move(files), "");
 }
 
-std::unique_ptr<Source> open_file(UniqueFd fd, std::uint64_t size, const std::string& name) {
-  ArchiveKind kind = ArchiveKind::root_filesystem;
-  try {
-    ArchiveWalk walk(fd.get(), size, name);
-    kind = kind_of(walk);
-  } catch (const Failure&) {
-    // Opened as what it most likely is, it says what is wrong with it.
-  }
-  if (kind == ArchiveKind::root_filesystem) return file_archive(std::move(fd), name);
-  return image_of(kind, std::move(fd), name);
+std::unique_ptr<Source> open_file(UniqueFd fd, const std::string& name) {
+  auto image = open_image(fd, name);
+  return image ? std::move(image) : file_archive(std::move(fd), name);
 }
 
 std::unique_ptr<Source> open_stream(UniqueFd fd, const std::string& name) {
@@ -53,7 +55,7 @@ std::unique_ptr<Source> open_stream(UniqueFd fd, const std::string& name) {
     kind = kind_of(walk);
   }
   if (kind == ArchiveKind::root_filesystem) return stream_archive(std::move(spool).replay(), name);
-  return image_of(kind, std::move(spool).whole(), name);
+  return open_file(std::move(spool).whole(), name);
 }
 
 }  // namespace
@@ -61,8 +63,7 @@ std::unique_ptr<Source> open_stream(UniqueFd fd, const std::string& name) {
 std::unique_ptr<Source> open_by_content(UniqueFd fd, const std::string& name) {
   struct stat status {};
   sys::check(::fstat(fd.get(), &status), "stat ", name);
-  if (S_ISREG(status.st_mode))
-    return open_file(std::move(fd), static_cast<std::uint64_t>(status.st_size), name);
+  if (S_ISREG(status.st_mode)) return open_file(std::move(fd), name);
   if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)) return open_stream(std::move(fd), name);
   throw Failure(name + " is no file and no pipe", "name an archive");
 }

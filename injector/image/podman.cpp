@@ -1,13 +1,48 @@
 #include "injector/image/podman.hpp"
 
+#include <utility>
+
 #include "injector/failure.hpp"
+#include "injector/image/engine_image.hpp"
+#include "injector/image/engine_socket.hpp"
+#include "injector/image/podman_service.hpp"
 
 namespace dboot::image {
+namespace {
 
-std::unique_ptr<Source> open_podman_image(const std::string& name,
-                                          const EngineOptions& /*engine*/) {
-  throw Failure("podman:" + name + " cannot be read yet",
-                "name Podman's socket with --host, and the image without podman:");
+/// Where root's Podman listens when systemd's podman.socket is active.
+constexpr const char* usual_socket = "/run/podman/podman.sock";
+
+bool somebody_listens_at(const std::string& path) {
+  try {
+    const EngineSocket socket(path, EngineSocket::Waiting::interruptible);
+    return true;
+  } catch (const Failure&) {
+    return false;
+  }
+}
+
+Engine connect(const std::string& host) {
+  if (!host.empty() || somebody_listens_at(usual_socket)) {
+    EngineClient client(host.empty() ? usual_socket : engine_socket_path(host));
+    std::string shown = "Podman at " + client.socket_path();
+    return {std::move(shown), nullptr, std::move(client)};
+  }
+  auto service = std::make_unique<PodmanService>();
+  try {
+    EngineClient client(service->socket_path());
+    return {"Podman", std::move(service), std::move(client)};
+  } catch (const Failure& failure) {
+    if (service->last_words().empty()) throw;
+    throw Failure("podman system service does not answer: " + service->last_words(),
+                  "try podman system service by hand");
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Source> open_podman_image(const std::string& name, const EngineOptions& options) {
+  return open_engine_image(connect(options.host), name, options.pull);
 }
 
 }  // namespace dboot::image

@@ -7,7 +7,8 @@
 
 namespace dboot::image {
 
-/// The image of that name, ID or digest in Podman. Throws Failure.
-std::unique_ptr<Source> open_podman_image(const std::string& name, const EngineOptions& engine);
+/// The image of that name, ID or digest in Podman, whose API is compatible with Docker's. Where
+/// nobody listens, `podman system service` is started for the duration. Throws Failure.
+std::unique_ptr<Source> open_podman_image(const std::string& name, const EngineOptions& options);
 
 }  // namespace dboot::image

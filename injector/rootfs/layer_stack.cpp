@@ -74,7 +74,8 @@ bool is_opaque(const UniqueFd& fd, const std::vector<std::string>& xattrs,
 void refuse_what_overlayfs_assembles(const std::vector<std::string>& xattrs,
                                      const std::string& path) {
   for (const auto& xattr : xattrs) {
-    if (xattr.starts_with("user.fuseoverlayfs."))
+    // What containers/storage keeps where it cannot give files their owners and modes.
+    if (xattr.starts_with("user.fuseoverlayfs.") || xattr == "user.containers.override_stat")
       throw NeedsOverlayfs("/" + path + " has " + xattr);
     for (const std::string prefix : prefixes) {
       for (const char* note : {"redirect", "metacopy", "whiteout", "whiteouts"}) {

@@ -1,0 +1,156 @@
+#include "injector/image/engine_image.hpp"
+
+#include <sys/random.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <exception>
+#include <thread>
+#include <utility>
+
+#include "injector/failure.hpp"
+#include "injector/image/engine_layers.hpp"
+#include "injector/image/platform.hpp"
+#include "injector/image/pull.hpp"
+#include "injector/rootfs/copy_tree.hpp"
+#include "injector/rootfs/tree.hpp"
+#include "injector/rootfs/unpack.hpp"
+#include "shared/log.hpp"
+
+namespace dboot::image {
+namespace {
+
+/// A name that tells people where a container comes from, and that is nobody else's.
+std::string container_name() {
+  std::uint32_t random = 0;
+  if (::getrandom(&random, sizeof random, 0) < 0) random = 0;
+  return "dboot-inject-" + std::to_string(::getpid()) + "-" + std::to_string(random);
+}
+
+/// A container that is there as long as this object: the engine exports containers, not images.
+class Container {
+ public:
+  Container(const EngineClient& engine, const std::string& image_id)
+      : engine_(engine), name_(container_name()) {
+    try {
+      engine_.create_container(name_, image_id);
+    } catch (...) {
+      // An answer that got lost does not mean that there is none.
+      remove();
+      throw;
+    }
+  }
+  ~Container() { remove(); }
+  Container(const Container&) = delete;
+  Container& operator=(const Container&) = delete;
+
+  const std::string& name() const noexcept { return name_; }
+
+ private:
+  /// An engine that has just lost the reader of an export still has the container mounted for a
+  /// moment and refuses. It tells nobody when that is over, so it is asked again.
+  void remove() noexcept {
+    constexpr int attempts = 20;
+    for (int attempt = 1; attempt <= attempts; ++attempt) {
+      try {
+        engine_.remove_container(name_);
+        return;
+      } catch (const std::exception& error) {
+        if (attempt == attempts) {
+          log::warning("a container is left in the engine: docker rm -f " + name_,
+                       {{"reason", error.what()}});
+        }
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
+
+  const EngineClient& engine_;
+  std::string name_;
+};
+
+EngineImage inspect(const Engine& owner, const std::string& name, Pull policy) {
+  const EngineClient& engine = owner.client;
+  // An ID is not the name of anything that could be fetched.
+  const bool can_pull = policy != Pull::never && !name.starts_with("sha256:");
+  if (can_pull && policy == Pull::always) pull(engine, name);
+  if (auto image = engine.find_image(name)) return std::move(*image);
+  if (can_pull && policy != Pull::always) {
+    pull(engine, name);
+    if (auto image = engine.find_image(name)) return std::move(*image);
+  }
+  throw Failure(owner.name + " has no image " + name,
+                "docker pull " + name + " fetches it, docker images lists what is there");
+}
+
+class EngineImageSource : public Source {
+ public:
+  EngineImageSource(Engine engine, std::string name, Pull policy)
+      : name_(std::move(name)),
+        engine_(std::move(engine)),
+        image_(inspect(engine_, name_, policy)) {
+    utsname machine{};
+    ::uname(&machine);
+    check_platform(image_.config.os, image_.config.architecture, machine.machine);
+  }
+
+  const ImageConfig& config() const override { return image_.config; }
+  std::uint64_t estimated_bytes() const override { return image_.size; }
+  std::string description() const override { return "image " + name_ + " of " + engine_.name; }
+
+  void unpack(int root_fd, Progress& progress) override {
+    read(root_fd, progress);
+    // What follows takes its time, and PID 1's.
+    engine_.service.reset();
+  }
+
+ private:
+  void read(int root_fd, Progress& progress) {
+    try {
+      copy_layers(root_fd, progress);
+      return;
+    } catch (const LayersOutOfReach& error) {
+      log::debug("the engine's layers cannot be read directly", {{"reason", error.what()}});
+    } catch (const rootfs::NeedsOverlayfs& error) {
+      log::debug("the engine's layers cannot be read directly", {{"reason", error.what()}});
+      rootfs::tree::clear(root_fd);
+    }
+    unpack_export(root_fd, progress);
+  }
+
+  void copy_layers(int root_fd, Progress& progress) {
+    using rootfs::LayerStack;
+    const auto layers = open_layers(image_.layers, engine_.client.process());
+    std::vector<int> fds;
+    for (const auto& layer : layers) fds.push_back(layer.get());
+    log::debug("reading the engine's layers directly", {{"layers", fds.size()}});
+    rootfs::copy_tree(LayerStack(fds, LayerStack::Whiteouts::are_honoured), root_fd, progress,
+                      description());
+    // The engine forgets an image before it removes its layers: if it still knows this one, all of
+    // them were there to the end.
+    if (!engine_.client.find_image(image_.id)) {
+      throw Failure(description() + " was removed while it was being copied",
+                    "leave it in the engine until it has been copied");
+    }
+  }
+
+  void unpack_export(int root_fd, Progress& progress) {
+    log::info("an engine's export has no ACLs, no user xattrs and times in whole seconds");
+    const Container container(engine_.client, image_.id);
+    rootfs::unpack(engine_.client.export_container(container.name()), root_fd, progress,
+                   description());
+  }
+
+  std::string name_;
+  Engine engine_;
+  EngineImage image_;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> open_engine_image(Engine engine, const std::string& name, Pull pull) {
+  return std::make_unique<EngineImageSource>(std::move(engine), name, pull);
+}
+
+}  // namespace dboot::image

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "injector/image/engine_client.hpp"
+#include "injector/image/podman_service.hpp"
+#include "injector/image/source.hpp"
+
+namespace dboot::image {
+
+/// An engine that answers.
+struct Engine {
+  std::string name;  ///< for messages: "the engine at /run/docker.sock", "Podman"
+  std::unique_ptr<PodmanService> service;  ///< when it was started for this image
+  EngineClient client;
+};
+
+/// The image of that name, ID or digest; fetched first where `pull` says so. Throws Failure.
+std::unique_ptr<Source> open_engine_image(Engine engine, const std::string& name, Pull pull);
+
+}  // namespace dboot::image

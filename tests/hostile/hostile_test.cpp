@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <array>
-#include <sstream>
+#include <fstream>
+#include <optional>
+#include <set>
 
 #include "injector/failure.hpp"
 #include "injector/image/overrides.hpp"
@@ -42,6 +44,7 @@ namespace {
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 namespace fs = std::filesystem;
 
 std::string output_of(int fd) {
@@ -170,6 +173,99 @@ TEST_P(Hostile, ImageIsRefusedByItsEntryAndTheHostIsAsBefore) {
   }
 }
 
+/// A sample, whose system calls are looked at one by one.
+class SystemCalls : public Hostile {
+ protected:
+  /// The lines of an strace of dboot-inject.
+  std::vector<std::string> trace() const {
+    const std::string file = directory_ / "strace";
+    std::vector<std::string> command{"strace",      "-f",         "-qq",      "-s",          "4096",
+                                     "-o",          file,         "-e",       "trace=%file", "-e",
+                                     "signal=none", DBOOT_INJECT, "--dry-run"};
+    command.insert(command.end(), arguments_.begin(), arguments_.end());
+    const testing::SandboxHost host;
+    host.run(command);
+    std::vector<std::string> lines;
+    std::ifstream stream(file);
+    for (std::string line; std::getline(stream, line);) {
+      lines.push_back(line.substr(line.find_first_not_of("0123456789 ")));
+    }
+    return lines;
+  }
+};
+
+/// Whether it makes, changes or removes something by a path that the kernel resolves without
+/// bounds: from the working directory, or with more than one component.
+bool changes_by_path(const std::string& line) {
+  const std::string call = line.substr(0, line.find('('));
+  static const std::set<std::string> unbounded{
+      "mkdir", "rmdir", "creat",  "unlink",   "rename",   "link",      "symlink", "mknod",
+      "chmod", "chown", "lchown", "truncate", "setxattr", "lsetxattr", "utime",   "utimes"};
+  if (unbounded.contains(call)) return true;
+  static const std::set<std::string> bounded{"mkdirat",  "unlinkat",  "renameat",  "renameat2",
+                                             "linkat",   "symlinkat", "mknodat",   "fchmodat",
+                                             "fchownat", "utimensat", "fchmodat2", "openat"};
+  if (!bounded.contains(call)) return false;
+  if (call == "openat" && line.find("O_CREAT") == std::string::npos &&
+      line.find("O_WRONLY") == std::string::npos && line.find("O_RDWR") == std::string::npos) {
+    return false;
+  }
+  // What a symlink says is no path of ours.
+  std::string rest = call == "symlinkat" ? line.substr(line.find("\", ") + 3) : line;
+  if (rest.find("AT_FDCWD") != std::string::npos) return rest.find("/dev/") == std::string::npos;
+  for (auto quote = rest.find('"'); quote != std::string::npos; quote = rest.find('"', quote + 1)) {
+    const auto end = rest.find('"', quote + 1);
+    const std::string name = rest.substr(quote + 1, end - quote - 1);
+    if (name == ".." || name.find('/') != std::string::npos) return true;
+    quote = end;
+  }
+  return false;
+}
+
+TEST_P(SystemCalls, ResolveNoPathOfTheImageOutsideOfItsRoot) {
+  const auto lines = trace();
+  std::size_t inside = 0;
+  for (const auto& line : lines) {
+    EXPECT_FALSE(changes_by_path(line)) << line;
+    if (line.starts_with("openat2(")) {
+      EXPECT_THAT(line, AnyOf(HasSubstr("RESOLVE_IN_ROOT"), HasSubstr("RESOLVE_BENEATH"),
+                              HasSubstr("RESOLVE_NO_SYMLINKS")));
+      ++inside;
+    } else if (line.find("AT_FDCWD") != std::string::npos) {
+      EXPECT_THAT(line, Not(HasSubstr(canary_->path().string())));
+    }
+  }
+  if (*GetParam().message == '\0') {
+    EXPECT_GT(inside, 0U) << "what was traced is not what unpacks";
+  }
+  expect_nothing_outside();
+}
+
+std::vector<HostileImage> sample() {
+  const std::set<std::string> wanted{"AbsoluteName",
+                                     "WriteThroughAnAbsoluteLink",
+                                     "ParentThatBecomesALink",
+                                     "HardLinkToALink",
+                                     "LinksOutsideAsConfigFiles",
+                                     "EtcThatIsALinkOutside",
+                                     "TmpAndRunThatAreLinksOutside",
+                                     "WhiteoutThroughALink",
+                                     "OpaqueThroughALink",
+                                     "WorkingDirectoryThroughALink",
+                                     "EntryThatChangesItsType",
+                                     "BlobThatIsARelativeLinkOutside",
+                                     "SavedLayerThatIsALinkOutside",
+                                     "TreeWithLinksAndNodes"};
+  std::vector<HostileImage> images;
+  for (const auto& all : {names(), links(), config_files(), layers(), documents(), blobs()}) {
+    std::copy_if(all.begin(), all.end(), std::back_inserter(images),
+                 [&](const auto& image) { return wanted.contains(image.name); });
+  }
+  EXPECT_EQ(images.size(), wanted.size());
+  return images;
+}
+
+INSTANTIATE_TEST_SUITE_P(Sample, SystemCalls, ::testing::ValuesIn(sample()), name_of);
 INSTANTIATE_TEST_SUITE_P(Names, Hostile, ::testing::ValuesIn(names()), name_of);
 INSTANTIATE_TEST_SUITE_P(Links, Hostile, ::testing::ValuesIn(links()), name_of);
 INSTANTIATE_TEST_SUITE_P(Headers, Hostile, ::testing::ValuesIn(headers()), name_of);

@@ -15,9 +15,10 @@ using testing::Not;
 
 constexpr auto prompt = "^root@host:~# ";
 
-/// Of tools/desktop: the window that asks for the password, the wallpaper, and the page.
+/// Of tools/desktop: the window that asks for the password, Xfce, and the page.
 constexpr Colour window{0xff, 0xff, 0xff};
-constexpr Colour wallpaper{0x1d, 0x26, 0x37};
+constexpr Colour wallpaper{0x1d, 0x27, 0x3a};
+constexpr Colour panel{0xf6, 0xf5, 0xf4};
 constexpr Colour page{0x10, 0x6b, 0x4f};
 
 /// A PC whose keyboard and mouse are on USB.
@@ -77,6 +78,7 @@ Shell become_desktop(Machine& machine, Shell& host) {
   machine.line().expect(prompt, 600s);
   Shell shell(machine.line());
   shell.take_over();
+  shell.output_of("export SYSTEMD_PAGER=cat");
   return shell;
 }
 
@@ -85,8 +87,9 @@ void use_desktop(Machine& machine, Shell& shell) {
                   [](const Screen& screen) { return screen.share_of(window) > 0.03; });
   expect_drivers(shell, true);
   log_in(machine, shell, "ada", "lovelace");
-  wait_for_screen(machine, "desktop", 600s,
-                  [](const Screen& screen) { return screen.share_of(wallpaper) > 0.3; });
+  wait_for_screen(machine, "desktop", 600s, [](const Screen& screen) {
+    return screen.share_of(wallpaper) > 0.3 && screen.share_of(panel) > 0.02;
+  });
   wait_for_screen(machine, "firefox", 900s,
                   [](const Screen& screen) { return screen.share_of(page) > 0.5; });
   EXPECT_EQ(shell.output_of("systemctl --failed --plain --no-legend"), "");

@@ -106,9 +106,13 @@ void write_entry(archive* reader, const Check& check, archive_entry* entry, Entr
     case AE_IFBLK:
     case AE_IFIFO:
       return writer.node(path, metadata, type, ::archive_entry_rdev(entry));
+    case AE_IFSOCK:
+      // It is nothing without the process that listens on it.
+      log::debug("socket skipped", {{"path", path}});
+      return;
     default:
-      // A socket is nothing without the process that listens on it.
-      log::debug("entry skipped", {{"path", path}, {"type", type}});
+      // A hardlink without a target is none of these either.
+      throw BadEntry("it is of no type that a file can have");
   }
 }
 

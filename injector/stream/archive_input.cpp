@@ -37,12 +37,19 @@ void ArchiveInput::open() {
 }
 
 int ArchiveInput::check(int result) {
-  // A header whose checksum is wrong is to be skipped, says libarchive; but it was one of ours.
-  if (result >= ARCHIVE_WARN && result != ARCHIVE_RETRY) return result;
-  if (failure_) std::rethrow_exception(failure_);
+  if (failure_ && result != ARCHIVE_OK) std::rethrow_exception(failure_);
+  check_result(reader_, result, description_);
+  return result;
+}
+
+void check_result(archive* reader, int result, const std::string& description) {
+  if (result == ARCHIVE_OK || result == ARCHIVE_EOF) return;
   // It keeps no message for some failures.
-  const char* reason = ::archive_error_string(reader_);
-  throw Damage(description_, reason == nullptr ? "unknown error" : reason);
+  const char* text = ::archive_error_string(reader);
+  const std::string reason = text == nullptr ? "unknown error" : text;
+  // The one warning that means nothing: names are bytes, whatever this locale makes of them.
+  if (result == ARCHIVE_WARN && reason.find("can't be converted") != std::string::npos) return;
+  throw Damage(description, reason);
 }
 
 }  // namespace dboot

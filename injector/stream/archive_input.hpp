@@ -26,8 +26,7 @@ class ArchiveInput {
   void open();
 
   /// Returns what a call of libarchive's has returned. When it is a failure, throws what the stream
-  /// has thrown, or else Damage with libarchive's reason. Warnings are none: they are about names
-  /// that are no text in this locale.
+  /// has thrown, or else as check_result() does.
   int check(int result);
 
  private:
@@ -36,5 +35,9 @@ class ArchiveInput {
   archive* reader_;
   std::exception_ptr failure_;
 };
+
+/// Throws Damage with libarchive's reason where `result` is a failure or a warning: what it only
+/// warns of, such as a damaged header that it leaves out, is damage to us.
+void check_result(archive* reader, int result, const std::string& description);
 
 }  // namespace dboot

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <span>
 #include <string>
@@ -34,11 +35,14 @@ class CodecStream : public FillingStream {
   [[noreturn]] void fail(const std::string& what) const;
 
  private:
+  std::size_t fill_some(std::span<char> space);
+
   Input input_;
   std::string codec_;
   std::string description_;
   bool between_units_ = false;
   bool ended_ = false;
+  std::exception_ptr failure_;
 };
 
 }  // namespace dboot

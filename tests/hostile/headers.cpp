@@ -56,15 +56,15 @@ std::vector<HostileImage> headers() {
       {"RecordWithoutAnEnd", tar([](RawTar& t) {
          t.add({"pax", 'x', "999999 path=f\n"}).file("f");
        }),
-       ""},
+       "after sbin/init: Ignoring malformed pax"},
       {"RecordOfNoLength", tar([](RawTar& t) {
          t.add({"pax", 'x', "0 path=f\n"}).file("f");
        }),
-       ""},
+       "after sbin/init: Ignoring malformed pax"},
       {"RecordWithoutANumber", tar([](RawTar& t) {
          t.add({"pax", 'x', "path=f\n"}).file("f");
        }),
-       ""},
+       "after sbin/init: Ignoring malformed pax"},
       {"ExtendedHeaderOfAnExabyte", tar([](RawTar& t) {
          t.add({"pax", 'x', "9 path=f\n", {}, 0644, binary(0x80, std::uint64_t{1} << 60U)});
        }),
@@ -77,7 +77,7 @@ std::vector<HostileImage> headers() {
          for (int i = 0; i < 2000; ++i) t.pax({{"path", "p" + std::to_string(i)}});
          t.file("f");
        }),
-       "Damaged tar archive"},
+       "after sbin/init: "},
       {"AttributeOfMegabytes", tar([](RawTar& t) {
          t.pax({{"SCHILY.xattr.user.big", std::string(6U << 20U, 'x')}}).file("f");
        }),
@@ -108,16 +108,13 @@ std::vector<HostileImage> headers() {
          t.file("f");
        }),
        ""},
-      {"SparseMapThatLies",
-       tar([](RawTar& t) {
+      {"SparseMapThatLies", tar([](RawTar& t) {
          t.pax({{"GNU.sparse.map", "0,1,9223372036854775807,9223372036854775807"},
                 {"GNU.sparse.numblocks", "2"},
                 {"GNU.sparse.size", "9223372036854775807"}});
          t.file("f", "xx");
        }),
-       "",
-       {},
-       "f"},
+       "after sbin/init: Malformed sparse map"},
       {"SparseMapThatGoesBack", tar([](RawTar& t) {
          t.pax({{"GNU.sparse.map", "100,1,0,1"},
                 {"GNU.sparse.numblocks", "2"},

@@ -193,11 +193,8 @@ std::vector<HostileImage> links() {
        tar([](RawTar& t, const Place&) { t.directory("d").hardlink("h", "d"); }), "h: "},
       {"HardLinkToItself", tar([](RawTar& t, const Place&) { t.hardlink("h", "h"); }), "h: "},
       {"HardLinkToTheRoot", tar([](RawTar& t, const Place&) { t.hardlink("h", "."); }), "h: "},
-      {"HardLinkWithoutTarget",
-       tar([](RawTar& t, const Place&) { t.hardlink("h", ""); }),
-       "",
-       {},
-       "h"},
+      {"HardLinkWithoutTarget", tar([](RawTar& t, const Place&) { t.hardlink("h", ""); }),
+       "h: it is of no type"},
       {"LinkWithoutTarget", tar([](RawTar& t, const Place&) { t.symlink("l", ""); }), "l: "},
       {"LinkWithATargetThatIsTooLong", tar([](RawTar& t, const Place&) {
          t.pax({{"linkpath", std::string(5000, 't')}}).symlink("l", "t");

@@ -32,6 +32,11 @@ TEST(Options, ImageAloneStartsWhatTheImageSays) {
   EXPECT_FALSE(options.start);
 }
 
+TEST(Options, DashIsAnImage) {
+  EXPECT_EQ(parse({"-"}).image, "-");
+  EXPECT_EQ(parse({"--yes", "-", "--", "sh"}).image, "-");
+}
+
 TEST(Options, WhatFollowsTheImageIsTheCommand) {
   const auto options = parse({"--yes", "debian", "ls", "--yes", "--", "-l", "--help"});
   EXPECT_EQ(options.image, "debian");

@@ -135,10 +135,13 @@ std::unique_ptr<ByteStream> EngineClient::pull_image(const std::string& reposito
   return exchange;
 }
 
-void EngineClient::create_container(const std::string& name, const std::string& image_id) const {
+void EngineClient::create_container(const std::string& name, const std::string& image_id,
+                                    const std::string& working_directory) const {
   // The command is never run, but an image without one needs it to become a container.
-  const json::object body{
-      {"Image", image_id}, {"Cmd", json::array{"/"}}, {"NetworkDisabled", true}};
+  const json::object body{{"Image", image_id},
+                          {"Cmd", json::array{"/"}},
+                          {"WorkingDir", working_directory},
+                          {"NetworkDisabled", true}};
   EngineExchange exchange(
       {socket_path_, to_the_end, copying},
       {"POST", prefix_ + "/containers/create?name=" + escape(name), json::serialize(body)});

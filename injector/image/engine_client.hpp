@@ -46,8 +46,10 @@ class EngineClient {
   std::unique_ptr<ByteStream> pull_image(const std::string& repository, const std::string& tag,
                                          const std::string& auth, const std::string& mend) const;
   /// Creates a container that is never started. Not interruptible, so that nobody has to guess
-  /// whether it is there. Throws Failure.
-  void create_container(const std::string& name, const std::string& image_id) const;
+  /// whether it is there. Engines make its working directory at once, Podman when it is started.
+  /// Throws Failure.
+  void create_container(const std::string& name, const std::string& image_id,
+                        const std::string& working_directory) const;
   /// Removes it, with its anonymous volumes; it need not be there. Not interruptible. Throws
   /// Failure.
   void remove_container(const std::string& name) const;

@@ -1,5 +1,6 @@
 #include "injector/image/engine_image.hpp"
 
+#include <fcntl.h>
 #include <sys/random.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 
 #include "injector/failure.hpp"
 #include "injector/image/engine_layers.hpp"
+#include "injector/image/mounted_container.hpp"
 #include "injector/image/platform.hpp"
 #include "injector/image/pull.hpp"
 #include "injector/rootfs/copy_tree.hpp"
@@ -34,7 +36,7 @@ class Container {
   Container(const EngineClient& engine, const std::string& image_id)
       : engine_(engine), name_(container_name()) {
     try {
-      engine_.create_container(name_, image_id);
+      engine_.create_container(name_, image_id, "/" + marker());
     } catch (...) {
       // An answer that got lost does not mean that there is none.
       remove();
@@ -46,6 +48,8 @@ class Container {
   Container& operator=(const Container&) = delete;
 
   const std::string& name() const noexcept { return name_; }
+  /// A directory in its root by which it can be told from all others.
+  std::string marker() const { return "." + name_; }
 
  private:
   /// An engine that has just lost the reader of an export still has the container mounted for a
@@ -136,10 +140,24 @@ class EngineImageSource : public Source {
   }
 
   void unpack_export(int root_fd, Progress& progress) {
-    log::info("an engine's export has no ACLs, no user xattrs and times in whole seconds");
+    const pid_t process = engine_.client.process();
     const Container container(engine_.client, image_.id);
-    rootfs::unpack(engine_.client.export_container(container.name()), root_fd, progress,
-                   description());
+    const MountTable before = mounts_of(process);
+    // After the container: the connection must be closed before it can be removed.
+    auto stream = engine_.client.export_container(container.name());
+    try {
+      const UniqueFd mounted = open_mounted_container(process, before, container.marker());
+      log::debug("reading the container where the engine has mounted it for an export");
+      using rootfs::LayerStack;
+      rootfs::copy_tree(LayerStack({mounted.get()}, LayerStack::Whiteouts::are_devices), root_fd,
+                        progress, description());
+      stream.reset();
+    } catch (const LayersOutOfReach& error) {
+      log::debug("the engine's container cannot be read directly", {{"reason", error.what()}});
+      log::info("an engine's export has no ACLs, no user xattrs and times in whole seconds");
+      rootfs::unpack(std::move(stream), root_fd, progress, description());
+    }
+    ::unlinkat(root_fd, container.marker().c_str(), AT_REMOVEDIR);
   }
 
   std::string name_;

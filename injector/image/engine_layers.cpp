@@ -36,18 +36,6 @@ bool is_same(const UniqueFd& one, const UniqueFd& other) {
          a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-/// The root directory of a process, in its mount namespace.
-UniqueFd root_of(pid_t process) {
-  const std::string pid = std::to_string(process);
-  if (process <= 0) throw LayersOutOfReach("the engine is in another PID namespace");
-  // Otherwise the owners of its files are not the ones that the image means.
-  if (namespace_of(pid, "user") != namespace_of("self", "user"))
-    throw LayersOutOfReach("the engine is in another user namespace");
-  UniqueFd root(::open(("/proc/" + pid + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!root) throw LayersOutOfReach("the engine's root: " + std::generic_category().message(errno));
-  return root;
-}
-
 UniqueFd open_layer(const UniqueFd& root, const std::string& path) {
   if (!path.ends_with("/diff")) throw LayersOutOfReach(path + " is no layer of overlay2");
   UniqueFd fd = rootfs::try_open_beneath(root.get(), path, O_RDONLY | O_DIRECTORY);
@@ -95,13 +83,24 @@ void check_notes(const UniqueFd& root, const std::string& top,
 
 }  // namespace
 
+UniqueFd open_root_of(pid_t process) {
+  const std::string pid = std::to_string(process);
+  if (process <= 0) throw LayersOutOfReach("the engine is in another PID namespace");
+  // Otherwise the owners of its files are not the ones that the image means.
+  if (namespace_of(pid, "user") != namespace_of("self", "user"))
+    throw LayersOutOfReach("the engine is in another user namespace");
+  UniqueFd root(::open(("/proc/" + pid + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root) throw LayersOutOfReach("the engine's root: " + std::generic_category().message(errno));
+  return root;
+}
+
 std::vector<UniqueFd> open_layers(const StoredLayers& stored, pid_t process) {
   if (stored.directories.empty()) {
     throw LayersOutOfReach("its storage driver is " +
                            (stored.driver.empty() ? "not named" : stored.driver));
   }
   try {
-    const UniqueFd root = root_of(process);
+    const UniqueFd root = open_root_of(process);
     std::vector<UniqueFd> layers;
     for (const auto& path : stored.directories) layers.push_back(open_layer(root, path));
     check_notes(root, stored.directories.front(), layers);

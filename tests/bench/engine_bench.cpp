@@ -10,7 +10,9 @@
 #include <exception>
 #include <string>
 
+#include "injector/image/engine_client.hpp"
 #include "injector/image/source.hpp"
+#include "injector/rootfs/unpack.hpp"
 #include "injector/staging.hpp"
 #include "shared/log.hpp"
 #include "shared/syscalls.hpp"
@@ -67,13 +69,31 @@ bool race_layers(const std::string& tar) {
 }
 
 /// The same engine, but its layer says that only overlayfs itself can read it.
-bool race_export(const std::string& tar) {
+bool race_mounted(const std::string& tar) {
   const Engine engine(tar);
   const std::string layer = engine.uppermost_layer();
   sys::check(::setxattr(layer.c_str(), "trusted.overlay.redirect", "/", 1, 0), "setxattr ", layer);
   const std::string read = engine.docker() + "export bench >/dev/null";
-  return run({"engine, export stream, warm",
+  return run({"engine, container where it is mounted, warm",
               {"dboot-inject", [&] { return fill(engine.socket()); }},
+              {"docker export >/dev/null", [&] { return seconds([&] { shell(read); }); }},
+              1.1});
+}
+
+/// What is left when nothing of the engine can be read but its answer.
+bool race_export(const std::string& tar) {
+  const Engine engine(tar);
+  const image::EngineClient client(engine.socket());
+  const std::string read = engine.docker() + "export bench >/dev/null";
+  const auto unpack = [&] {
+    const Staging staging(root_size, root_entries);
+    Progress progress(0);
+    return seconds([&] {
+      rootfs::unpack(client.export_container("bench"), staging.root(), progress, "the export");
+    });
+  };
+  return run({"engine, export stream, warm",
+              {"dboot-inject", unpack},
               {"docker export >/dev/null", [&] { return seconds([&] { shell(read); }); }},
               1.1});
 }
@@ -92,8 +112,9 @@ int main(int argc, char** argv) {
     sys::check(::unshare(CLONE_NEWNS), "unshare");
     sys::check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "make private");
     const bool layers = bench::race_layers(argv[1]);
+    const bool mounted = bench::race_mounted(argv[1]);
     const bool exported = bench::race_export(argv[1]);
-    return layers && exported ? 0 : 1;
+    return layers && mounted && exported ? 0 : 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 2;

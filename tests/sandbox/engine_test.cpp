@@ -208,13 +208,19 @@ TEST_P(EngineWithOverlay2, LayersKeepWhatAnExportDrops) {
   EXPECT_EQ(status.st_mtim.tv_nsec, 123'456'789);
 }
 
-TEST_P(EngineWithOverlay2, WhatOverlayfsAssemblesIsExported) {
+TEST_P(EngineWithOverlay2, WhatOverlayfsAssemblesIsReadWhereTheEngineMountsIt) {
   docker->import("redirected", root_filesystem());
   const fs::path etc = fs::path(docker->uppermost_layer("redirected")) / "etc";
   ASSERT_EQ(::setxattr(etc.c_str(), "trusted.overlay.redirect", "etc", 3, 0), 0);
+  ASSERT_EQ(::setxattr((etc / "motd").c_str(), "user.kept", "", 0, 0), 0);
   unpack(*open("redirected"));
   EXPECT_EQ(read_text(root / "etc/motd"), "hello\n");
   EXPECT_TRUE(fs::exists(root / ".dockerenv"));
+  EXPECT_EQ(::getxattr((root / "etc/motd").c_str(), "user.kept", nullptr, 0), 0);
+  // The mark by which the container was found.
+  for (const auto& entry : fs::directory_iterator(root.path())) {
+    EXPECT_THAT(entry.path().filename().string(), Not(HasSubstr("dboot-inject")));
+  }
 }
 
 TEST_P(EngineWithOverlay2, ImageThatIsRemovedMeanwhileIsAFailure) {

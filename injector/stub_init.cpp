@@ -142,7 +142,11 @@ UniqueFd Channel::receive_console() {
   if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
     int fd = -1;
     std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    return UniqueFd(fd);
+    UniqueFd console(fd);
+    // It closes its end when nothing else is open any more.
+    while (::recv(injector_.get(), text.data(), text.size(), 0) < 0 && errno == EINTR) {
+    }
+    return console;
   }
   const std::string why =
       count > 0 ? std::string(text.data(), static_cast<std::size_t>(count)) : "it ended";
@@ -164,7 +168,10 @@ void run(Channel& channel) noexcept {
     ::send(channel.stub_.get(), what.data(), what.size(), 0);
     ::_exit(1);
   }
-  ::close_range(3, ~0U, 0);
+  const auto stub = static_cast<unsigned>(channel.stub_.get());
+  if (stub > 3) ::close_range(3, stub - 1, 0);
+  ::close_range(stub + 1, ~0U, 0);
+  channel.stub_.reset();
   for (;;) ::pause();
 }
 

@@ -17,6 +17,7 @@
 
 #include "injector/inject/injection.hpp"
 #include "shared/namespace.hpp"
+#include "shared/process_status.hpp"
 #include "shared/syscalls.hpp"
 
 namespace dboot::testing {
@@ -106,6 +107,11 @@ SandboxHost::SandboxHost() {
                        return ::mount("tmpfs", guard, "tmpfs", 0, nullptr) == 0 ? 0 : 1;
                      }).wait();
   if (status != 0) throw std::runtime_error("the sandbox could not be furnished");
+  // Until it waits: how PID 1 is belongs to the state of the host.
+  for (auto pid_1_status = read_process_status(pid_1()); pid_1_status && pid_1_status->state == 'R';
+       pid_1_status = read_process_status(pid_1())) {
+    ::sched_yield();
+  }
 }
 
 void SandboxHost::replace_pid_1(const std::vector<std::string>& command) {

@@ -28,7 +28,7 @@ class DirectoryFiles : public FileSet {
   }
 
   const std::string& description() const override { return description_; }
-  bool contains(const std::string& name) const override { return bool(try_open(name)); }
+  bool contains(const std::string& name) const override { return bool(try_open(name, O_PATH)); }
   std::uint64_t size(const std::string& name) const override {
     return size_of(open_file(name), name);
   }
@@ -41,24 +41,26 @@ class DirectoryFiles : public FileSet {
   }
 
  private:
-  UniqueFd try_open(const std::string& name) const {
-    // A FIFO must not make anybody wait.
-    return sys::try_open_at2(directory_.get(), name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0,
+  UniqueFd try_open(const std::string& name, std::uint64_t flags) const {
+    return sys::try_open_at2(directory_.get(), name, flags, 0,
                              RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
   }
 
   UniqueFd open_file(const std::string& name) const {
-    UniqueFd fd = try_open(name);
-    if (!fd) {
+    const UniqueFd found = try_open(name, O_PATH);
+    if (!found) {
       throw Failure("cannot open " + name + " in " + description_ + ": " +
                         std::generic_category().message(errno),
                     "take an image that is whole");
     }
     struct stat status {};
-    sys::check(::fstat(fd.get(), &status), "stat ", name);
+    sys::check(::fstat(found.get(), &status), "stat ", name);
     if (!S_ISREG(status.st_mode)) {
       throw Failure(name + " in " + description_ + " is no file", "take an image that is whole");
     }
+    // Not before: to open a device may do something, and a FIFO makes wait.
+    UniqueFd fd = try_open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (!fd) sys::fail(errno, {"open ", name, " in ", description_});
     return fd;
   }
 

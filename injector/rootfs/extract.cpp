@@ -22,7 +22,6 @@
 #include "injector/stream/bounded_stream.hpp"
 #include "injector/stream/damage.hpp"
 #include "injector/stream/decompress.hpp"
-#include "injector/stream/read_ahead.hpp"
 #include "shared/log.hpp"
 #include "shared/syscalls.hpp"
 
@@ -169,7 +168,7 @@ std::unique_ptr<ByteStream> open_tar(std::unique_ptr<ByteStream> stream, int roo
   const double most = static_cast<double>(status.f_blocks) * static_cast<double>(status.f_frsize) +
                       static_cast<double>(status.f_files) * headers + always;
   constexpr double limit = static_cast<double>(std::numeric_limits<std::int64_t>::max());
-  return bounded_stream(read_ahead(decompress(std::move(stream), description)),
+  return bounded_stream(decompress_ahead(std::move(stream), description),
                         static_cast<std::uint64_t>(std::min(most, limit)), description);
 }
 

@@ -1,10 +1,13 @@
 #include "injector/stream/decompress.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "injector/stream/bzip2_stream.hpp"
+#include "injector/stream/filling_stream.hpp"
 #include "injector/stream/gzip_stream.hpp"
 #include "injector/stream/lz4_stream.hpp"
+#include "injector/stream/read_ahead.hpp"
 #include "injector/stream/xz_stream.hpp"
 #include "injector/stream/zstd_stream.hpp"
 
@@ -14,33 +17,60 @@ namespace {
 using namespace std::string_view_literals;
 
 /// A stream whose begin has been looked at.
-class Begun : public ByteStream {
+class Begun : public FillingStream {
  public:
-  explicit Begun(std::unique_ptr<ByteStream> stream) : stream_(std::move(stream)) {}
+  explicit Begun(std::unique_ptr<ByteStream> stream)
+      : stream_(std::move(stream)), filling_(dynamic_cast<FillingStream*>(stream_.get())) {}
 
   /// The first bytes, at least `count` of them where there are as many.
   std::string_view peek(std::size_t count) {
-    first_ = stream_->next();
-    if (first_.size() < count) {
-      copy_.assign(first_.begin(), first_.end());
-      while (copy_.size() < count && !(first_ = stream_->next()).empty()) {
-        copy_.append(first_.begin(), first_.end());
+    rest_ = stream_->next();
+    if (rest_.size() < count) {
+      copy_.assign(rest_.begin(), rest_.end());
+      while (copy_.size() < count && !(rest_ = stream_->next()).empty()) {
+        copy_.append(rest_.begin(), rest_.end());
       }
-      first_ = copy_;
+      rest_ = copy_;
     }
-    return {first_.data(), first_.size()};
+    return {rest_.data(), rest_.size()};
   }
 
-  std::span<const char> next() override {
-    if (!first_.empty()) return std::exchange(first_, {});
-    return stream_->next();
+  std::size_t fill(std::span<char> space) override {
+    if (rest_.empty() && filling_ != nullptr) return filling_->fill(space);
+    if (rest_.empty()) rest_ = stream_->next();
+    const auto part = rest_.first(std::min(rest_.size(), space.size()));
+    std::ranges::copy(part, space.begin());
+    rest_ = rest_.subspan(part.size());
+    return part.size();
   }
 
  private:
   std::unique_ptr<ByteStream> stream_;
-  std::span<const char> first_;
+  FillingStream* filling_;
+  std::span<const char> rest_;
   std::string copy_;
 };
+
+std::unique_ptr<ByteStream> decompress_from(Compression compression,
+                                            std::unique_ptr<ByteStream> stream,
+                                            const std::string& description) {
+  switch (compression) {
+    case Compression::gzip:
+      return gzip_stream(std::move(stream), description);
+    case Compression::zstd:
+      return zstd_stream(std::move(stream), description);
+    case Compression::xz:
+    case Compression::lzma:
+      return xz_stream(std::move(stream), description);
+    case Compression::bzip2:
+      return bzip2_stream(std::move(stream), description);
+    case Compression::lz4:
+      return lz4_stream(std::move(stream), description);
+    case Compression::none:
+      break;
+  }
+  return stream;
+}
 
 /// lzma's own format has no magic: properties as everybody sets them, and a size of dictionary that
 /// is a power of two, or half more (lzma-file-format.txt in XZ Utils).
@@ -101,22 +131,15 @@ std::unique_ptr<ByteStream> decompress(std::unique_ptr<ByteStream> stream,
                                        const std::string& description) {
   auto begun = std::make_unique<Begun>(std::move(stream));
   const Compression compression = compression_of(begun->peek(compression_magic));
-  switch (compression) {
-    case Compression::gzip:
-      return gzip_stream(std::move(begun), description);
-    case Compression::zstd:
-      return zstd_stream(std::move(begun), description);
-    case Compression::xz:
-    case Compression::lzma:
-      return xz_stream(std::move(begun), description);
-    case Compression::bzip2:
-      return bzip2_stream(std::move(begun), description);
-    case Compression::lz4:
-      return lz4_stream(std::move(begun), description);
-    case Compression::none:
-      break;
-  }
-  return begun;
+  return decompress_from(compression, std::move(begun), description);
+}
+
+std::unique_ptr<ByteStream> decompress_ahead(std::unique_ptr<ByteStream> stream,
+                                             const std::string& description) {
+  auto begun = std::make_unique<Begun>(std::move(stream));
+  const Compression compression = compression_of(begun->peek(compression_magic));
+  if (compression == Compression::none) return read_ahead(std::move(begun));
+  return read_ahead(decompress_from(compression, read_ahead(std::move(begun)), description));
 }
 
 }  // namespace dboot

@@ -24,4 +24,9 @@ const char* name(Compression compression);
 std::unique_ptr<ByteStream> decompress(std::unique_ptr<ByteStream> stream,
                                        const std::string& description);
 
+/// The same by other threads: one reads (and checks digests, where the stream does), another one
+/// decompresses; see read_ahead(). The begin is read before this returns.
+std::unique_ptr<ByteStream> decompress_ahead(std::unique_ptr<ByteStream> stream,
+                                             const std::string& description);
+
 }  // namespace dboot

@@ -72,6 +72,15 @@ TEST_P(Decompress, IsRecognisedAndGivesWhatWasCompressed) {
   EXPECT_TRUE(decompressed(packed) == bytes);
 }
 
+TEST_P(Decompress, ByOtherThreadsGivesTheSame) {
+  const std::string bytes = text(200'000);
+  const std::string packed = compressed(GetParam().code, bytes);
+  for (const std::size_t piece : {std::size_t{100}, std::size_t{100'000}}) {
+    const auto stream = decompress_ahead(std::make_unique<Pieces>(packed, piece), "test.gz");
+    EXPECT_TRUE(read_all(*stream) == bytes) << piece;
+  }
+}
+
 TEST_P(Decompress, NeedsNoMoreThanAByteAtATime) {
   const std::string bytes = text(20'000);
   EXPECT_TRUE(decompressed(compressed(GetParam().code, bytes), 1) == bytes);

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "injector/interruption.hpp"
-#include "injector/stream/damage.hpp"
+#include "injector/stream/archive_input.hpp"
 #include "injector/stream/decompress.hpp"
 #include "injector/stream/file_stream.hpp"
 #include "shared/syscalls.hpp"
@@ -87,11 +87,9 @@ std::int64_t ArchiveWalk::skip_callback(archive* /*reader*/, void* self, std::in
 }
 
 int ArchiveWalk::check(int result) {
-  // Warnings are about names that are no text in this locale: they are bytes to us.
-  if (result >= ARCHIVE_WARN && result != ARCHIVE_RETRY) return result;
-  if (failure_) std::rethrow_exception(failure_);
-  const char* reason = ::archive_error_string(reader_.get());
-  throw Damage(description_, reason == nullptr ? "unknown error" : reason);
+  if (failure_ && result != ARCHIVE_OK) std::rethrow_exception(failure_);
+  check_result(reader_.get(), result, description_);
+  return result;
 }
 
 archive_entry* ArchiveWalk::next() {

@@ -203,6 +203,14 @@ TEST_F(DockerArchive, EveryTruncationIsRefused) {
   }
 }
 
+TEST_F(DockerArchive, DamagedHeaderIsRefusedAndNotSkipped) {
+  std::string archive = saved();
+  const auto header = archive.find("1/VERSION");
+  ASSERT_NE(header, std::string::npos);
+  archive[header] = '2';
+  EXPECT_NE(failure(archive), "no failure");
+}
+
 TEST(Members, NamesAreNormalAndStayInside) {
   EXPECT_EQ(member_name("./a//b/"), "a/b");
   EXPECT_EQ(member_name("a/../b"), "b");

@@ -2,6 +2,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <mutex>
 #include <string>
@@ -9,6 +10,8 @@
 
 #include "injector/failure.hpp"
 #include "injector/image/engine_client.hpp"
+#include "injector/image/json.hpp"
+#include "injector/image/pull.hpp"
 #include "shared/syscalls.hpp"
 #include "tests/fuzz/support/input.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -77,17 +80,43 @@ void attempt(Call call) {
 
 }  // namespace
 
+/// What an engine says while it pulls; nothing in it steers a terminal.
+void show_pull(std::string_view text) {
+  image::PullDisplay lines(0);
+  image::PullDisplay bars(40);
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size());
+    const std::string line(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    try {
+      const auto event = image::parse_pull_event(line);
+      const std::string shown = lines.text_of(event);
+      fuzz::require(std::none_of(shown.begin(), shown.end(), [](unsigned char byte) {
+        return (byte < ' ' && byte != '\n') || byte == 0x7f;
+      }));
+      bars.text_of(event);
+    } catch (const image::BadDocument&) {
+    }
+  }
+}
+
 /// HTTP and JSON of an engine, or of whatever listens there.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static Engine engine;
   engine.answer_with(fuzz::text_of(data, size));
   const image::EngineClient client(engine.path());
   attempt([&] { client.find_image("x"); });
-  attempt([&] { client.create_container("x", "y"); });
+  attempt([&] { client.create_container("x", "y", "/"); });
   attempt([&] {
     const auto stream = client.export_container("x");
     while (!stream->next().empty()) {
     }
   });
+  attempt([&] {
+    const auto stream = client.pull_image("x", "latest", "", "");
+    while (!stream->next().empty()) {
+    }
+  });
+  show_pull(fuzz::text_of(data, size));
   return 0;
 }

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <poll.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -52,6 +53,8 @@ class Podman : public testing::TestWithParam<std::string> {
     // No service is left behind.
     EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
     EXPECT_EQ(errno, ECHILD);
+    // Podman makes its storage a mount of its own, and leaves it so.
+    ::umount2((directory_ / "data/overlay").c_str(), MNT_DETACH);
   }
 
   /// Runs podman; its last line.

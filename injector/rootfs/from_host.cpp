@@ -136,7 +136,10 @@ void FromHost::copy_modules(int root_fd, Progress& progress) const {
     return;
   }
   const auto take = [&](Share share) {
-    const auto selection = KernelSelection::of_modules(*modules_, kernel_, share);
+    auto selection = KernelSelection::of_modules(*modules_, kernel_, share);
+    // Where this file is, systemd's kmod-static-nodes.service wants the program.
+    if (!modules::has_kmod(root_fd))
+      selection.leave_out([](const std::string& file) { return file == "modules.devname"; });
     if (modules_share_ == Share::automatic && !fits_unasked(selection.bytes(), root_fd))
       return false;
     selection.copy(root_fd, to, progress);

@@ -80,4 +80,8 @@ bool are_used_by(int root_fd) {
   return false;
 }
 
+bool has_kmod(int root_fd) {
+  return canonical_beneath(root_fd, "/bin/kmod") || canonical_beneath(root_fd, "/usr/bin/kmod");
+}
+
 }  // namespace dboot::rootfs::modules

@@ -37,4 +37,7 @@ class Dependencies {
 /// modprobe. Busybox's does not count: it has everything, wanted or not.
 bool are_used_by(int root_fd);
 
+/// True when kmod's own program is in the root; udev does without.
+bool has_kmod(int root_fd);
+
 }  // namespace dboot::rootfs::modules

@@ -94,6 +94,16 @@ TEST_F(FromHostTest, ModulesAreTakenUnaskedWhereUdevOrKmodUsesThem) {
   EXPECT_TRUE(is_there(in_root / "kernel/fs/strange.ko"));
 }
 
+TEST_F(FromHostTest, AnImageWithoutKmodIsNotToldOfStaticNodes) {
+  write_text(modules / "modules.devname", "fuse fuse c10:229\n");
+  copy_modules(Share::all);
+  EXPECT_FALSE(is_there(in_root / "modules.devname"));
+  fs::remove_all(root / "lib");
+  write_text(root / "bin/kmod", "");
+  copy_modules(Share::all);
+  EXPECT_TRUE(is_there(in_root / "modules.devname"));
+}
+
 TEST_F(FromHostTest, ModulesThatTheImageHasStay) {
   write_text(root / "lib/systemd/systemd-udevd", "");
   write_text(root / in_root / "modules.dep", "its own");

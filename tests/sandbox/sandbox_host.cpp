@@ -16,6 +16,7 @@
 #include <stdexcept>
 
 #include "injector/inject/injection.hpp"
+#include "shared/mount_table.hpp"
 #include "shared/namespace.hpp"
 #include "shared/process_status.hpp"
 #include "shared/syscalls.hpp"
@@ -49,6 +50,16 @@ void enter_all(pid_t pid_1) {
         std::pair{"net", CLONE_NEWNET}, std::pair{"cgroup", CLONE_NEWCGROUP},
         std::pair{"mnt", CLONE_NEWNS}}) {
     enter(pid_1, kind, type);
+  }
+}
+
+// The copies of what other tests have mounted go when those tests do, at any time: they are no part
+// of this host.
+void leave_mounts_of_other_tests() {
+  const std::string directory = std::filesystem::temp_directory_path();
+  const auto table = parse_mount_table(sys::read_file("/proc/self/mountinfo"));
+  for (const Mount& mount : unmount_order(table, directory)) {
+    if (mount.mount_point != directory) ::umount2(mount.mount_point.c_str(), MNT_DETACH);
   }
 }
 
@@ -102,6 +113,7 @@ std::string SandboxProcess::output(const std::function<bool()>& enough) {
 
 SandboxHost::SandboxHost() {
   const int status = start([] {
+                       leave_mounts_of_other_tests();
                        const char* guard = "/etc/dboot";
                        if (::access(guard, F_OK) != 0) return 0;
                        return ::mount("tmpfs", guard, "tmpfs", 0, nullptr) == 0 ? 0 : 1;

@@ -9,11 +9,12 @@ die() { say "$*"; exit 1; }
 # with. INPUTs are the words it depends on; the calling script and this file count as well. Two callers at the same
 # time make it once; an interrupted one leaves nothing that counts as made.
 cached() {
-  local name=$1 make=$2 hash directory
+  local name=$1 make=$2 hash directory log
   shift 2
   cache=${DBOOT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dboot}
   hash=$(cat "$0" "${BASH_SOURCE[0]}" - <<<"$*" | sha256sum | cut -c1-16)
   directory=$cache/$name-$hash
+  log=$cache/$name.log
   mkdir -p "$cache"
   if [[ ! -d $directory ]]; then
     exec {lock}>"$cache/$name.lock"
@@ -23,8 +24,9 @@ cached() {
       rm -rf "${cache:?}/$name-"*
       say "making $name: this takes minutes, and once only"
       mkdir "$directory.partial"
-      trap 'cat "$cache/$name.log" >&2' EXIT
-      "$make" "$directory.partial" >"$cache/$name.log" 2>&1
+      # shellcheck disable=SC2064  # expanded now: the names are gone by then
+      trap "cat ${log@Q} >&2" EXIT
+      "$make" "$directory.partial" >"$log" 2>&1
       trap - EXIT
       mv "$directory.partial" "$directory"
     fi

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 
+#include "injector/byte_size.hpp"
 #include "injector/failure.hpp"
 #include "injector/rootfs/from_host.hpp"
 
@@ -32,6 +33,8 @@ constexpr const char* footer =
     "  oci-archive:FILE[:REF], oci:DIRECTORY[:REF]   an OCI image layout\n"
     "  tar:FILE, dir:DIRECTORY                       a root filesystem\n"
     "  -, or a path that begins with /, ./ or ../    any of these, known by its content\n"
+    "Options come before IMAGE; a name of one of them as the first word of COMMAND needs -- before "
+    "it.\n"
     "Without COMMAND the image's own Entrypoint and Cmd are started, else /sbin/init.\n"
     "\n"
     "Examples:\n"
@@ -75,12 +78,19 @@ std::string check_absolute(const std::string& path) {
   return path.starts_with('/') ? "" : "'" + path + "' is no absolute path";
 }
 
+std::string check_size(const std::string& size) {
+  return parse_byte_size(size).value_or(0) != 0
+             ? ""
+             : "'" + size + "' is no size: say 500M or 2G (a whole number, with K, M, G or T)";
+}
+
 /// The values as they are on the command line, where they are not those of Options.
 struct Raw {
   std::string start = "auto";
   std::string log_level = "info";
   double grace_seconds = 10;
   std::string entrypoint;
+  std::string root_size;
   std::vector<std::string> copies;
 };
 
@@ -96,6 +106,20 @@ std::vector<std::string> reversed_arguments(int argc, const char* const* argv) {
     if (arguments.back() == "--entrypoint=") arguments.back() += empty_value;
   }
   return arguments;
+}
+
+/// Turns a word into the value that it stands for.
+template <class Names>
+CLI::Validator one_of(const Names& names) {
+  std::string list;
+  for (const auto& [name, value] : names) list += (list.empty() ? "" : ", ") + name;
+  const auto look_up = [names, list](std::string& word) -> std::string {
+    const auto found = names.find(word);
+    if (found == names.end()) return "'" + word + "' is none of " + list;
+    word = CLI::detail::to_string(static_cast<int>(found->second));
+    return "";
+  };
+  return CLI::Validator(look_up, "", "one of");
 }
 
 /// As `docker run` has them.
@@ -131,12 +155,12 @@ void declare_host_files(CLI::App& app, Options& options, Raw& raw) {
                                                    {"all", Share::all}};
   app.add_option("--modules", options.host_files.modules,
                  "The running kernel's modules (auto: if the image has udev or kmod)")
-      ->transform(CLI::Transformer(shares).description(""))
+      ->transform(one_of(shares))
       ->option_text("auto|none|loaded|all")
       ->group("The new system");
   app.add_option("--firmware", options.host_files.firmware,
                  "The host's firmware (auto: what loaded modules may ask for)")
-      ->transform(CLI::Transformer(shares).description(""))
+      ->transform(one_of(shares))
       ->option_text("auto|none|loaded|all")
       ->group("The new system");
   app.add_option("--copy", raw.copies, "Takes a file or directory of the host along; repeatable")
@@ -158,9 +182,6 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
                                                         {"never", image::Pull::never}};
   static const std::map<std::string, OnFailure> on_failures{{"shell", OnFailure::shell},
                                                             {"reboot", OnFailure::reboot}};
-  const auto one_of = [](const auto& names, const char* list) {
-    return CLI::Transformer(names).description(list);
-  };
 
   app.add_flag("--rehearse", options.rehearse,
                "Do everything, but to a PID 1 in namespaces of its own")
@@ -180,7 +201,7 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->group("The new system");
   app.add_option("--on-exit", options.on_exit,
                  "When a supervised COMMAND ends (auto: menu on a console, else reboot)")
-      ->transform(one_of(on_exits, ""))
+      ->transform(one_of(on_exits))
       ->option_text("auto|menu|reboot|poweroff|restart")
       ->group("The new system");
   app.add_option("--console", options.console, "Where COMMAND has its terminal")
@@ -192,9 +213,9 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->option_text("NAME")
       ->group("The new system");
   declare_host_files(app, options, raw);
-  app.add_option("--root-size", options.root_size,
-                 "Size of its root, with K, M or G (from image and memory)")
-      ->transform(CLI::AsSizeValue(false))
+  app.add_option("--root-size", raw.root_size,
+                 "Size of its root, with K, M, G or T (from image and memory)")
+      ->check(check_size)
       ->option_text("SIZE")
       ->group("The new system");
 
@@ -204,7 +225,7 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->group("The takeover");
   app.add_option("--on-failure", options.on_failure,
                  "When it fails after the old system is gone (shell)")
-      ->transform(one_of(on_failures, ""))
+      ->transform(one_of(on_failures))
       ->option_text("shell|reboot")
       ->group("The takeover");
   app.add_option("--payload", options.payload,
@@ -216,7 +237,7 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->group("The takeover");
   app.add_option("--pull", options.pull,
                  "When the engine fetches IMAGE from its registry (missing)")
-      ->transform(one_of(pulls, ""))
+      ->transform(one_of(pulls))
       ->option_text("always|missing|never")
       ->group("The takeover");
   app.add_option("--log-level", raw.log_level, "How much is told (info)")
@@ -228,13 +249,24 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
   app.set_version_flag("--version", "dboot-inject " DBOOT_VERSION, "The version")->group("About");
 }
 
+Answer usage(const std::string& what, const std::string& mend = "see dboot-inject --help") {
+  return {"dboot-inject: error: " + what + "\ndboot-inject: to mend it: " + mend,
+          exit_status::failed};
+}
+
+/// An option behind IMAGE would be COMMAND's, and `dboot-inject IMAGE --rehearse` no rehearsal.
+void refuse_own_option(const CLI::App& app, const std::string& word) {
+  if (!word.starts_with("--") || app.get_option_no_throw(word.substr(0, word.find('='))) == nullptr)
+    return;
+  throw usage(word + " stands behind IMAGE, where COMMAND begins",
+              "put it before IMAGE, or -- before it if it belongs to COMMAND");
+}
+
 /// Everything from IMAGE on.
-void take_image_and_command(std::vector<std::string> rest, Options& options) {
+void take_image_and_command(const CLI::App& app, Options& options) {
+  auto rest = app.remaining();
   // What belongs to COMMAND is as it was.
   for (auto& argument : rest) std::erase(argument, '\0');
-  const auto usage = [](const std::string& what) {
-    return Answer("dboot-inject: " + what + "\nSee dboot-inject --help.", exit_status::failed);
-  };
   if (!rest.empty() && rest.front() == "--") rest.erase(rest.begin());
   if (rest.empty()) throw usage("IMAGE is missing");
   if (rest.front().starts_with('-') && rest.front() != "-")
@@ -242,7 +274,11 @@ void take_image_and_command(std::vector<std::string> rest, Options& options) {
   options.image = rest.front();
   if (options.image.empty()) throw usage("IMAGE is empty");
   rest.erase(rest.begin());
-  if (!rest.empty() && rest.front() == "--") rest.erase(rest.begin());
+  if (!rest.empty() && rest.front() == "--") {
+    rest.erase(rest.begin());
+  } else if (!rest.empty()) {
+    refuse_own_option(app, rest.front());
+  }
   options.command = std::move(rest);
 }
 
@@ -264,13 +300,12 @@ Options parse(int argc, const char* const* argv) {
     std::ostringstream out;
     std::ostringstream err;
     const bool asked_for = app.exit(error, out, err) == 0;
-    std::string text =
-        asked_for ? out.str()
-                  : "dboot-inject: " + std::string(error.what()) + "\nSee dboot-inject --help.";
+    if (!asked_for) throw usage(error.what());
+    std::string text = out.str();
     while (text.ends_with('\n')) text.pop_back();
-    throw Answer(text, asked_for ? 0 : exit_status::failed);
+    throw Answer(text, 0);
   }
-  take_image_and_command(app.remaining(), options);
+  take_image_and_command(app, options);
 
   if (app.count("--entrypoint") > 0) {
     options.overrides.entrypoint = raw.entrypoint == empty_value ? "" : raw.entrypoint;
@@ -278,9 +313,9 @@ Options parse(int argc, const char* const* argv) {
   for (const auto& copy : raw.copies) try {
       options.host_files.copies.push_back(rootfs::parse_copy(copy));
     } catch (const Failure& failure) {
-      throw Answer("dboot-inject: " + std::string(failure.what()) + "\n" + failure.mend(),
-                   exit_status::failed);
+      throw usage(failure.what(), failure.mend());
     }
+  if (!raw.root_size.empty()) options.root_size = *parse_byte_size(raw.root_size);
   if (raw.start == "exec") options.start = Start::exec;
   if (raw.start == "supervise") options.start = Start::supervise;
   options.log_level = *log::level_from(raw.log_level);

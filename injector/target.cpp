@@ -14,8 +14,9 @@ namespace {
 
 NamespaceId require(const std::optional<NamespaceId>& pid_namespace) {
   if (!pid_namespace) {
-    throw Failure("the PID namespace of the target cannot be told",
-                  "run dboot-inject as root, with /proc mounted");
+    throw Failure("the PID namespace of PID 1 cannot be read from /proc/1/ns/pid",
+                  "run dboot-inject as root, with /proc mounted and all capabilities that PID 1 "
+                  "has; in a sandbox only --rehearse works");
   }
   return *pid_namespace;
 }

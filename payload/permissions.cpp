@@ -41,7 +41,7 @@ bool Permissions::allows(Action action) const noexcept {
 
 bool Permissions::allows_logged(Action action) const {
   const bool allowed = allows(action);
-  if (!allowed) log::info("skipped: not in a namespace", {{"action", to_string(action)}});
+  if (!allowed) log::info("skipped in a namespace", {{"action", to_string(action)}});
   return allowed;
 }
 

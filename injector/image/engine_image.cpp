@@ -78,14 +78,15 @@ EngineImage inspect(const Engine& owner, const std::string& name, Pull policy) {
   const EngineClient& engine = owner.client;
   // An ID is not the name of anything that could be fetched.
   const bool can_pull = policy != Pull::never && !name.starts_with("sha256:");
-  if (can_pull && policy == Pull::always) pull(engine, name);
+  if (can_pull && policy == Pull::always) pull(engine, name, owner.command);
   if (auto image = engine.find_image(name)) return std::move(*image);
   if (can_pull && policy != Pull::always) {
-    pull(engine, name);
+    pull(engine, name, owner.command);
     if (auto image = engine.find_image(name)) return std::move(*image);
   }
-  throw Failure(owner.name + " has no image " + name,
-                "docker pull " + name + " fetches it, docker images lists what is there");
+  throw Failure(owner.name + " has no image " + name, owner.command + " pull " + name +
+                                                          " fetches it, " + owner.command +
+                                                          " images lists what is there");
 }
 
 class EngineImageSource : public Source {

@@ -11,7 +11,8 @@ namespace dboot::image {
 
 /// An engine that answers.
 struct Engine {
-  std::string name;  ///< for messages: "the engine at /run/docker.sock", "Podman"
+  std::string name;     ///< for messages: "the engine at /run/docker.sock", "Podman"
+  std::string command;  ///< its command line's: "docker"
   std::unique_ptr<PodmanService> service;  ///< when it was started for this image
   EngineClient client;
 };

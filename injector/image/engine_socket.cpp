@@ -24,9 +24,11 @@ constexpr const char* default_path = "/var/run/docker.sock";
 constexpr int slice = 250;
 
 [[noreturn]] void not_running(const std::string& path, int error) {
-  throw Failure("the container engine does not answer at " + path + ": " +
-                    std::generic_category().message(error),
-                "is it running? Start it (systemctl start docker), or name its socket with --host");
+  throw Failure(
+      "the container engine does not answer at " + path + ": " +
+          std::generic_category().message(error),
+      "start it (systemctl start docker), or name its socket with --host; podman:NAME is an "
+      "image of Podman, ./NAME a file");
 }
 
 [[noreturn]] void lost(const std::string& path, const std::string& why) {

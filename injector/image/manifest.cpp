@@ -108,7 +108,7 @@ bool is_attestation(const Descriptor& descriptor) {
 }
 
 bool is_called(const Descriptor& descriptor, const std::string& name) {
-  return name.empty() || contains(descriptor.names, name);
+  return name.empty() || contains(descriptor.names, name) || to_string(descriptor.digest) == name;
 }
 
 std::string list_of_names(std::span<const Descriptor> index) {

@@ -67,7 +67,7 @@ Descriptor choose_from(const FileSet& files, const std::vector<Descriptor>& inde
   } catch (const BadDocument& error) {
     throw Failure("cannot use " + files.description() + ": " + error.what(),
                   "name the one that is meant, " + files.description() +
-                      ":REF, or take an image for this machine");
+                      ":REF; skopeo inspect --raw shows what is there");
   }
 }
 

@@ -92,8 +92,9 @@ void check_platform(const std::string& os, const std::string& architecture,
   const std::string wanted = architecture_of(machine);
   // Podman and hand-made images use the kernel's names as well.
   if (architecture.empty() || architecture == wanted || architecture == machine) return;
-  throw Failure("the image is for " + architecture + ", and this machine is " + wanted,
-                "take the image for this machine: docker pull --platform linux/" + wanted);
+  throw Failure(
+      "the image is for " + architecture + ", and this machine is " + wanted,
+      "take the image for linux/" + wanted + "; pull --platform linux/" + wanted + " fetches it");
 }
 
 void check_runs_here(const ImageConfig& config) {

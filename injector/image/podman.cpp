@@ -26,12 +26,12 @@ Engine connect(const std::string& host) {
   if (!host.empty() || somebody_listens_at(usual_socket)) {
     EngineClient client(host.empty() ? usual_socket : engine_socket_path(host));
     std::string shown = "Podman at " + client.socket_path();
-    return {std::move(shown), nullptr, std::move(client)};
+    return {std::move(shown), "podman", nullptr, std::move(client)};
   }
   auto service = std::make_unique<PodmanService>();
   try {
     EngineClient client(service->socket_path());
-    return {"Podman", std::move(service), std::move(client)};
+    return {"Podman", "podman", std::move(service), std::move(client)};
   } catch (const Failure& failure) {
     if (service->last_words().empty()) throw;
     throw Failure("podman system service does not answer: " + service->last_words(),

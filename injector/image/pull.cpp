@@ -114,14 +114,12 @@ void PullDisplay::show(const PullEvent& event) {
   [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, text.data(), text.size());
 }
 
-void pull(const EngineClient& engine, const std::string& name) {
+void pull(const EngineClient& engine, const std::string& name, const std::string& command) {
   const RegistryAuth auth = find_registry_auth(registry_of(name));
   const auto mend = [&] {
-    return auth.mend.empty()
-               ? "correct the name, log in with docker login, or fetch it with docker "
-                 "pull " +
-                     name
-               : auth.mend;
+    return auth.mend.empty() ? "correct the name, log in with " + command +
+                                   " login, or fetch it with " + command + " pull " + name
+                             : auth.mend;
   };
   log::info("the engine fetches " + name);
   PullDisplay display;

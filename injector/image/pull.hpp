@@ -46,7 +46,7 @@ class PullDisplay {
 
 /// Has the engine fetch the image, and shows how far that is. Ends early when the user interrupts:
 /// the engine then gives up as well. Throws Failure.
-void pull(const EngineClient& engine, const std::string& name);
+void pull(const EngineClient& engine, const std::string& name, const std::string& command);
 
 /// An image's name as the engine's API wants it: name and tag, or name and digest.
 struct PullReference {

@@ -1,5 +1,7 @@
 #include "injector/image/source.hpp"
 
+#include <unistd.h>
+
 #include "injector/image/archive_source.hpp"
 #include "injector/image/directory.hpp"
 #include "injector/image/docker_archive.hpp"
@@ -8,6 +10,7 @@
 #include "injector/image/podman.hpp"
 #include "injector/image/recognise.hpp"
 #include "injector/image/reference.hpp"
+#include "shared/log.hpp"
 
 namespace dboot::image {
 
@@ -16,6 +19,10 @@ std::unique_ptr<Source> open(const std::string& text, const EngineOptions& engin
   const std::string& location = reference.location;
   switch (reference.transport) {
     case Transport::engine:
+      if (::access(location.c_str(), F_OK) == 0) {
+        log::warning(location + " is taken for the name of an image; the file of that name is ./" +
+                     location);
+      }
       break;
     case Transport::podman:
       return open_podman_image(location, engine);

@@ -38,9 +38,15 @@ RootSize root_size(std::uint64_t requested, std::uint64_t estimated, std::uint64
   constexpr std::uint64_t page = 4096;
   constexpr std::uint64_t fewest_entries = 4096;
   if (requested != 0 && requested < estimated) {
-    throw Failure("the image needs " + byte_size(estimated) + ", and --root-size allows " +
-                      byte_size(requested),
+    std::string needed = byte_size(estimated);
+    if (needed == byte_size(requested)) needed = std::to_string(estimated) + " bytes";
+    throw Failure("the image needs " + needed + ", and --root-size allows " + byte_size(requested),
                   "give the root more with --root-size");
+  }
+  if (requested > available) {
+    throw Failure("--root-size wants " + byte_size(requested) + " of memory, and " +
+                      byte_size(available) + " are available",
+                  "give the root less");
   }
   const std::uint64_t rest = available > headroom ? available - headroom : available;
   const std::uint64_t bytes = requested != 0 ? requested : std::max(rest, page);

@@ -55,8 +55,8 @@ std::string make_working_directory(int root_fd, const std::string& path) {
   try {
     make_directories_beneath(root_fd, absolute);
   } catch (const std::system_error& error) {
-    throw Failure("the working directory of the image cannot be made: " + std::string(error.what()),
-                  "correct WORKDIR of the image");
+    throw Failure("the working directory cannot be made: " + std::string(error.what()),
+                  "name another one with --workdir");
   }
   return absolute;
 }
@@ -123,6 +123,15 @@ bool is_init(const std::string& executable, const std::string& canonical,
   return is_busybox(executable) && arguments.size() > 1 && arguments[1] == "init";
 }
 
+namespace {
+
+/// What was unpacked as a root filesystem is something else.
+bool holds_an_image(int root_fd) {
+  return canonical_beneath(root_fd, "/manifest.json") || canonical_beneath(root_fd, "/oci-layout");
+}
+
+}  // namespace
+
 Command find_command(int root_fd, const ImageConfig& image, const std::vector<std::string>& command,
                      const std::string& user) {
   Command result;
@@ -131,7 +140,9 @@ Command find_command(int root_fd, const ImageConfig& image, const std::vector<st
     if (!canonical_beneath(root_fd, default_init)) {
       throw Failure(
           std::string("the image does not say what to start, and it has no ") + default_init,
-          "add a COMMAND");
+          holds_an_image(root_fd) ? "this is the archive of an image, and no root filesystem: name "
+                                    "it with docker-archive:, oci-archive: or oci:"
+                                  : "add a COMMAND");
     }
     result.arguments = {default_init};
   }

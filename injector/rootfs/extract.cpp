@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <limits>
 #include <string_view>
 #include <system_error>
@@ -156,6 +157,23 @@ void report_by_entry(int root_fd, const std::string& description, Work work) {
   }
 }
 
+void write_entries(archive* reader, const Check& check, EntryWriter& writer, Whiteouts whiteouts,
+                   int root_fd, Progress& progress, const std::string& description) {
+  report_by_entry(root_fd, description, [&](std::string& last, bool& any) {
+    for (;;) {
+      interruption::check();
+      archive_entry* entry = nullptr;
+      if (check(::archive_read_next_header(reader, &entry)) == ARCHIVE_EOF) break;
+      const std::string name = text(::archive_entry_pathname(entry));
+      last = !name.empty() ? name : any ? "an entry after " + last : "the first entry";
+      any = true;
+      const std::string path = clean_path(name);
+      if (whiteouts == Whiteouts::hide && hide(writer, whiteout_of(path))) continue;
+      write_entry(reader, check, entry, writer, path, progress);
+    }
+  });
+}
+
 }  // namespace
 
 std::unique_ptr<ByteStream> open_tar(std::unique_ptr<ByteStream> stream, int root_fd,
@@ -172,23 +190,6 @@ std::unique_ptr<ByteStream> open_tar(std::unique_ptr<ByteStream> stream, int roo
                         static_cast<std::uint64_t>(std::min(most, limit)), description);
 }
 
-void extract(archive* reader, const Check& check, EntryWriter& writer, Whiteouts whiteouts,
-             int root_fd, Progress& progress, const std::string& description) {
-  report_by_entry(root_fd, description, [&](std::string& last, bool& any) {
-    for (;;) {
-      interruption::check();
-      archive_entry* entry = nullptr;
-      if (check(::archive_read_next_header(reader, &entry)) == ARCHIVE_EOF) break;
-      const std::string name = text(::archive_entry_pathname(entry));
-      last = !name.empty() ? name : any ? "an entry after " + last : "the first entry";
-      any = true;
-      const std::string path = clean_path(name);
-      if (whiteouts == Whiteouts::hide && hide(writer, whiteout_of(path))) continue;
-      write_entry(reader, check, entry, writer, path, progress);
-    }
-  });
-}
-
 void extract(ByteStream& stream, EntryWriter& writer, Whiteouts whiteouts, int root_fd,
              Progress& progress, const std::string& description) {
   ArchiveInput input(stream, description);
@@ -197,7 +198,7 @@ void extract(ByteStream& stream, EntryWriter& writer, Whiteouts whiteouts, int r
     check(::archive_read_support_format_tar(input.reader()));
     input.open();
   });
-  extract(input.reader(), check, writer, whiteouts, root_fd, progress, description);
+  write_entries(input.reader(), check, writer, whiteouts, root_fd, progress, description);
   report_by_entry(root_fd, description, [&](std::string& last, bool&) {
     last = "after its last entry";
     while (!stream.next().empty()) interruption::check();

@@ -1,14 +1,11 @@
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 
 #include "injector/progress.hpp"
 #include "injector/rootfs/entry_writer.hpp"
 #include "injector/stream/byte_stream.hpp"
-
-struct archive;
 
 namespace dboot::rootfs {
 
@@ -24,10 +21,5 @@ std::unique_ptr<ByteStream> open_tar(std::unique_ptr<ByteStream> stream, int roo
 /// entry that it has come to; `description` is the archive's.
 void extract(ByteStream& stream, EntryWriter& writer, Whiteouts whiteouts, int root_fd,
              Progress& progress, const std::string& description);
-
-/// The same from a reader that has been opened. `check` gets what libarchive's functions return,
-/// and throws where that is a failure.
-void extract(archive* reader, const std::function<int(int)>& check, EntryWriter& writer,
-             Whiteouts whiteouts, int root_fd, Progress& progress, const std::string& description);
 
 }  // namespace dboot::rootfs

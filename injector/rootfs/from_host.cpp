@@ -60,6 +60,9 @@ bool is_there(int root_fd, const std::string& path) {
 }  // namespace
 
 HostFilesWanted::Copy parse_copy(const std::string& argument) {
+  if (argument.ends_with(':'))
+    throw Failure("--copy " + argument + " says no PATH",
+                  "say --copy HOSTPATH:PATH, PATH absolute");
   const auto colon = argument.rfind(":/");
   const bool has_target = colon != std::string::npos && colon != 0;
   HostFilesWanted::Copy copy;

@@ -1,12 +1,9 @@
 #include "injector/rootfs/unpack.hpp"
 
-#include <archive.h>
-
 #include <utility>
 
 #include "injector/rootfs/entry_writer.hpp"
 #include "injector/rootfs/extract.hpp"
-#include "injector/stream/archive_input.hpp"
 
 namespace dboot::rootfs {
 
@@ -15,16 +12,6 @@ void unpack(std::unique_ptr<ByteStream> stream, int root_fd, Progress& progress,
   EntryWriter writer(root_fd);
   const auto tar = open_tar(std::move(stream), root_fd, description);
   extract(*tar, writer, Whiteouts::ordinary_names, root_fd, progress, description);
-  writer.finish();
-}
-
-void unpack(archive* reader, int root_fd, Progress& progress, const std::string& description) {
-  EntryWriter writer(root_fd);
-  const auto check = [&](int result) {
-    check_result(reader, result, description);
-    return result;
-  };
-  extract(reader, check, writer, Whiteouts::ordinary_names, root_fd, progress, description);
   writer.finish();
 }
 

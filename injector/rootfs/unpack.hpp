@@ -6,8 +6,6 @@
 #include "injector/progress.hpp"
 #include "injector/stream/byte_stream.hpp"
 
-struct archive;
-
 namespace dboot::rootfs {
 
 /// Writes the entries of a tar archive, compressed or not, below `root_fd`, with owners and modes
@@ -18,8 +16,5 @@ namespace dboot::rootfs {
 /// what has been written until then stays.
 void unpack(std::unique_ptr<ByteStream> stream, int root_fd, Progress& progress,
             const std::string& description);
-
-/// The same from a libarchive reader that has been opened, in this thread alone.
-void unpack(archive* reader, int root_fd, Progress& progress, const std::string& description);
 
 }  // namespace dboot::rootfs

@@ -123,7 +123,7 @@ std::vector<HostileImage> config_files() {
        "canary/a"},
       {"WorkingDirectoryThatIsAFile",
        system_with([](RawTar& t, const Place&) { t.file("f"); }),
-       "the working directory of the image cannot be made: open /f/x",
+       "the working directory cannot be made: open /f/x",
        {"--workdir", "/f/x"}},
       {"InitThatIsAFifo", tar([](RawTar& t, const Place&) { t.fifo("sbin/init"); }),
        "cannot run /sbin/init of the image: it is no regular file"},

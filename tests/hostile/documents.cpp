@@ -173,7 +173,7 @@ std::vector<HostileImage> documents() {
        "canary/x"},
       {"WorkingDirectoryThatIsTooLong",
        config_with(R"({"WorkingDir":"/)" + std::string(5000, 'w') + R"("})"),
-       "the working directory of the image cannot be made"},
+       "the working directory cannot be made"},
       {"PathThatSearchesOutside", config_with(R"({"Env":["PATH=../../bin:/../bin"],"Cmd":["sh"]})"),
        "there is no sh in the image"},
       {"PlatformOfAnotherMachine", layout([](OciLayout& l, const Place&) {

@@ -1,38 +1,13 @@
 #include <archive.h>
 
-#include <cstring>
-
 #include "tests/hostile/hostile_image.hpp"
 #include "tests/hostile/oci_layout.hpp"
 #include "tests/hostile/raw_tar.hpp"
+#include "tests/support/byte_streams.hpp"
 #include "tests/support/tar_builder.hpp"
 
 namespace dboot::hostile {
 namespace {
-
-std::string compressed(const std::string& bytes, int filter) {
-  std::string result;
-  archive* writer = ::archive_write_new();
-  ::archive_write_set_format_raw(writer);
-  ::archive_write_add_filter(writer, filter);
-  ::archive_write_set_bytes_in_last_block(writer, 1);
-  ::archive_write_open2(
-      writer, &result, nullptr,
-      [](archive*, void* out, const void* data, std::size_t size) {
-        static_cast<std::string*>(out)->append(static_cast<const char*>(data), size);
-        return static_cast<la_ssize_t>(size);
-      },
-      nullptr, nullptr);
-  archive_entry* entry = ::archive_entry_new();
-  ::archive_entry_set_pathname(entry, "data");
-  ::archive_entry_set_filetype(entry, AE_IFREG);
-  ::archive_write_header(writer, entry);
-  ::archive_write_data(writer, bytes.data(), bytes.size());
-  ::archive_entry_free(entry);
-  ::archive_write_close(writer);
-  ::archive_write_free(writer);
-  return result;
-}
 
 /// A file of a GiB of zeros in a few KiB: one compressed MiB after the other.
 std::function<std::string(const Place&)> bomb(int filter) {
@@ -40,8 +15,8 @@ std::function<std::string(const Place&)> bomb(int filter) {
     constexpr std::size_t count = 1024;
     RawTar head = system();
     head.pax({{"size", std::to_string(count << 20U)}}).file("bomb", "");
-    std::string image = compressed(head.unfinished(), filter);
-    const std::string piece = compressed(std::string(1U << 20U, '\0'), filter);
+    std::string image = compressed(filter, head.unfinished());
+    const std::string piece = compressed(filter, std::string(1U << 20U, '\0'));
     for (std::size_t i = 0; i < count; ++i) image += piece;
     return place.file("image.tar", image);
   };
@@ -51,7 +26,7 @@ template <class Spoil>
 std::function<std::string(const Place&)> spoilt(int filter, Spoil spoil) {
   return [=](const Place& place) {
     const std::string tar = system().file("f", std::string(100'000, 'x')).finish();
-    return place.file("image.tar", spoil(compressed(tar, filter)));
+    return place.file("image.tar", spoil(compressed(filter, tar)));
   };
 }
 
@@ -74,27 +49,27 @@ std::vector<HostileImage> streams() {
       {"Lz4Bomb", bomb(ARCHIVE_FILTER_LZ4), full, small},
       {"BombOfZerosBehindTheEnd",
        [](const Place& place) {
-         std::string image = compressed(system().finish(), ARCHIVE_FILTER_GZIP);
-         const std::string piece = compressed(std::string(1U << 20U, '\0'), ARCHIVE_FILTER_GZIP);
+         std::string image = compressed(ARCHIVE_FILTER_GZIP, system().finish());
+         const std::string piece = compressed(ARCHIVE_FILTER_GZIP, std::string(1U << 20U, '\0'));
          for (int i = 0; i < 1024; ++i) image += piece;
          return place.file("image.tar", image);
        },
        "image.tar", small},
       {"BombInABomb",
        [](const Place& place) {
-         const std::string inner = compressed(std::string(8U << 20U, '\0'), ARCHIVE_FILTER_GZIP);
-         return place.file("image.tar", compressed(inner, ARCHIVE_FILTER_GZIP));
+         const std::string inner = compressed(ARCHIVE_FILTER_GZIP, std::string(8U << 20U, '\0'));
+         return place.file("image.tar", compressed(ARCHIVE_FILTER_GZIP, inner));
        },
        "image.tar", small},
       {"SizeThatIsKnownToBeTooMuch",
        [](const Place& place) {
          return place.file("image.tar",
-                           compressed(std::string(64U << 20U, '\0'), ARCHIVE_FILTER_GZIP));
+                           compressed(ARCHIVE_FILTER_GZIP, std::string(64U << 20U, '\0')));
        },
        "image.tar", small},
       {"EmptyFilesWithoutNumber",
        [](const Place& place) {
-         return place.file("image.tar", compressed(files(20'000), ARCHIVE_FILTER_ZSTD));
+         return place.file("image.tar", compressed(ARCHIVE_FILTER_ZSTD, files(20'000)));
        },
        full,
        {"--root-size", "4M"}},
@@ -146,7 +121,7 @@ std::vector<HostileImage> streams() {
        "image.tar"},
       {"CompressedLayerThatEndsEarly",
        [](const Place& place) {
-         const std::string tar = compressed(system().finish(), ARCHIVE_FILTER_GZIP);
+         const std::string tar = compressed(ARCHIVE_FILTER_GZIP, system().finish());
          return OciLayout(place).layer(tar.substr(0, tar.size() - 9)).finish();
        },
        "layer sha256:"},

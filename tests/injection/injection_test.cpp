@@ -228,7 +228,7 @@ TEST_F(Injection, SuspendedInitIsRefusedAndStaysSuspended) {
 TEST_F(Injection, ProgramOf32BitIsRefused) {
   const StubInit stub({DBOOT_INIT_32_BIT});
   EXPECT_THAT(failure_of(stub, probe()), HasSubstr("another architecture"));
-  EXPECT_EQ(dboot::testing::status_of(stub.pid()).state, 'S');
+  EXPECT_TRUE(eventually([&] { return dboot::testing::status_of(stub.pid()).state == 'S'; }));
 }
 
 TEST_F(Injection, StaticInitIsTakenOver) {

@@ -141,8 +141,9 @@ TEST_P(Engine, NameThatIsNoneIsAnAnswerAndNoCrash) {
 TEST_P(Engine, ImageOfAnotherArchitectureIsRefused) {
   docker->import("foreign", root_filesystem());
   docker->claim_architecture("foreign", "amd64", "arm64");
-  EXPECT_THAT(failure_of([&] { open("foreign"); }),
-              AllOf(HasSubstr("arm64"), HasSubstr("amd64"), HasSubstr("docker pull --platform")));
+  EXPECT_THAT(
+      failure_of([&] { open("foreign"); }),
+      AllOf(HasSubstr("arm64"), HasSubstr("amd64"), HasSubstr("pull --platform linux/amd64")));
 }
 
 TEST_P(Engine, FullRootLeavesNoContainer) {

@@ -101,6 +101,15 @@ TEST_F(ImageFormats, RootFilesystems) {
   expect("lower", "-" + run, "gzip -c root.tar");
 }
 
+TEST_F(ImageFormats, MistakesAreRecognised) {
+  EXPECT_THAT(rehearse("tar:docker.tar").output, HasSubstr("docker-archive:"));
+  EXPECT_THAT(rehearse("dir:layout").output, HasSubstr("or oci:"));
+  const auto file = rehearse("--host unix:///nonexistent docker.tar");
+  EXPECT_EQ(file.status, 125);
+  EXPECT_THAT(file.output, HasSubstr("the file of that name is ./docker.tar"));
+  EXPECT_THAT(rehearse("--workdir /motd oci:layout:upper").output, HasSubstr("--workdir"));
+}
+
 TEST_F(ImageFormats, LayersThatSkopeoHasCompressedAnew) {
   prepare(
       "skopeo copy --quiet --dest-compress --dest-compress-format zstd oci:layout:upper "

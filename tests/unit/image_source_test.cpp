@@ -108,6 +108,10 @@ TEST(Memory, RootTakesWhatIsAskedForElseWhatIsThere) {
   EXPECT_EQ(memory::root_size(gib, 0, 4 * gib).entries, gib / 4096);
   EXPECT_THAT(failure_of([] { memory::root_size(gib, 2 * gib, 4 * gib); }),
               AllOf(HasSubstr("2.0 GiB"), HasSubstr("1.0 GiB"), HasSubstr("--root-size")));
+  EXPECT_THAT(failure_of([] { memory::root_size(gib, gib + 1, 4 * gib); }),
+              HasSubstr("needs 1073741825 bytes, and --root-size allows 1.0 GiB"));
+  EXPECT_THAT(failure_of([] { memory::root_size(8 * gib, 0, 4 * gib); }),
+              AllOf(HasSubstr("8.0 GiB"), HasSubstr("4.0 GiB are available")));
 }
 
 TEST(ProgressLine, SaysBytesShareAndRate) {
@@ -122,6 +126,13 @@ TEST(ByteSize, UnitsAreBinary) {
   EXPECT_EQ(byte_size(0), "0 bytes");
   EXPECT_EQ(byte_size(1536), "1.5 KiB");
   EXPECT_EQ(byte_size(~0ULL), "16.0 EiB");
+  EXPECT_EQ(parse_byte_size("7"), 7U);
+  EXPECT_EQ(parse_byte_size("7b"), 7U);
+  for (const char* text : {"3M", "3m", "3Mi", "3MB", "3MiB"})
+    EXPECT_EQ(parse_byte_size(text), 3U << 20U);
+  EXPECT_EQ(parse_byte_size("2T"), 2ULL << 40U);
+  EXPECT_EQ(parse_byte_size(""), std::nullopt);
+  EXPECT_EQ(parse_byte_size("18446744073709551616"), std::nullopt);
 }
 
 }  // namespace

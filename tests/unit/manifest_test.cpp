@@ -193,6 +193,7 @@ TEST(Index, NameSelects) {
   EXPECT_EQ(chosen(two, "v2"), "2");
   EXPECT_THAT(chosen(two), AllOf(HasSubstr("several"), HasSubstr("v1, v2")));
   EXPECT_THAT(chosen(two, "v3"), AllOf(HasSubstr("no v3"), HasSubstr("v1, v2")));
+  EXPECT_EQ(chosen({entry('1'), entry('2')}, digest('2')), "2");
   EXPECT_THAT(chosen({entry('1'), entry('2')}),
               AllOf(HasSubstr("several"), HasSubstr(digest('2'))));
   const std::string docker =

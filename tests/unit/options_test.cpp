@@ -108,8 +108,10 @@ TEST(Options, FilesOfTheHostAreTakenAlong) {
   EXPECT_EQ(options.host_files.copies[1].from, "/root/a");
   EXPECT_EQ(options.host_files.copies[1].to, "/srv/b");
   EXPECT_EQ(options.image, "debian");
-  EXPECT_THAT(answer({"--modules", "some", "debian"}).what(), HasSubstr("some"));
+  EXPECT_THAT(answer({"--modules", "some", "debian"}).what(),
+              HasSubstr("'some' is none of all, auto, loaded, none"));
   EXPECT_THAT(answer({"--copy", "x:/proc/y", "debian"}).what(), HasSubstr("/proc"));
+  EXPECT_THAT(answer({"--copy", "x:", "debian"}).what(), HasSubstr("x: says no PATH"));
 }
 
 TEST(Options, MistakesAreNamedAndEndWith125) {
@@ -124,6 +126,25 @@ TEST(Options, MistakesAreNamedAndEndWith125) {
   EXPECT_THAT(answer({"--workdir", "srv", "debian"}).what(), HasSubstr("'srv'"));
   EXPECT_THAT(answer({"--env", "=1", "debian"}).what(), HasSubstr("'=1'"));
   EXPECT_EQ(answer({"--user", "", "debian"}).status, 125);
+}
+
+TEST(Options, OwnOptionsBehindTheImageAreNotTakenForTheCommand) {
+  for (const char* option : {"--rehearse", "--dry-run", "--root-size=1G"}) {
+    const auto refusal = answer({"--yes", "debian", option});
+    EXPECT_EQ(refusal.status, 125);
+    EXPECT_THAT(refusal.what(), HasSubstr(std::string(option) + " stands behind IMAGE"));
+    EXPECT_EQ(parse({"debian", "--", option}).command, std::vector<std::string>{option});
+  }
+  EXPECT_EQ(parse({"debian", "--verbose"}).command, std::vector<std::string>{"--verbose"});
+  EXPECT_EQ(parse({"debian", "ls", "--host"}).command, (std::vector<std::string>{"ls", "--host"}));
+}
+
+TEST(Options, SizesAreWholeNumbersWithAUnit) {
+  EXPECT_EQ(parse({"--root-size", "2G", "debian"}).root_size, 2ULL << 30U);
+  EXPECT_EQ(parse({"debian"}).root_size, 0U);
+  for (const char* size : {"0", "-5M", "1.5G", "abc", "M", "5X", "5Mi2", "99999999999999T"}) {
+    EXPECT_THAT(answer({"--root-size", size, "debian"}).what(), HasSubstr("say 500M or 2G"));
+  }
 }
 
 TEST(Options, HelpAndVersionAreAnswers) {

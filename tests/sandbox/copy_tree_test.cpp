@@ -14,11 +14,11 @@
 #include <array>
 #include <csignal>
 
-#include "injector/failure.hpp"
 #include "injector/image/source.hpp"
 #include "injector/interruption.hpp"
 #include "injector/rootfs/tree.hpp"
 #include "injector/staging.hpp"
+#include "tests/support/failure_of.hpp"
 #include "tests/support/temporary_directory.hpp"
 #include "tests/support/tree_listing.hpp"
 
@@ -261,15 +261,6 @@ TEST_F(CopyTree, WhatIsMountedInTheSourceIsLeftOut) {
   EXPECT_TRUE(fs::is_directory(root.path() / "proc"));
   EXPECT_TRUE(fs::is_empty(root.path() / "proc"));
   EXPECT_FALSE(fs::exists(root.path() / "file"));
-}
-
-std::string failure_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Failure& failure) {
-    return std::string(failure.what()) + " | " + failure.mend();
-  }
-  return "no failure";
 }
 
 TEST_F(CopyTree, FullRootIsSaidWithTheNumbers) {

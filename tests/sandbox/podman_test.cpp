@@ -12,9 +12,9 @@
 #include <cstdlib>
 #include <functional>
 
-#include "injector/failure.hpp"
 #include "injector/image/podman_service.hpp"
 #include "injector/image/source.hpp"
+#include "tests/support/failure_of.hpp"
 #include "tests/support/image_builder.hpp"
 #include "tests/support/tar_builder.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -28,15 +28,6 @@ using testing::HasSubstr;
 namespace fs = std::filesystem;
 
 constexpr const char* program = "/usr/bin/podman";
-
-std::string failure_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Failure& failure) {
-    return std::string(failure.what()) + " | " + failure.mend();
-  }
-  return "no failure";
-}
 
 /// A Podman with storage of its own; the parameter is its driver.
 class Podman : public testing::TestWithParam<std::string> {

@@ -14,6 +14,7 @@
 #include "injector/image/recognise.hpp"
 #include "injector/image/spool.hpp"
 #include "injector/stream/file_stream.hpp"
+#include "tests/support/failure_of.hpp"
 #include "tests/support/image_builder.hpp"
 
 namespace dboot::image {
@@ -22,15 +23,6 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-
-std::string failure_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Failure& failure) {
-    return std::string(failure.what()) + " | " + failure.mend();
-  }
-  return "no failure";
-}
 
 std::string digest(const std::string& bytes) {
   return to_string(digest_of(bytes));

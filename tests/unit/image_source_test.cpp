@@ -6,6 +6,7 @@
 #include "injector/image/platform.hpp"
 #include "injector/image/source.hpp"
 #include "injector/preflight/memory.hpp"
+#include "tests/support/failure_of.hpp"
 #include "tests/support/tar_builder.hpp"
 #include "tests/support/temporary_directory.hpp"
 
@@ -15,15 +16,6 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
-
-std::string failure_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Failure& failure) {
-    return std::string(failure.what()) + " | " + failure.mend();
-  }
-  return "no failure";
-}
 
 std::string open_failure(const fs::path& path) {
   return failure_of([&] { image::open(path.string(), {}); });

@@ -17,6 +17,7 @@
 #include "tests/support/byte_streams.hpp"
 #include "tests/support/tar_builder.hpp"
 #include "tests/support/temporary_directory.hpp"
+#include "tests/unit/layers_fixture.hpp"
 
 namespace dboot {
 namespace {
@@ -25,7 +26,6 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-namespace fs = std::filesystem;
 
 /// The bytes of an ACL as the kernel takes it: <linux/posix_acl_xattr.h>.
 std::string acl(std::initializer_list<std::array<unsigned, 3>> entries) {
@@ -39,66 +39,6 @@ std::string acl(std::initializer_list<std::array<unsigned, 3>> entries) {
   return bytes;
 }
 constexpr unsigned nobody_in_particular = 0xffffffffU;
-
-class Layers : public testing::Test {
- public:
-  Layers() {
-    fs::create_directory(root);
-    write_text(canary / "file", "alive");
-    root_fd = open_directory(root);
-  }
-  ~Layers() override {
-    EXPECT_EQ(read_text(canary / "file"), "alive");
-    EXPECT_EQ(names_in(canary), std::vector<std::string>{"file"});
-  }
-
-  /// Layers from the lowest to the topmost.
-  Layers& layer(TarBuilder& tar) {
-    layers.push_back({"layer " + std::to_string(layers.size()), 0,
-                      [bytes = tar.finish()] { return std::make_unique<Pieces>(bytes); }});
-    return *this;
-  }
-  void apply() {
-    Progress progress(0);
-    rootfs::apply_layers(layers, root_fd.get(), progress);
-  }
-  std::string refusal() {
-    try {
-      apply();
-    } catch (const Failure& failure) {
-      return failure.what();
-    }
-    return "applied";
-  }
-  static std::vector<std::string> names_in(const fs::path& directory) {
-    std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(directory)) {
-      names.push_back(entry.path().filename());
-    }
-    std::ranges::sort(names);
-    return names;
-  }
-  std::vector<std::string> names(const std::string& path = ".") const {
-    return names_in(root / path);
-  }
-  struct stat status(const std::string& name) const {
-    struct stat result {};
-    EXPECT_EQ(::lstat((root / name).c_str(), &result), 0) << name;
-    return result;
-  }
-  std::string xattr(const std::string& path, const char* name) const {
-    std::string value(256, '\0');
-    const ssize_t size = ::lgetxattr((root / path).c_str(), name, value.data(), value.size());
-    value.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
-    return size < 0 ? std::generic_category().message(errno) : value;
-  }
-
-  TemporaryDirectory directory;
-  const fs::path root = directory / "root";
-  const fs::path canary = directory / "canary";
-  UniqueFd root_fd;
-  std::vector<rootfs::Layer> layers;
-};
 
 const auto user_attribute = [](const char* name, const std::string& value) {
   return [=](archive_entry* entry) {
@@ -380,56 +320,6 @@ TEST_F(Layers, AttributesOfOverlayfsAreLeftOut) {
   layer(lower).apply();
   EXPECT_EQ(xattr("a", "user.overlay.origin"), "No data available");
   EXPECT_EQ(xattr("b", "user.mine"), "x");
-}
-
-TEST_F(Layers, DamageIsReportedWithItsLayerAndEntry) {
-  TarBuilder lower;
-  lower.file("first", "1");
-  TarBuilder upper(ARCHIVE_FILTER_GZIP);
-  std::string bytes = upper.file("second", std::string(4'000'000, 'x')).finish();
-  layer(lower);
-  layers.push_back({"layer sha256:upper", 0, [bytes = bytes.substr(0, bytes.size() / 2)] {
-                      return std::make_unique<Pieces>(bytes);
-                    }});
-  EXPECT_THAT(refusal(), AllOf(HasSubstr("layer sha256:upper"), HasSubstr("second"),
-                               HasSubstr("gzip data end too early")));
-}
-
-TEST_F(Layers, ChecksumBehindTheEndOfTheTarIsChecked) {
-  std::string bytes = TarBuilder(ARCHIVE_FILTER_GZIP).file("a", "1").finish();
-  bytes.back() = static_cast<char>(bytes.back() ^ 1);
-  layers.push_back({"layer 0", 0, [bytes] { return std::make_unique<Pieces>(bytes); }});
-  EXPECT_THAT(refusal(), AllOf(HasSubstr("layer 0"), HasSubstr("checksum")));
-}
-
-/// What a stream says about itself (a wrong digest) is not about an entry.
-class LyingStream : public ByteStream {
- public:
-  std::span<const char> next() override { throw Failure("the digest of blob x is wrong", "mend"); }
-};
-
-TEST_F(Layers, FailureOfAStreamComesThroughAsItIs) {
-  layers.push_back({"layer 0", 0, [] { return std::make_unique<LyingStream>(); }});
-  EXPECT_EQ(refusal(), "the digest of blob x is wrong");
-}
-
-TEST(LayersIntoTmpfs, BombThatWritesNothingIsRefused) {
-  const Staging staging(1U << 20U, 100);
-  // The same file again and again: it never fills the root.
-  TarBuilder tar(ARCHIVE_FILTER_GZIP);
-  const std::string block(1'000'000, '\0');
-  for (int i = 0; i < 100; ++i) tar.file("a", block);
-  const std::string bytes = tar.finish();
-  const std::vector<rootfs::Layer> layers{
-      {"layer bomb", 0, [&] { return std::make_unique<Pieces>(bytes); }}};
-  Progress progress(0);
-  try {
-    rootfs::apply_layers(layers, staging.root(), progress);
-    FAIL() << "100 MB went into 1 MiB";
-  } catch (const Failure& failure) {
-    EXPECT_THAT(failure.what(), HasSubstr("layer bomb"));
-    EXPECT_THAT(failure.mend(), HasSubstr("--root-size"));
-  }
 }
 
 TEST(WhiteoutOf, TellsEntriesFromMarks) {

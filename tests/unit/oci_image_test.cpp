@@ -4,7 +4,7 @@
 
 #include <functional>
 
-#include "injector/failure.hpp"
+#include "tests/support/failure_of.hpp"
 #include "tests/support/image_builder.hpp"
 
 namespace dboot::image {
@@ -14,15 +14,6 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
-
-std::string failure_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Failure& failure) {
-    return std::string(failure.what()) + " | " + failure.mend();
-  }
-  return "no failure";
-}
 
 std::string platform(const std::string& architecture) {
   return R"(,"platform":{"os":"linux","architecture":")" + architecture + "\"}";

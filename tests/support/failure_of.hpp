@@ -1,0 +1,23 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+
+#include "injector/failure.hpp"
+
+namespace dboot {
+
+/// "what | mend", or "no failure".
+inline std::string failure_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.status(), exit_status::failed);
+    return std::string(failure.what()) + " | " + failure.mend();
+  }
+  return "no failure";
+}
+
+}  // namespace dboot

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cmath>
 #include <map>
@@ -98,12 +99,26 @@ struct Raw {
 /// argument of a program contains a NUL.
 const std::string empty_value(1, '\0');
 
+constexpr std::array switches{"--rehearse", "--dry-run", "--yes", "--force"};
+
+/// "--rehearse=false", which must not become a takeover. CLI11 takes it for an answer, and "=true"
+/// for the switch alone.
+bool is_switch_with_value(const std::string& argument) {
+  return std::any_of(switches.begin(), switches.end(),
+                     [&](const std::string& name) { return argument.starts_with(name + '='); });
+}
+
+std::string check_switch(const std::string& value) {
+  return value == "true" ? "" : "a switch takes no value: it is given or left out";
+}
+
 /// In the order in which CLI11 wants them: the last one first.
 std::vector<std::string> reversed_arguments(int argc, const char* const* argv) {
   std::vector<std::string> arguments;
   for (int i = argc - 1; i > 0; --i) {
     arguments.emplace_back(argv[i]);
-    if (arguments.back() == "--entrypoint=") arguments.back() += empty_value;
+    if (arguments.back() == "--entrypoint=" || is_switch_with_value(arguments.back()))
+      arguments.back() += empty_value;
   }
   return arguments;
 }
@@ -171,6 +186,17 @@ void declare_host_files(CLI::App& app, Options& options, Raw& raw) {
       ->group("The new system");
 }
 
+void declare_switches(CLI::App& app, Options& options) {
+  const auto declare_switch = [&](const char* name, bool& value, const char* meaning) {
+    app.add_flag(name, value, meaning)->check(check_switch)->group("What happens");
+  };
+  declare_switch("--rehearse", options.rehearse,
+                 "Do everything, but to a PID 1 in namespaces of its own");
+  declare_switch("--dry-run", options.dry_run, "Prepare everything, print the plan, undo it");
+  declare_switch("--yes", options.yes, "Do not ask; required without a terminal");
+  declare_switch("--force", options.force, "Go on although a program inhibits shutdown");
+}
+
 void declare(CLI::App& app, Options& options, Raw& raw) {
   static const std::map<std::string, OnExit> on_exits{{"auto", OnExit::automatic},
                                                       {"menu", OnExit::menu},
@@ -183,16 +209,7 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
   static const std::map<std::string, OnFailure> on_failures{{"shell", OnFailure::shell},
                                                             {"reboot", OnFailure::reboot}};
 
-  app.add_flag("--rehearse", options.rehearse,
-               "Do everything, but to a PID 1 in namespaces of its own")
-      ->group("What happens");
-  app.add_flag("--dry-run", options.dry_run, "Prepare everything, print the plan, undo it")
-      ->group("What happens");
-  app.add_flag("--yes", options.yes, "Do not ask; required without a terminal")
-      ->group("What happens");
-  app.add_flag("--force", options.force, "Go on although a program inhibits shutdown")
-      ->group("What happens");
-
+  declare_switches(app, options);
   declare_image_overrides(app, options, raw);
   app.add_option("--init", raw.start,
                  "COMMAND becomes PID 1 (exec), or PID 1 looks after it (supervise)")

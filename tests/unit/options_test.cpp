@@ -5,6 +5,7 @@
 namespace dboot {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -70,6 +71,21 @@ TEST(Options, ValuesAreRead) {
   EXPECT_EQ(options.payload, "/p");
   EXPECT_EQ(options.root_size, 64UL << 20);
   EXPECT_EQ(options.image, "./r.tar");
+}
+
+TEST(Options, SwitchWithAValueIsRefused) {
+  for (const std::string name : {"--rehearse", "--dry-run", "--yes", "--force"}) {
+    for (const std::string value : {"=false", "=true", "=0", "=1", "=no", "=", "={}"}) {
+      const auto given = answer({(name + value).c_str(), "debian"});
+      EXPECT_EQ(given.status, 125) << name << value;
+      EXPECT_THAT(given.what(), AllOf(HasSubstr(name), HasSubstr("takes no value")));
+    }
+  }
+}
+
+TEST(Options, SwitchWithAValueBehindTheImageBelongsToTheCommand) {
+  EXPECT_THAT(parse({"debian", "run", "--yes=false", "--force="}).command,
+              ElementsAre("run", "--yes=false", "--force="));
 }
 
 TEST(Options, ImageIsOverriddenAsByDockerRun) {

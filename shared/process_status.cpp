@@ -70,8 +70,9 @@ std::optional<ProcessStatus> parse_process_status(std::string_view status, std::
   const auto parent = number<pid_t>(field(status, "PPid"));
   const auto state = field(status, "State");
   const auto flags = number<unsigned>(stat_field(stat, 9));
+  const auto session = number<pid_t>(stat_field(stat, 6));
   const auto terminal = number<int>(stat_field(stat, 7));
-  if (!pid || !parent || state.empty() || !flags || !terminal) return std::nullopt;
+  if (!pid || !parent || state.empty() || !flags || !session || !terminal) return std::nullopt;
 
   const auto mask = [&](std::string_view key) {
     return number<std::uint64_t>(field(status, key), 16).value_or(0);
@@ -87,7 +88,10 @@ std::optional<ProcessStatus> parse_process_status(std::string_view status, std::
   process.caught = mask("SigCgt");
   process.blocked = mask("SigBlk");
   process.pending = mask("SigPnd") | mask("ShdPnd");
+  process.session = *session;
   process.has_terminal = *terminal != 0;
+  process.threads = number<int>(field(status, "Threads")).value_or(0);
+  process.started = number<std::uint64_t>(stat_field(stat, 22)).value_or(0);
   process.kernel_thread = (*flags & pf_kthread) != 0;
   return process;
 }

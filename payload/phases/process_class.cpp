@@ -6,6 +6,16 @@
 #include <array>
 
 namespace dboot {
+namespace {
+
+/// A blocked signal may be taken by sigwait or signalfd, even one that is ignored: the kernel
+/// queues it as long as it is blocked (kernel/signal.c: sig_ignored).
+bool handles(const Process& process, int signal) {
+  return process.awaits_signals ||
+         ((process.status.caught | process.status.blocked) & signal_bit(signal)) != 0;
+}
+
+}  // namespace
 
 bool is_nested_init(const ProcessStatus& status) {
   return status.namespace_pids.size() > 1 && status.namespace_pids.back() == 1;
@@ -18,8 +28,8 @@ bool keeps_with(const Process& process, const Process& keeper) {
 }
 
 std::string_view to_string(ProcessClass kind) {
-  static constexpr std::array<std::string_view, 6> names{
-      "reacts", "deaf", "namespace_init", "storage_daemon", "kernel_thread", "zombie"};
+  static constexpr std::array<std::string_view, process_classes> names{
+      "reacts", "deaf", "shell", "namespace_init", "storage_daemon", "kernel_thread", "zombie"};
   return names.at(static_cast<std::size_t>(kind));
 }
 
@@ -28,14 +38,21 @@ ProcessClass classify(const Process& process, bool ended) {
   if (status.kernel_thread) return ProcessClass::kernel_thread;
   if (ended) return ProcessClass::zombie;
   if (process.storage_daemon) return ProcessClass::storage_daemon;
-  // A blocked signal may be taken by sigwait or signalfd, even one that is ignored: the kernel
-  // queues it as long as it is blocked (kernel/signal.c: sig_ignored).
-  const auto term = signal_bit(SIGTERM);
-  if (process.awaits_signals || ((status.caught | status.blocked) & term) != 0)
-    return ProcessClass::reacts;
+  if (handles(process, SIGTERM)) return ProcessClass::reacts;
   // The default action does not reach an init (pid_namespaces(7)).
   if (is_nested_init(status)) return ProcessClass::namespace_init;
-  return (status.ignored & term) != 0 ? ProcessClass::deaf : ProcessClass::reacts;
+  if ((status.ignored & signal_bit(SIGTERM)) == 0) return ProcessClass::reacts;
+  const bool hangs_up = status.has_terminal && (status.caught & signal_bit(SIGHUP)) != 0;
+  return hangs_up ? ProcessClass::shell : ProcessClass::deaf;
+}
+
+bool leads_blindly(const Process& process) {
+  return process.status.session == process.status.pid && process.status.has_terminal &&
+         !handles(process, SIGTERM);
+}
+
+bool is_led_by(const Process& process, const Process& leader) {
+  return process.status.session == leader.status.pid && process.status.pid != leader.status.pid;
 }
 
 bool leaves_sigterm_pending(const ProcessStatus& status) {

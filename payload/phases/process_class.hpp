@@ -14,12 +14,14 @@ namespace dboot {
 enum class ProcessClass {
   reacts,          ///< gets SIGTERM, and the grace period to act on it
   deaf,            ///< ignores SIGTERM: SIGKILL at once, waiting would be in vain
+  shell,           ///< ignores SIGTERM and catches SIGHUP, on a terminal: SIGHUP, and a moment
   namespace_init,  ///< init of a nested PID namespace that SIGTERM does not reach: killing it kills
                    ///< its members in mid-shutdown, so it goes after the last of them
   storage_daemon,  ///< keeps a filesystem alive: goes after the unmounts
   kernel_thread,   ///< no process
   zombie,          ///< has ended
 };
+inline constexpr std::size_t process_classes = 7;
 std::string_view to_string(ProcessClass kind);
 
 /// A process as a scan sees it.
@@ -48,6 +50,15 @@ bool leaves_sigterm_pending(const ProcessStatus& status);
 /// dockerd waits for ever to hear that the container has ended (both seen).
 bool keeps_with(const Process& process, const Process& keeper);
 bool is_nested_init(const ProcessStatus& status);
+
+/// True for the leader of a session with a terminal that SIGTERM does not let end in good order: it
+/// is deaf, a shell, or dies of it. With a leader the kernel hangs up the terminal, and of that
+/// SIGHUP (setsid(2), credentials(7)) the rest of the session would die in mid-shutdown. So it goes
+/// after those that were there with it.
+bool leads_blindly(const Process& process);
+
+/// True when `process` belongs to the session that `leader` leads.
+bool is_led_by(const Process& process, const Process& leader);
 
 /// True when `process` is a member of the namespace whose init `init` is, at any depth.
 bool is_member_of(const Process& process, const Process& init);

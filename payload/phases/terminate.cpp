@@ -1,21 +1,18 @@
 #include "payload/phases/terminate.hpp"
 
-#include <poll.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <numeric>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include "payload/blocking.hpp"
+#include "payload/phases/process_handle.hpp"
 #include "payload/phases/process_scan.hpp"
 #include "shared/log.hpp"
-#include "shared/syscalls.hpp"
 
 namespace dboot {
 namespace {
@@ -26,56 +23,56 @@ using Clock = std::chrono::steady_clock;
 constexpr auto until_pending_is_deaf = 1s;
 /// See Terminator::end_of_keeping().
 constexpr auto after_keeping = 500ms;
+/// A shell saves its history and passes SIGHUP on to its jobs.
+constexpr auto after_hangup = 500ms;
 constexpr auto until_stuck = 5s;
+/// How often processes are looked at whose end nobody tells.
+constexpr auto between_looks = 20ms;
 constexpr auto grace_of_storage_daemons = 2s;
-
-bool is_readable(int fd) {
-  pollfd polled{fd, POLLIN, 0};
-  return ::poll(&polled, 1, 0) > 0;
-}
 
 }  // namespace
 
 struct Terminator::Tracked {
-  Tracked(const boost::asio::any_io_executor& executor, Process what, ProcessClass how, int fd)
-      : process(std::move(what)), kind(how), pidfd(executor, fd) {}
+  Tracked(Process what, ProcessClass how, ProcessHandle held)
+      : process(std::move(what)), kind(how), handle(std::move(held)) {}
 
-  /// By pidfd: a pid may have come to mean another process.
-  void send(int signal) {
-    ::syscall(SYS_pidfd_send_signal, pidfd.native_handle(), signal, nullptr, 0);
-  }
   void ask() {
     asked = Clock::now();
+    followed.clear();
     if (kind == ProcessClass::namespace_init) return;
     if (kind == ProcessClass::deaf) return kill();
-    send(SIGTERM);
-    if (process.status.has_terminal) send(SIGHUP);
-    send(SIGCONT);  // one that is stopped cannot act on it
+    handle.send(kind == ProcessClass::shell ? SIGHUP : SIGTERM);
+    handle.send(SIGCONT);  // one that is stopped cannot act on it
   }
   void kill() {
     killed = true;
-    send(SIGKILL);
+    handle.send(SIGKILL);
   }
   bool must_answer() const {
-    return !gone && !killed && !held && kind != ProcessClass::storage_daemon;
+    return !gone && !killed && !kept && kind != ProcessClass::storage_daemon;
   }
+  bool is_asked() const { return asked != TimePoint(); }
 
   Process process;
   ProcessClass kind;
-  boost::asio::posix::stream_descriptor pidfd;
-  Clock::time_point asked;
-  std::optional<Clock::time_point> gone;
+  ProcessHandle handle;
+  TimePoint asked;
+  std::optional<TimePoint> gone;
   bool killed = false;
-  bool held = false;  ///< not asked yet, see keeps_with()
+  bool kept = false;  ///< not asked yet, see keeps_with()
+  Found followed;     ///< not asked before these have gone, see leads_blindly()
   bool checked_for_pending = false;
 };
 
 Terminator::Terminator(const boost::asio::any_io_executor& executor)
-    : executor_(executor), gone_(executor) {}
+    : executor_(executor), descriptors_(descriptors_for_pidfds()), gone_(executor) {}
 
 /// The handlers hold their process; closing the descriptor is what ends them.
 Terminator::~Terminator() {
-  for (const auto& [pid, process] : tracked_) process->pidfd.close();
+  for (const auto& [pid, process] : tracked_) {
+    process->handle.close();
+    process->followed.clear();
+  }
 }
 
 int Terminator::seen() const {
@@ -84,15 +81,15 @@ int Terminator::seen() const {
 
 /// Empty when there is nothing to end: a kernel thread, a zombie, one that has just gone.
 std::shared_ptr<Terminator::Tracked> Terminator::look_at(pid_t pid) const {
-  UniqueFd pidfd = sys::try_pidfd_open(pid);
-  if (!pidfd) return nullptr;
+  auto handle = ProcessHandle::open(executor_, pid, descriptors_);
+  if (!handle) return nullptr;
   auto status = read_process_status(pid);
   if (!status) return nullptr;
   Process process{*status, false, process_scan::nested_namespaces(*status),
                   process_scan::awaits_signals(pid), process_scan::cgroup(pid)};
-  const auto kind = classify(process, is_readable(pidfd.get()));
+  const auto kind = classify(process, handle->has_ended());
   if (kind == ProcessClass::kernel_thread || kind == ProcessClass::zombie) return nullptr;
-  return std::make_shared<Tracked>(executor_, std::move(process), kind, pidfd.release());
+  return std::make_shared<Tracked>(std::move(process), kind, std::move(*handle));
 }
 
 /// Processes that no earlier look has seen; they are tracked from here on.
@@ -121,27 +118,43 @@ Task<Terminator::Found> Terminator::find_new() {
 
 void Terminator::watch(const std::shared_ptr<Tracked>& process) {
   tracked_[process->process.status.pid] = process;
-  process->pidfd.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                            [this, process](const boost::system::error_code& cancelled) {
-                              if (cancelled) return;
-                              process->gone = Clock::now();
-                              log::debug("gone", {{"pid", process->process.status.pid},
-                                                  {"command", process->process.status.name}});
-                              process->pidfd.close();
-                              gone_.notify();
-                            });
+  process->handle.on_end([this, process] {
+    note_end(*process);
+    gone_.notify();
+  });
+}
+
+void Terminator::note_end(Tracked& process) {
+  process.gone = Clock::now();
+  log::debug("gone",
+             {{"pid", process.process.status.pid}, {"command", process.process.status.name}});
+  process.handle.close();
+}
+
+/// Until a process has ended, or until `end`.
+Task<> Terminator::wait_for_an_end(TimePoint end) {
+  const auto is_silent = [](const auto& entry) {
+    return !entry.second->gone && !entry.second->handle.notifies();
+  };
+  const bool any = std::any_of(tracked_.begin(), tracked_.end(), is_silent);
+  co_await gone_.wait_until(any ? std::min(end, Clock::now() + between_looks) : end);
+  for (const auto& entry : tracked_) {
+    if (is_silent(entry) && entry.second->handle.has_ended()) note_end(*entry.second);
+  }
 }
 
 Task<> Terminator::ask_new_ones() {
   auto looking = find_new();
   const Found found = co_await std::move(looking);
   hold_keepers_back();
+  hold_leaders_back(found);
   for (const auto& process : found) {
-    if (!process->held) ask(*process);
+    if (!process->kept && process->followed.empty()) ask(*process);
   }
 }
 
 void Terminator::ask(Tracked& process) {
+  if (process.kind == ProcessClass::storage_daemon) return;  // end_storage_daemons()
   const auto& status = process.process.status;
   log::debug("asked to end", {{"pid", status.pid},
                               {"parent", status.parent},
@@ -156,9 +169,29 @@ void Terminator::hold_keepers_back() {
     const auto keeper = tracked_.find(init->process.status.parent);
     if (keeper == tracked_.end()) continue;
     for (const auto& [pid, process] : tracked_) {
-      if (process->asked == TimePoint() && keeps_with(process->process, keeper->second->process))
-        process->held = true;
+      if (!process->is_asked() && keeps_with(process->process, keeper->second->process))
+        process->kept = true;
     }
+  }
+}
+
+/// For those that were there with them, and no longer: a loop in a shell starts new ones for ever.
+void Terminator::hold_leaders_back(const Found& found) {
+  for (const auto& leader : found) {
+    if (!leads_blindly(leader->process)) continue;
+    std::copy_if(found.begin(), found.end(), std::back_inserter(leader->followed),
+                 [&](const auto& member) {
+                   return is_led_by(member->process, leader->process) && member->must_answer();
+                 });
+  }
+}
+
+/// Whose session has ended.
+void Terminator::ask_leaders() {
+  for (const auto& [pid, process] : tracked_) {
+    if (process->followed.empty()) continue;
+    std::erase_if(process->followed, [](const auto& member) { return !member->must_answer(); });
+    if (process->followed.empty() && !process->gone && !process->kept) ask(*process);
   }
 }
 
@@ -166,7 +199,7 @@ void Terminator::hold_keepers_back() {
 bool Terminator::ask_keepers() {
   bool any = false;
   for (const auto& [pid, process] : tracked_) {
-    if (!std::exchange(process->held, false) || process->gone) continue;
+    if (!std::exchange(process->kept, false) || process->gone) continue;
     any = true;
     ask(*process);
   }
@@ -202,7 +235,9 @@ std::optional<Terminator::TimePoint> Terminator::end_of_keeping(const Tracked& p
 
 bool Terminator::waits_in_vain(Tracked& process) const {
   const auto now = Clock::now();
+  if (!process.is_asked()) return false;
   if (process.kind == ProcessClass::namespace_init) return !has_members(process);
+  if (process.kind == ProcessClass::shell) return now >= process.asked + after_hangup;
   if (const auto end = end_of_keeping(process); end && now >= *end) return true;
   if (process.checked_for_pending || now < process.asked + until_pending_is_deaf) return false;
   process.checked_for_pending = true;
@@ -231,7 +266,8 @@ Task<> Terminator::kill_those_that_cannot_answer() {
 Terminator::TimePoint Terminator::next_look(TimePoint end) const {
   TimePoint next = end;
   for (const auto& [pid, process] : tracked_) {
-    if (!process->must_answer()) continue;
+    if (!process->must_answer() || !process->is_asked()) continue;
+    if (process->kind == ProcessClass::shell) next = std::min(next, process->asked + after_hangup);
     if (!process->checked_for_pending && process->kind == ProcessClass::reacts)
       next = std::min(next, process->asked + until_pending_is_deaf);
     if (const auto kept = end_of_keeping(*process)) next = std::min(next, *kept);
@@ -241,9 +277,10 @@ Terminator::TimePoint Terminator::next_look(TimePoint end) const {
 
 Task<> Terminator::wait_for_answers(TimePoint end) {
   while (Clock::now() < end) {
+    ask_leaders();
     co_await kill_those_that_cannot_answer();
     if (all_answered()) break;
-    co_await gone_.wait_until(next_look(end));
+    co_await wait_for_an_end(next_look(end));
   }
 }
 
@@ -277,7 +314,7 @@ Task<> Terminator::kill_all() {
       if (!process->gone && process->kind != ProcessClass::storage_daemon) process->kill();
     }
     if (found.empty() && all_gone()) co_return;
-    while (!all_gone() && Clock::now() < end) co_await gone_.wait_until(end);
+    while (!all_gone() && Clock::now() < end) co_await wait_for_an_end(end);
   } while (Clock::now() < end);
 }
 
@@ -290,10 +327,11 @@ Task<bool> Terminator::end_storage_daemons() {
   if (!left()) co_return false;
   for (const int signal : {SIGTERM, SIGKILL}) {
     for (const auto& [pid, process] : tracked_) {
-      if (!process->gone && process->kind == ProcessClass::storage_daemon) process->send(signal);
+      if (!process->gone && process->kind == ProcessClass::storage_daemon)
+        process->handle.send(signal);
     }
     const auto end = Clock::now() + grace_of_storage_daemons;
-    while (left() && Clock::now() < end) co_await gone_.wait_until(end);
+    while (left() && Clock::now() < end) co_await wait_for_an_end(end);
     log::info("storage daemons",
               {{"signal", signal == SIGTERM ? "TERM" : "KILL"}, {"left", left() ? "yes" : "none"}});
     if (!left()) break;
@@ -314,6 +352,7 @@ void Terminator::report_answers() const {
   }
   log::info("processes asked to end", {{"react", count(ProcessClass::reacts)},
                                        {"deaf", count(ProcessClass::deaf)},
+                                       {"shells", count(ProcessClass::shell)},
                                        {"namespace_inits", count(ProcessClass::namespace_init)},
                                        {"storage_daemons", count(ProcessClass::storage_daemon)},
                                        {"killed_after_grace", cut_short}});

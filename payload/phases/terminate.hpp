@@ -13,7 +13,8 @@
 namespace dboot {
 
 /// Ends every process of the old system: SIGTERM, a grace period for those that can react to it,
-/// SIGKILL. Nothing is polled: the end of a process is an event of its pidfd.
+/// SIGKILL. Nothing is polled: the end of a process is an event of its pidfd. (Only those that no
+/// descriptor is left for are looked at now and then.)
 class Terminator {
  public:
   explicit Terminator(const boost::asio::any_io_executor& executor);
@@ -38,13 +39,17 @@ class Terminator {
   std::shared_ptr<Tracked> look_at(pid_t pid) const;
   Task<> ask_new_ones();
   void hold_keepers_back();
-  void ask(Tracked& process);
+  static void hold_leaders_back(const Found& found);
+  static void ask(Tracked& process);
+  void ask_leaders();
   bool ask_keepers();
   Task<> wait_for_answers(TimePoint end);
   Task<> kill_those_that_cannot_answer();
   Task<> kill_all();
 
   void watch(const std::shared_ptr<Tracked>& process);
+  static void note_end(Tracked& process);
+  Task<> wait_for_an_end(TimePoint end);
   bool waits_in_vain(Tracked& process) const;
   bool has_members(const Tracked& init) const;
   std::optional<TimePoint> end_of_keeping(const Tracked& process) const;
@@ -56,9 +61,10 @@ class Terminator {
   void report_survivors() const;
 
   boost::asio::any_io_executor executor_;
+  unsigned descriptors_;  ///< for pidfds
   Event gone_;
   std::map<pid_t, std::shared_ptr<Tracked>> tracked_;
-  std::array<int, 6> counts_{};  ///< by ProcessClass
+  std::array<int, process_classes> counts_{};  ///< by ProcessClass
 };
 
 }  // namespace dboot

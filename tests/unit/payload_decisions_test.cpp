@@ -61,6 +61,32 @@ TEST(ProcessClass, InitOfNestedNamespaceIsToldByItsNumberThere) {
   EXPECT_EQ(classify(init, false), ProcessClass::reacts);
 }
 
+TEST(ProcessClass, ShellIsWhatIgnoresSigtermAndCatchesSighupOnATerminal) {
+  auto shell = process(term, signal_bit(SIGHUP));
+  EXPECT_EQ(classify(shell, false), ProcessClass::deaf);
+  shell.status.has_terminal = true;
+  EXPECT_EQ(classify(shell, false), ProcessClass::shell);
+  shell.status.caught |= term;
+  EXPECT_EQ(classify(shell, false), ProcessClass::reacts);
+}
+
+TEST(ProcessClass, LeaderThatSigtermJustEndsGoesAfterItsSession) {
+  auto leader = process();
+  leader.status.session = leader.status.pid;
+  EXPECT_FALSE(leads_blindly(leader));  // without a terminal nothing is hung up
+  leader.status.has_terminal = true;
+  EXPECT_TRUE(leads_blindly(leader));
+  auto member = process();
+  member.status.pid = 101;
+  member.status.session = leader.status.pid;
+  member.status.has_terminal = true;
+  EXPECT_FALSE(leads_blindly(member));
+  EXPECT_TRUE(is_led_by(member, leader));
+  EXPECT_FALSE(is_led_by(leader, leader));
+  leader.status.caught = term;
+  EXPECT_FALSE(leads_blindly(leader));
+}
+
 TEST(ProcessClass, KernelThreadsAndZombiesAreNoneToEnd) {
   auto thread = process();
   thread.status.kernel_thread = true;

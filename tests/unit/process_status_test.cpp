@@ -12,12 +12,15 @@ constexpr const char* status =
     "State:\tS (sleeping)\n"
     "Pid:\t4242\nPPid:\t17\nTracerPid:\t99\n"
     "NSpid:\t4242\t1\n"
+    "Threads:\t3\n"
     "SigPnd:\t0000000000000000\nShdPnd:\t0000000000004000\n"
     "SigBlk:\t0000000000010000\nSigIgn:\t0000000000001000\nSigCgt:\t0000000180004a03\n";
 
 TEST(ProcessStatus, CombinesStatusAndStat) {
   const auto process =
-      parse_process_status(status, "4242 (my) prog) S 17 4242 4242 34816 4242 4194304 0 0\n");
+      parse_process_status(status,
+                           "4242 (my) prog) S 17 4241 4240 34816 4242 4194304 0 0 0 0 0 0 0 0 20 0 "
+                           "3 0 987654 0\n");
   ASSERT_TRUE(process);
   EXPECT_EQ(process->pid, 4242);
   EXPECT_EQ(process->parent, 17);
@@ -29,7 +32,10 @@ TEST(ProcessStatus, CombinesStatusAndStat) {
   EXPECT_TRUE(process->blocked & signal_bit(SIGCHLD));
   EXPECT_TRUE(process->ignored & signal_bit(SIGPIPE));
   EXPECT_TRUE(process->caught & signal_bit(SIGTERM));
+  EXPECT_EQ(process->session, 4240);
   EXPECT_TRUE(process->has_terminal);
+  EXPECT_EQ(process->threads, 3);
+  EXPECT_EQ(process->started, 987654U);
   EXPECT_FALSE(process->kernel_thread);
 }
 

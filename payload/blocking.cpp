@@ -88,7 +88,7 @@ void conclude(Outcome& outcome, const std::string& what) {
 }
 
 struct Child {
-  UniqueFd pidfd;
+  pid_t pid = 0;
   UniqueFd socket;
 };
 
@@ -100,10 +100,9 @@ Child start(const std::string& what, const Work& work, const std::vector<int>& k
   child.socket.reset(pair[0]);
   const UniqueFd theirs(pair[1]);
   const SignalsBlocked blocked;
-  const pid_t pid = sys::check(::fork(), "fork for ", what);
-  if (pid == 0) be_child(theirs.get(), work, keep);
-  children().insert(pid);
-  child.pidfd = sys::try_pidfd_open(pid);
+  child.pid = sys::check(::fork(), "fork for ", what);
+  if (child.pid == 0) be_child(theirs.get(), work, keep);
+  children().insert(child.pid);
   return child;
 }
 
@@ -162,7 +161,7 @@ Task<Outcome> run(std::string what, std::chrono::milliseconds deadline, Work wor
   }
   wait->timer.cancel();
   if (wait->late) {
-    ::syscall(SYS_pidfd_send_signal, child.pidfd.get(), SIGKILL, nullptr, 0);
+    if (is_child(child.pid)) ::kill(child.pid, SIGKILL);  // else its pid may be another's by now
     outcome.end = Outcome::End::late;
     outcome.error = what + ": not done after " + std::to_string(deadline.count()) + " ms";
   } else {

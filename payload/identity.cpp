@@ -17,7 +17,14 @@ bool become(const Identity& identity) noexcept {
   if (is_root(identity)) return true;
   static_assert(sizeof(gid_t) == sizeof(std::uint32_t));
   return ::setgroups(identity.groups.size(), identity.groups.data()) == 0 &&
-         ::setgid(identity.gid) == 0 && ::setuid(identity.uid) == 0;
+         ::setresgid(identity.gid, identity.gid, 0) == 0 &&
+         ::setresuid(identity.uid, identity.uid, 0) == 0;
+}
+
+void become_root_again() noexcept {
+  ::setresuid(0, 0, 0);
+  ::setresgid(0, 0, 0);
+  ::setgroups(0, nullptr);
 }
 
 void give_terminals(std::span<const int> fds, const Identity& identity) noexcept {

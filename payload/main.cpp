@@ -48,7 +48,8 @@ std::string prepare(Plan& plan) {
 }
 
 [[noreturn]] void run_as_pid_1() {
-  const auto limits = wake::reset_process();
+  wake::reset_process();
+  auto limits = wake::take_limits();
   Plan plan;
   const std::string refusal = prepare(plan);
   const auto permissions = Permissions::of_this_process(plan.scope);
@@ -65,7 +66,7 @@ std::string prepare(Plan& plan) {
 
   boost::asio::io_context loop(1);
   Takeover takeover(loop.get_executor(), std::move(plan), permissions, std::move(devices),
-                    std::move(inherited), limits);
+                    std::move(inherited), std::move(limits));
   boost::asio::co_spawn(loop, refusal.empty() ? take_over(takeover) : refuse(takeover, refusal),
                         [](const std::exception_ptr& error) {
                           if (error) std::rethrow_exception(error);

@@ -53,12 +53,12 @@ Task<> end_machine(Power power) {
   log::error("the kernel does not end the machine", {{"reason", outcome.error}});
 }
 
-Task<> end_system(Power power, Permissions permissions) {
+Task<> end_system(Power power, std::chrono::milliseconds grace, Permissions permissions) {
   log::set_phase("power");
   log::info("the system ends", {{"by", to_string(power)}});
   {
     Terminator terminator(co_await boost::asio::this_coro::executor);
-    co_await terminator.end_all(5s);
+    co_await terminator.end_all(grace);
   }
   if (!permissions.allows_logged(Action::reboot)) {
     log::flush();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string_view>
 
@@ -11,9 +12,9 @@ namespace dboot {
 enum class Power : std::uint8_t { reboot, off, halt };
 std::string_view to_string(Power power);
 
-/// Ends all processes, unmounts disks, syncs, and ends the machine. In a namespace it ends this
-/// process instead, with status 0. Does not return.
-Task<> end_system(Power power, Permissions permissions);
+/// Ends all processes, with `grace` from SIGTERM to SIGKILL at most, unmounts disks, syncs, and
+/// ends the machine. In a namespace it ends this process instead, with status 0. Does not return.
+Task<> end_system(Power power, std::chrono::milliseconds grace, Permissions permissions);
 
 /// The last step alone, in a child: reboot(2) waits for devices that may never answer. Returns only
 /// when the kernel refuses or hangs.

@@ -24,6 +24,7 @@ namespace {
   // 1: even when another session still has it.
   if (::isatty(STDIN_FILENO) == 1) ::ioctl(STDIN_FILENO, TIOCSCTTY, 1);
   give_terminals(std::array{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, program.identity);
+  apply(program.limits);
   auto argv = pointers_to(program.arguments);
   auto envp = pointers_to(program.environment);
   if ((program.root == "/" || ::chroot(program.root.c_str()) == 0) &&

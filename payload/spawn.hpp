@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "payload/phases/kernel_limits.hpp"
 #include "payload/reaper.hpp"
 #include "payload/task.hpp"
 #include "shared/plan.hpp"
@@ -20,6 +21,7 @@ struct Program {
   std::string working_directory = "/";
   std::string root = "/";
   Identity identity = {};
+  ResourceLimits limits = {};  ///< instead of this process's own
 };
 
 /// Starts a program in a session of its own, with `stdio` on 0 to 2 and the terminal among them as

@@ -17,11 +17,11 @@ namespace dboot {
 /// What lives as long as the takeover does.
 struct Takeover {
   Takeover(const boost::asio::any_io_executor& executor, Plan the_plan, Permissions allowed,
-           Devices the_devices, std::vector<UniqueFd> inherited, wake::Limits the_limits)
+           Devices the_devices, std::vector<UniqueFd> inherited, ResourceLimits of_old_system)
       : plan(std::move(the_plan)),
         permissions(allowed),
         devices(std::move(the_devices)),
-        limits(the_limits),
+        limits(std::move(of_old_system)),
         reaper(executor),
         console(devices, permissions, std::move(inherited)),
         kernel_log(permissions) {}
@@ -29,7 +29,7 @@ struct Takeover {
   Plan plan;
   Permissions permissions;
   Devices devices;
-  wake::Limits limits;
+  ResourceLimits limits;  ///< for what is started
   Reaper reaper;
   Console console;
   KernelLog kernel_log;

@@ -78,6 +78,7 @@ class WayOut {
     if (!shell) co_return;
     auto opening = takeover_.console.open_stdio();
     auto stdio = co_await std::move(opening);
+    shell->limits = takeover_.limits;
     shell->environment =
         with_terminal_type(std::move(shell->environment), takeover_.console.terminal_type());
     bool ended = false;

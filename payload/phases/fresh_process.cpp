@@ -17,17 +17,6 @@
 namespace dboot {
 namespace {
 
-/// kthreadd has the limits that the kernel gave to its first process. In a PID namespace, number 2
-/// may be anything.
-void reset_limits() {
-  constexpr pid_t kthreadd = 2;
-  const auto status = read_process_status(kthreadd);
-  if (!status || !status->kernel_thread) return log::info("resource limits stay as they are");
-  for (const auto& [resource, limit] : parse_limits(sys::read_file_or_empty("/proc/2/limits"))) {
-    ::setrlimit(static_cast<__rlimit_resource>(resource), &limit);
-  }
-}
-
 void set_hostname(const std::string& hostname, Permissions permissions) {
   if (hostname.empty() || !permissions.allows_logged(Action::set_hostname)) return;
   sys::check(::sethostname(hostname.data(), hostname.size()), "sethostname ", hostname);
@@ -35,8 +24,18 @@ void set_hostname(const std::string& hostname, Permissions permissions) {
 
 }  // namespace
 
+/// kthreadd has them too. In a PID namespace, number 2 may be anything.
+ResourceLimits limits_of_kernel(Permissions permissions) {
+  if (!permissions.on_machine()) return {};
+  constexpr pid_t kthreadd = 2;
+  const auto status = read_process_status(kthreadd);
+  if (status && status->kernel_thread)
+    return parse_limits(sys::read_file_or_empty("/proc/2/limits"));
+  log::info("resource limits stay those of the old system");
+  return {};
+}
+
 void become_fresh(const std::string& hostname, Permissions permissions) {
-  if (permissions.on_machine()) reset_limits();
   ::umask(022);
   const itimerval off{};
   for (const auto timer : {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF})

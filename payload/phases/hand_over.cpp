@@ -31,7 +31,8 @@ void restore_kernel_panic(const Plan& plan, Permissions permissions) {
 Task<> hand_over(Takeover& takeover) {
   const auto& plan = takeover.plan;
   co_await leave_old_cgroups(takeover.permissions);
-  wake::restore(takeover.limits);
+  if (auto limits = limits_of_kernel(takeover.permissions); !limits.empty())
+    takeover.limits = std::move(limits);
   become_fresh(plan.hostname, takeover.permissions);
   restore_kernel_panic(plan, takeover.permissions);
   log::info("starting", {{"executable", plan.executable},
@@ -53,10 +54,16 @@ Task<> execute(Takeover& takeover) {
     ::dup2(stdio[number].get(), static_cast<int>(number));
   sys::check(::chdir(plan.working_directory.c_str()), "chdir ", plan.working_directory);
   blocking::reset_signals();
+  apply(takeover.limits);
   give_terminals(std::array{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, plan.identity);
-  if (!become(plan.identity)) sys::fail(errno, {"become user ", std::to_string(plan.identity.uid)});
-  sys::check(::execve(plan.executable.c_str(), argv.data(), envp.data()), "execute ",
-             plan.executable);
+  const bool became = become(plan.identity);
+  if (became) ::execve(plan.executable.c_str(), argv.data(), envp.data());
+  const int error = errno;
+  // The way out needs them.
+  become_root_again();
+  wake::take_limits();
+  if (!became) sys::fail(error, {"become user ", std::to_string(plan.identity.uid)});
+  sys::fail(error, {"execute ", plan.executable});
 }
 
 }  // namespace dboot

@@ -36,8 +36,13 @@ std::optional<rlim_t> parse_value(const std::string& text) {
 
 }  // namespace
 
-std::vector<std::pair<int, rlimit>> parse_limits(std::string_view limits) {
-  std::vector<std::pair<int, rlimit>> result;
+void apply(const ResourceLimits& limits) noexcept {
+  for (const auto& [resource, limit] : limits)
+    ::setrlimit(static_cast<__rlimit_resource>(resource), &limit);
+}
+
+ResourceLimits parse_limits(std::string_view limits) {
+  ResourceLimits result;
   std::istringstream lines{std::string(limits)};
   for (std::string line; std::getline(lines, line);) {
     for (const auto& [name, number] : names) {

@@ -8,8 +8,13 @@
 
 namespace dboot {
 
-/// The lines of a /proc/PID/limits file (proc_pid_limits(5)), by RLIMIT_ number; unknown ones are
-/// passed over.
-std::vector<std::pair<int, rlimit>> parse_limits(std::string_view limits);
+/// By RLIMIT_ number.
+using ResourceLimits = std::vector<std::pair<int, rlimit>>;
+
+/// Sets them for this process. What the kernel refuses stays.
+void apply(const ResourceLimits& limits) noexcept;
+
+/// The lines of a /proc/PID/limits file (proc_pid_limits(5)); unknown ones are passed over.
+ResourceLimits parse_limits(std::string_view limits);
 
 }  // namespace dboot

@@ -67,10 +67,14 @@ class Supervisor {
     });
   }
 
+  Task<> end(Power power) {
+    co_await end_system(power, takeover_.plan.grace, takeover_.permissions);
+  }
+
   Task<> obey() {
     if (!requested_) co_return;
     co_await stop_command();
-    co_await end_system(*requested_, takeover_.permissions);
+    co_await end(*requested_);
   }
 
   /// An image that names a signal has a command that ends in good order with no other, so that it
@@ -88,6 +92,7 @@ class Supervisor {
   Task<pid_t> start(Program program) {
     auto opening = takeover_.console.open_stdio();
     auto stdio = co_await std::move(opening);
+    program.limits = takeover_.limits;
     program.environment =
         with_terminal_type(std::move(program.environment), takeover_.console.terminal_type());
     status_.reset();
@@ -124,13 +129,13 @@ class Supervisor {
       case OnExit::restart:
         co_return;
       case OnExit::poweroff:
-        co_await end_system(Power::off, takeover_.permissions);
+        co_await end(Power::off);
         break;
       case OnExit::menu:
         co_await menu();
         break;
       default:
-        co_await end_system(Power::reboot, takeover_.permissions);
+        co_await end(Power::reboot);
     }
   }
 
@@ -139,7 +144,7 @@ class Supervisor {
     auto opening = takeover_.console.open_interactive();
     UniqueFd terminal = co_await std::move(opening);
     if (!terminal) {
-      co_await end_system(Power::reboot, takeover_.permissions);
+      co_await end(Power::reboot);
       co_return 'r';
     }
     Prompt prompt(executor_, std::move(terminal), changed_, question);
@@ -161,10 +166,10 @@ class Supervisor {
           co_await run_shell();
           break;
         case 'r':
-          co_await end_system(Power::reboot, takeover_.permissions);
+          co_await end(Power::reboot);
           break;
         case 'p':
-          co_await end_system(Power::off, takeover_.permissions);
+          co_await end(Power::off);
           break;
         default:
           break;

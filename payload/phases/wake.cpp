@@ -31,28 +31,26 @@ void occupy_stdio() {
 
 }  // namespace
 
-Limits reset_process() {
+void reset_process() {
   blocking::reset_signals();
   occupy_stdio();
   ::close_range(3, ~0U, 0);
   ::mlockall(MCL_CURRENT | MCL_FUTURE);  // ours is the memory that must be there when swap is not
-  Limits before;
-  ::getrlimit(RLIMIT_CORE, &before.core);
-  ::getrlimit(RLIMIT_NOFILE, &before.files);
-  const rlimit no_core{0, before.core.rlim_max};
-  ::setrlimit(RLIMIT_CORE, &no_core);
-  const rlimit files{std::max(descriptors, before.files.rlim_cur),
-                     std::max(descriptors, before.files.rlim_max)};
-  if (::setrlimit(RLIMIT_NOFILE, &files) != 0) {
-    const rlimit all{before.files.rlim_max, before.files.rlim_max};
-    ::setrlimit(RLIMIT_NOFILE, &all);
-  }
-  return before;
 }
 
-void restore(const Limits& limits) {
-  ::setrlimit(RLIMIT_CORE, &limits.core);
-  ::setrlimit(RLIMIT_NOFILE, &limits.files);
+ResourceLimits take_limits() {
+  rlimit core{};
+  rlimit files{};
+  ::getrlimit(RLIMIT_CORE, &core);
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  const rlimit no_core{0, core.rlim_max};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  const rlimit more{std::max(descriptors, files.rlim_cur), std::max(descriptors, files.rlim_max)};
+  if (::setrlimit(RLIMIT_NOFILE, &more) != 0) {
+    const rlimit all{files.rlim_max, files.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &all);
+  }
+  return {{RLIMIT_CORE, core}, {RLIMIT_NOFILE, files}};
 }
 
 Plan read_plan(const std::string& path) {

@@ -1,27 +1,22 @@
 #pragma once
 
-#include <sys/resource.h>
-
 #include <vector>
 
 #include "payload/devices.hpp"
+#include "payload/phases/kernel_limits.hpp"
 #include "shared/plan.hpp"
 #include "shared/unique_fd.hpp"
 
 /// From execve in the old system's PID 1 to a process that depends on nothing of it.
 namespace dboot::wake {
 
-/// Limits that change for the takeover.
-struct Limits {
-  rlimit core{};
-  rlimit files{};
-};
+/// Default dispositions, nothing blocked, no descriptor but 0 to 2, memory locked. Before the event
+/// loop exists.
+void reset_process();
 
-/// Default dispositions, nothing blocked, no descriptor but 0 to 2, memory locked, no core dumps,
-/// as many descriptors as there are. Before the event loop exists. Returns the limits as they were.
-Limits reset_process();
-/// For the new system.
-void restore(const Limits& limits);
+/// No core dumps, and as many descriptors as there are, for as long as this process works; what it
+/// starts does not get these. Returns them as they were.
+ResourceLimits take_limits();
 
 /// Reads and checks a plan file. Throws std::exception with the reason why it is refused.
 Plan read_plan(const std::string& path);

@@ -1,12 +1,14 @@
 #include "tests/sandbox/old_system.hpp"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -127,6 +129,18 @@ void OldSystem::start_processes() const {
   if (status != 0) throw std::runtime_error("the script of the old processes failed");
 }
 
+void OldSystem::limit() const {
+  if (descriptors_ == 0) return;
+  rlimit limit{};
+  sys::check(::getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
+  limit.rlim_cur = descriptors_;
+  if (limit_ == Limit::hard) {
+    limit.rlim_max = descriptors_;
+    sys::check(::prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE), "drop CAP_SYS_RESOURCE");
+  }
+  sys::check(::setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
+}
+
 void OldSystem::be_pid_1(const char* slave) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   try {
@@ -134,6 +148,7 @@ void OldSystem::be_pid_1(const char* slave) {
     furnish(slave);
     make_root();
     start_processes();
+    limit();
     ::chdir("/");
   } catch (const std::exception& error) {
     std::fprintf(stderr, "old system: %s\n", error.what());
@@ -155,8 +170,9 @@ void OldSystem::start_tracer() {
     write_bytes(witness_ + "/traced", {});
     return;
   }
-  ::execlp("strace", "strace", "-f", "-qq", "-s", "200", "-o", file.c_str(), "-p", pid.c_str(),
-           nullptr);
+  const std::string expression = fault_.empty() ? "trace=all" : "inject=" + fault_;
+  ::execlp("strace", "strace", "-f", "-qq", "-s", "200", "-o", file.c_str(), "-e",
+           expression.c_str(), "-p", pid.c_str(), nullptr);
   ::_exit(127);
 }
 

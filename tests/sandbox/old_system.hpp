@@ -28,6 +28,17 @@ class OldSystem {
   void processes(const std::string& script) { processes_ = script; }
   /// Has the payload's system calls written to witness()/strace.
   void trace() { traced_ = true; }
+  /// As trace(), with a fault in the words of strace's -e inject.
+  void inject(const std::string& fault) {
+    traced_ = true;
+    fault_ = fault;
+  }
+  /// PID 1 may have so many descriptors: as its own choice, or by a limit that it cannot raise.
+  enum class Limit { soft, hard };
+  void limit_descriptors(unsigned count, Limit kind) {
+    descriptors_ = count;
+    limit_ = kind;
+  }
   /// A directory that old processes can leave traces in.
   const std::string& witness() const { return witness_; }
   std::string witnessed(const std::string& file) const;
@@ -44,11 +55,15 @@ class OldSystem {
   void start_processes() const;
   void start_tracer();
   void collect(int master);
+  void limit() const;
 
   Plan plan_;
   std::vector<std::uint8_t> bytes_;
   std::string processes_;
   bool traced_ = false;
+  std::string fault_;
+  unsigned descriptors_ = 0;  ///< 0: as they are
+  Limit limit_ = Limit::soft;
   std::string witness_;
   std::string output_;
   pid_t pid_ = 0;

@@ -136,6 +136,108 @@ TEST(Payload, ProcessThatDoesNotEndIsKilledAfterTheGracePeriod) {
   EXPECT_THAT(system.output(), HasSubstr("not ended within the grace period"));
 }
 
+TEST(Payload, ProcessOnATerminalFinishesItsWork) {
+  OldSystem system;
+  system.plan().grace = for_ever;
+  system.command(
+      "trap 'sleep 0.3; echo FINISHED; exit' TERM; kill -TERM 1; while :; do sleep 0.05; done");
+  EXPECT_EQ(system.run(), 0);
+  EXPECT_THAT(system.output(), HasSubstr("\nFINISHED\n"));
+}
+
+/// A session on the console, whose leader runs `script`.
+std::string session(const std::string& script) {
+  return "setsid -c sh -c '" + script +
+         "' </dev/console & while [ ! -e $WITNESS/ready ]; do sleep 0.01; done";
+}
+
+TEST(Payload, ProcessInASessionFinishesItsWorkBeforeItsTerminalHangsUp) {
+  for (const std::string leader : {"trap \"\" TERM", ":"}) {
+    OldSystem system;
+    system.plan().grace = for_ever;
+    system.processes(
+        session("(trap \"sleep 0.3; echo saved >$WITNESS/work; exit\" TERM;"
+                " echo x >$WITNESS/ready; while :; do sleep 0.05; done) & " +
+                leader + "; while :; do sleep 3600; done"));
+    ASSERT_EQ(system.run(), 0);
+    EXPECT_EQ(system.witnessed("work"), "saved\n") << leader << system.output();
+  }
+}
+
+TEST(Payload, ShellOnATerminalIsHungUp) {
+  OldSystem system;
+  system.plan().grace = for_ever;
+  system.processes(
+      session("trap \"\" TERM; trap \"echo saved >$WITNESS/work; exit\" HUP;"
+              " echo x >$WITNESS/ready; while :; do sleep 0.05; done"));
+  ASSERT_EQ(system.run(), 0);
+  EXPECT_EQ(system.witnessed("work"), "saved\n") << system.output();
+  EXPECT_THAT(system.output(), HasSubstr(" shells=1 "));
+}
+
+TEST(Payload, ShellThatStaysAfterTheHangupIsWaitedForAMomentOnly) {
+  OldSystem system;
+  system.plan().grace = for_ever;
+  system.processes(
+      session("trap \"\" TERM; trap : HUP; echo x >$WITNESS/ready;"
+              " while :; do sleep 0.05; done"));
+  EXPECT_EQ(system.run(), 0) << system.output();
+}
+
+TEST(Payload, StorageDaemonIsNotAskedBeforeTheUnmounts) {
+  OldSystem system;
+  system.processes(
+      "bash -c 'exec -a @storage sleep 3600' </dev/null >/dev/null 2>&1 &"
+      " while ! grep -q ^@storage /proc/$!/cmdline; do sleep 0.01; done");
+  ASSERT_EQ(system.run(), 0);
+  EXPECT_THAT(system.output(), HasSubstr("release storage daemons signal=TERM left=none"));
+}
+
+constexpr const char* two_hundred_processes =
+    "i=0; while [ $i -lt 200 ]; do sleep 3600 </dev/null >/dev/null 2>&1 & i=$((i+1)); done";
+
+TEST(Payload, EndsMoreProcessesThanTheKernelsLimitOfOpenFiles) {
+  OldSystem system;
+  system.limit_descriptors(128, OldSystem::Limit::soft);
+  system.command("echo limit $(ulimit -Sn); " + std::string(two_hundred_processes) +
+                 "; kill -TERM 1; wait");
+  EXPECT_EQ(system.run(), 0) << system.output();
+  EXPECT_THAT(system.output(), HasSubstr("\nlimit 128\n"));
+}
+
+TEST(Payload, EndsMoreProcessesThanItMayHaveOpenFiles) {
+  OldSystem system;
+  system.limit_descriptors(128, OldSystem::Limit::hard);
+  system.processes(two_hundred_processes);
+  system.command("cat /proc/[0-9]*/comm; " + std::string(two_hundred_processes) +
+                 "; kill -TERM 1; wait");
+  EXPECT_EQ(system.run(), 0) << system.output();
+  EXPECT_THAT(system.output(), AllOf(HasSubstr("\nsh\n"), Not(HasSubstr("\nsleep\n"))));
+}
+
+TEST(Payload, EndsProcessesWithoutAPidfd) {
+  OldSystem system;
+  system.plan().grace = for_ever;
+  system.inject("pidfd_open:error=ENFILE");
+  system.processes(
+      "sh -c 'trap \"sleep 0.3; echo saved >$WITNESS/work; exit\" TERM; echo x >$WITNESS/ready;"
+      " while :; do sleep 0.05; done' </dev/null >/dev/null 2>&1 &"
+      " while [ ! -e $WITNESS/ready ]; do sleep 0.01; done");
+  system.command("cat /proc/[0-9]*/comm");
+  ASSERT_EQ(system.run(), 0) << system.output();
+  EXPECT_EQ(system.witnessed("work"), "saved\n") << system.output();
+  EXPECT_THAT(system.output(), AllOf(HasSubstr("\ncat\n"), Not(HasSubstr("\nsleep\n"))));
+}
+
+TEST(Payload, SupervisedCommandHasTheWholeGracePeriodToEnd) {
+  OldSystem system;
+  system.plan().grace = for_ever;
+  system.command(
+      "trap 'sleep 6; echo FINISHED; exit' TERM; kill -TERM 1; while :; do sleep 0.05; done");
+  EXPECT_EQ(system.run(), 0);
+  EXPECT_THAT(system.output(), HasSubstr("\nFINISHED\n"));
+}
+
 TEST(Payload, GivesTheNewSystemCleanSignals) {
   OldSystem system;
   system.plan().executable = "/bin/grep";
@@ -252,8 +354,10 @@ TEST(Payload, MakesNoSystemCallThatReachesTheMachine) {
     EXPECT_THAT(call, AnyOf(Not(HasSubstr("MS_REMOUNT")), HasSubstr("MS_BIND")));
     EXPECT_THAT(call, Not(HasSubstr("devtmpfs")));
   }
+  for (const auto& call : calls(strace, "fsopen"))
+    EXPECT_THAT(call, ContainsRegex("\"(proc|sysfs|tmpfs)\""));
   for (const auto& call : calls(strace, "umount2"))
-    EXPECT_THAT(call, AllOf(HasSubstr("\"/.old-root"), Not(HasSubstr("MNT_FORCE"))));
+    EXPECT_THAT(call, AllOf(HasSubstr("\"/run/.old-root"), Not(HasSubstr("MNT_FORCE"))));
   for (const auto& call : calls(strace, "openat")) {
     if (call.find("O_RDONLY") != std::string::npos) continue;
     EXPECT_THAT(call, Not(ContainsRegex("/proc/sys|/sys/|kmsg|/dev/tty|/dev/[vsn][dv]")));

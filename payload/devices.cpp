@@ -18,8 +18,4 @@ UniqueFd Devices::open(const std::string& name, int flags) const {
   return sys::open("/dev/" + name, flags);
 }
 
-void Devices::attach(const char* directory) const {
-  detached_mount::attach(mount_.get(), directory);
-}
-
 }  // namespace dboot

@@ -20,8 +20,6 @@ class Devices {
   UniqueFd open(const std::string& name, int flags) const;
   /// The detached mount, to keep it in a child; -1 when there is none.
   int mount() const noexcept { return mount_.get(); }
-  /// Attaches the mount. Throws std::system_error.
-  void attach(const char* directory) const;
 
  private:
   UniqueFd mount_;

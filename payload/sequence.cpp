@@ -38,8 +38,11 @@ Task<> release(Takeover& takeover, Terminator& terminator) {
   auto disks = proof::collect(permissions);
   api_mounts::make_private();
   co_await mounts::clear_binfmt_misc(before, permissions);
-  api_mounts::pivot();
-  api_mounts::mount_all(takeover.devices, permissions);
+  {
+    const api_mounts::NewRoot new_root;
+    new_root.pivot();
+    new_root.mount_all(takeover.devices, permissions);
+  }
   co_await release_old_root(takeover.devices, permissions, terminator);
   const auto count = disks.size();
   auto proving = proof::check(std::move(disks), takeover.devices, permissions);

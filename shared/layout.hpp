@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+
 /// The directory that the two programs share, and what lies in it. See README, "How it works".
 namespace dboot::layout {
 
@@ -8,5 +10,9 @@ inline constexpr const char* payload = "/run/dboot/dboot-init";  ///< executed b
 inline constexpr const char* plan = "/run/dboot/plan";           ///< see shared/plan.hpp
 inline constexpr const char* payload_log = "/run/dboot/payload.log";  ///< written by the payload
 inline constexpr const char* root = "/run/dboot/root";                ///< tmpfs: the new root
+
+/// Directories of the new root that the payload mounts on, below it. What an image has there is
+/// hidden.
+inline constexpr std::array mount_points{"proc", "sys", "dev", "run"};
 
 }  // namespace dboot::layout

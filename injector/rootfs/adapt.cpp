@@ -5,12 +5,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <sstream>
 #include <system_error>
 
 #include "injector/failure.hpp"
 #include "injector/rootfs/beneath.hpp"
 #include "injector/rootfs/full.hpp"
+#include "shared/layout.hpp"
 #include "shared/log.hpp"
 #include "shared/syscalls.hpp"
 
@@ -25,16 +27,41 @@ bool is_local_server(std::string_view address) {
   return address.starts_with("127.") || address == "::1" || address.starts_with("::1%");
 }
 
-/// A directory for a mount of the kernel's. The payload mounts there whatever the image contains,
-/// and a link would lead the mount elsewhere.
+/// False for a link that leads nowhere.
+bool leads_to(int root_fd, const std::string& path, const std::string& end) {
+  try {
+    const auto way = way_beneath(root_fd, path);
+    return !way.empty() && way.back() == end;
+  } catch (const std::system_error&) {
+    return false;
+  }
+}
+
+/// /run -> /var/run, from before /run was the first of both: the directory goes where the link was,
+/// and the link to where the directory was.
+void put_run_in_its_place(int root_fd) {
+  if (!leads_to(root_fd, "run", "/var/run")) return;
+  make_directories_beneath(root_fd, "run");
+  const UniqueFd var = open_beneath(root_fd, "var", O_PATH | O_DIRECTORY);
+  sys::check(::renameat2(root_fd, "run", var.get(), "run", RENAME_EXCHANGE),
+             "exchange /run and /var/run");
+  sys::check(::unlinkat(var.get(), "run", 0), "remove /var/run");
+  sys::check(::symlinkat("/run", var.get(), "run"), "link /var/run to /run");
+}
+
+/// A directory that the payload mounts on. It follows no link there: the mount would be elsewhere,
+/// and two of them in one place.
 void ensure_mount_point(int root_fd, const std::string& name) {
   if (::mkdirat(root_fd, name.c_str(), 0755) == 0) return;
+  if (errno == ENOSPC) report_full(root_fd, name);
   if (errno != EEXIST) sys::fail(errno, {"create /", name});
   struct stat status {};
   sys::check(::fstatat(root_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW), "stat /", name);
   if (S_ISDIR(status.st_mode)) return;
-  throw Failure("/" + name + " of the image is no directory: nothing can be mounted there",
-                "take the root filesystem of a Linux system");
+  throw Failure("/" + name + " of the image is " +
+                    (S_ISLNK(status.st_mode) ? "a symlink" : "no directory") +
+                    ", and the new system needs a directory of its own there",
+                "make /" + name + " a directory in the image, or leave it out");
 }
 
 /// A directory that the image may have put behind a link (/tmp -> /var/tmp): what the link names is
@@ -129,8 +156,8 @@ HostFiles read_host_files() {
 }
 
 void adapt(int root_fd, const HostFiles& host, const Adaptation& adaptation) {
-  for (const char* name : {"proc", "sys", "dev"}) ensure_mount_point(root_fd, name);
-  ensure_directory(root_fd, "run", 0755);
+  put_run_in_its_place(root_fd);
+  for (const char* name : layout::mount_points) ensure_mount_point(root_fd, name);
   ensure_directory(root_fd, "tmp", 01777);
   if (!adaptation.hostname.empty()) {
     write_etc(root_fd, "hostname", adaptation.hostname + "\n");

@@ -37,8 +37,9 @@ std::string join(const std::vector<std::string>& components) {
 }
 
 struct Place {
-  std::string path;     ///< without symlinks and dots
-  bool exists = false;  ///< all of it
+  std::string path;              ///< without symlinks and dots
+  bool exists = false;           ///< all of it
+  std::vector<std::string> way;  ///< see way_beneath()
 };
 
 /// What a symlink says; empty when `path` is none. Throws.
@@ -56,6 +57,7 @@ std::string target_of(const UniqueFd& fd, const std::string& path) {
 Place locate(int root_fd, const std::string& path) {
   std::vector<std::string> pending;
   std::vector<std::string> found;
+  std::vector<std::string> way;
   push(pending, path);
   bool exists = true;
   int symlinks = 0;
@@ -68,6 +70,7 @@ Place locate(int root_fd, const std::string& path) {
     }
     found.push_back(name);
     const std::string here = join(found);
+    way.push_back(here);
     const UniqueFd fd = try_open_beneath(root_fd, here, O_PATH | O_NOFOLLOW);
     if (!fd) {
       if (errno != ENOENT) sys::fail(errno, {"open ", here});
@@ -81,7 +84,7 @@ Place locate(int root_fd, const std::string& path) {
     if (target.front() == '/') found.clear();
     push(pending, target);
   }
-  return {join(found), exists};
+  return {join(found), exists, std::move(way)};
 }
 
 }  // namespace
@@ -122,6 +125,10 @@ UniqueFd make_directories_beneath(
     }
   }
   return fd;
+}
+
+std::vector<std::string> way_beneath(int root_fd, const std::string& path) {
+  return locate(root_fd, path).way;
 }
 
 std::optional<std::string> canonical_beneath(int root_fd, const std::string& path) {

@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "shared/unique_fd.hpp"
 
@@ -20,6 +21,11 @@ UniqueFd open_beneath(int root_fd, const std::string& path, int flags, unsigned 
 UniqueFd make_directories_beneath(
     int root_fd, const std::string& path,
     const std::function<void(int parent, const std::string& name)>& made = {});
+
+/// Every path, without symlinks in it, that the look-up of `path` goes through, the last one
+/// included: /bin, /usr, /usr/bin, /usr/bin/sh for /bin/sh where /bin is a symlink. What is missing
+/// is taken as it is written. Throws std::system_error when it cannot be followed.
+std::vector<std::string> way_beneath(int root_fd, const std::string& path);
 
 /// The absolute path inside the root, without symlinks and dots, of something that exists; empty
 /// when it does not or cannot be followed. At most 40 symlinks, as the kernel.

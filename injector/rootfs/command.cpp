@@ -8,6 +8,7 @@
 #include "injector/failure.hpp"
 #include "injector/rootfs/beneath.hpp"
 #include "injector/rootfs/executable.hpp"
+#include "injector/rootfs/hidden.hpp"
 #include "injector/rootfs/user.hpp"
 
 namespace dboot::rootfs {
@@ -49,10 +50,25 @@ std::string value_of(const std::vector<std::string>& environment, std::string_vi
   return {};
 }
 
+/// In the new system as well as in the image.
+constexpr std::array<std::string_view, 3> mounted_over{"/dev/pts", "/dev/shm", "/run/dboot"};
+
+void refuse_hidden_directory(int root_fd, const std::string& path) {
+  const auto way = way_beneath(root_fd, path);
+  const auto is_mounted = [&](std::string_view place) { return way.back() == place; };
+  if (way.empty() || std::any_of(mounted_over.begin(), mounted_over.end(), is_mounted)) return;
+  const auto hidden = hidden_below(root_fd, path);
+  if (hidden.empty()) return;
+  throw Failure(
+      "the working directory " + path + " is hidden by what the new system mounts on " + hidden,
+      "name another one with --workdir");
+}
+
 std::string make_working_directory(int root_fd, const std::string& path) {
   if (path.empty()) return "/";
   std::string absolute = path.starts_with('/') ? path : "/" + path;
   try {
+    refuse_hidden_directory(root_fd, absolute);
     make_directories_beneath(root_fd, absolute);
   } catch (const std::system_error& error) {
     throw Failure("the working directory cannot be made: " + std::string(error.what()),

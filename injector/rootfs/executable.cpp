@@ -12,6 +12,7 @@
 #include "injector/failure.hpp"
 #include "injector/rootfs/beneath.hpp"
 #include "injector/rootfs/elf.hpp"
+#include "injector/rootfs/hidden.hpp"
 #include "shared/syscalls.hpp"
 
 namespace dboot::rootfs {
@@ -34,6 +35,8 @@ std::string obstacle(int root_fd, const std::string& path) {
   if (S_ISDIR(status.st_mode)) return "it is a directory";
   if (!S_ISREG(status.st_mode)) return "it is no regular file";
   if ((status.st_mode & 0111U) == 0) return "it is not executable";
+  if (const auto hidden = hidden_below(root_fd, path); !hidden.empty())
+    return "it is hidden by what the new system mounts on " + hidden;
   return {};
 }
 

@@ -1,5 +1,7 @@
 #include "payload/phases/api_mounts.hpp"
 
+#include <fcntl.h>
+#include <linux/mount.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -8,6 +10,7 @@
 #include <string>
 #include <system_error>
 
+#include "payload/detached_mount.hpp"
 #include "shared/layout.hpp"
 #include "shared/log.hpp"
 #include "shared/syscalls.hpp"
@@ -15,25 +18,45 @@
 namespace dboot::api_mounts {
 namespace {
 
-constexpr unsigned long no_programs = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+constexpr unsigned no_devices = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+constexpr unsigned no_programs = no_devices | MOUNT_ATTR_NOEXEC;
 
-void make_directory(const std::string& path, mode_t mode) {
-  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) sys::fail(errno, {"mkdir ", path});
+void make_directory(int parent, const char* name, mode_t mode) {
+  if (::mkdirat(parent, name, mode) != 0 && errno != EEXIST) sys::fail(errno, {"mkdir ", name});
 }
 
-void mount(const char* type, const char* where, unsigned long flags, const char* options = "") {
-  make_directory(where, 0755);
-  sys::check(::mount(type, where, type, flags, options), "mount ", type, " on ", where);
+/// No link is followed: /run of an image may lead to its /proc.
+UniqueFd mount_point(const UniqueFd& root, const char* name) {
+  make_directory(root.get(), name, 0755);
+  constexpr int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  return UniqueFd(
+      sys::check(::openat(root.get(), name, flags), "mount on /", name, " of the new root"));
 }
 
-void move(const std::string& from, const char* to) {
-  make_directory(to, 0755);
-  sys::check(::mount(from.c_str(), to, nullptr, MS_MOVE, nullptr), "move ", from, " to ", to);
+void mount(const char* type, const UniqueFd& where, unsigned attributes,
+           const detached_mount::Options& options = {}) {
+  detached_mount::attach(detached_mount::make(type, attributes, options).get(), where.get());
+}
+
+/// For a directory of a filesystem that was mounted here.
+void mount_below(const UniqueFd& parent, const char* name, const char* type, unsigned attributes,
+                 const detached_mount::Options& options) {
+  make_directory(parent.get(), name, 0755);
+  mount(type, sys::open_at(parent.get(), name, O_PATH | O_DIRECTORY | O_NOFOLLOW), attributes,
+        options);
+}
+
+/// A mount with what is mounted in it.
+void move(const std::string& from, const UniqueFd& to) {
+  sys::check(
+      ::syscall(SYS_move_mount, AT_FDCWD, from.c_str(), to.get(), "", MOVE_MOUNT_T_EMPTY_PATH),
+      "move ", from);
 }
 
 /// Of this mount alone: without MS_BIND the filesystem itself would become read-only, and with it
 /// every other mount of it on the machine.
-void make_read_only(const char* where, unsigned long flags) {
+void make_read_only(const char* where) {
+  constexpr unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
   sys::check(::mount(nullptr, where, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, nullptr),
              "make read-only ", where);
 }
@@ -48,29 +71,6 @@ void attempt(Mounting mounting) {
   }
 }
 
-void mount_of_machine(const Devices& devices) {
-  mount("proc", "/proc", no_programs);
-  attempt([] { mount("sysfs", "/sys", no_programs); });
-  make_directory("/dev", 0755);
-  devices.attach("/dev");
-  attempt(
-      [] { mount("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "ptmxmode=0666,mode=0620,gid=5"); });
-  attempt([] { mount("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777"); });
-}
-
-void mount_of_namespace() {
-  mount("proc", "/proc", no_programs);
-  attempt([] {
-    sys::check(::mount("/proc/sys", "/proc/sys", nullptr, MS_BIND, nullptr), "bind /proc/sys");
-    make_read_only("/proc/sys", no_programs);
-  });
-  attempt([] {
-    mount("sysfs", "/sys", no_programs);
-    make_read_only("/sys", no_programs);
-  });
-  attempt([] { move(std::string(old_root) + "/dev", "/dev"); });
-}
-
 }  // namespace
 
 void make_private() {
@@ -78,22 +78,58 @@ void make_private() {
              "make the mounts private");
 }
 
-void pivot() {
-  const std::string put_old = std::string(layout::root) + old_root;
-  make_directory(put_old, 0700);
-  sys::check(::syscall(SYS_pivot_root, layout::root, put_old.c_str()), "pivot_root to ",
-             layout::root);
+NewRoot::NewRoot()
+    : root_(sys::open(layout::root, O_PATH | O_DIRECTORY | O_NOFOLLOW)),
+      proc_(mount_point(root_, "proc")),
+      sys_(mount_point(root_, "sys")),
+      dev_(mount_point(root_, "dev")),
+      run_(mount_point(root_, "run")) {}
+
+void NewRoot::pivot() const {
+  const UniqueFd run = detached_mount::make("tmpfs", no_devices, {{"mode", "0755"}});
+  make_directory(run.get(), ".old-root", 0700);
+  detached_mount::attach(run.get(), run_.get());
+  // pivot_root(2) takes no descriptors; "run" is the directory that has just been mounted on.
+  sys::check(::fchdir(root_.get()), "chdir ", layout::root);
+  sys::check(::syscall(SYS_pivot_root, ".", "run/.old-root"), "pivot_root to ", layout::root);
   sys::check(::chdir("/"), "chdir /");
 }
 
-void mount_all(const Devices& devices, Permissions permissions) {
+void NewRoot::mount_of_machine(const Devices& devices) const {
+  mount("proc", proc_, no_programs);
+  attempt([&] { mount("sysfs", sys_, no_programs); });
+  detached_mount::attach(devices.mount(), dev_.get());
+  const UniqueFd dev = sys::open("/dev", O_PATH | O_DIRECTORY);
+  attempt([&] {
+    mount_below(dev, "pts", "devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+                {{"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}});
+  });
+  attempt([&] { mount_below(dev, "shm", "tmpfs", no_devices, {{"mode", "1777"}}); });
+}
+
+void NewRoot::mount_of_namespace() const {
+  mount("proc", proc_, no_programs);
+  attempt([] {
+    sys::check(::mount("/proc/sys", "/proc/sys", nullptr, MS_BIND, nullptr), "bind /proc/sys");
+    make_read_only("/proc/sys");
+  });
+  attempt([&] {
+    mount("sysfs", sys_, no_programs);
+    make_read_only("/sys");
+  });
+  attempt([&] { move(std::string(old_root) + "/dev", dev_); });
+}
+
+void NewRoot::mount_all(const Devices& devices, Permissions permissions) const {
   if (permissions.allows(Action::mount_devtmpfs)) {
     mount_of_machine(devices);
   } else {
     mount_of_namespace();
   }
-  mount("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755");
-  move(old_root + std::string(layout::directory), layout::directory);
+  const UniqueFd run = sys::open("/run", O_PATH | O_DIRECTORY);
+  make_directory(run.get(), "dboot", 0755);
+  move(old_root + std::string(layout::directory),
+       sys::open_at(run.get(), "dboot", O_PATH | O_DIRECTORY | O_NOFOLLOW));
 }
 
 }  // namespace dboot::api_mounts

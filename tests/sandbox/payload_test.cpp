@@ -58,6 +58,29 @@ TEST(Payload, LeavesNoMountOfTheOldRoot) {
   EXPECT_THAT(output, Not(HasSubstr("still busy")));
 }
 
+TEST(Payload, NothingOfTheImageIsInTheWayOfTheOldRoot) {
+  for (const std::string name : {".old-root", "run/.old-root"}) {
+    for (const std::string make : {"ln -s /proc ", "mkdir -p ", "touch "}) {
+      OldSystem system;
+      system.processes("mkdir -p /run/dboot/root/run; " + make + "/run/dboot/root/" + name);
+      system.command("grep -c old-root /proc/mounts; ls -d /.old-root");
+      system.run();
+      EXPECT_THAT(system.output(), HasSubstr("\n0\n")) << make << name;
+      EXPECT_EQ(system.output().find("\n/.old-root\n") != std::string::npos, name == ".old-root");
+    }
+  }
+}
+
+TEST(Payload, LinkInThePlaceOfAMountPointIsNotFollowed) {
+  for (const std::string name : {"proc", "sys", "dev", "run"}) {
+    OldSystem system;
+    system.processes("ln -s /bin /run/dboot/root/" + name);
+    EXPECT_EQ(system.run(), 125);
+    EXPECT_THAT(system.output(),
+                HasSubstr("error failure mount on /" + name + " of the new root: Not a directory"));
+  }
+}
+
 TEST(Payload, ShellThatIgnoresSigtermIsKilledWithoutWaiting) {
   OldSystem system;
   system.plan().grace = for_ever;

@@ -104,13 +104,37 @@ TEST_F(Adapt, MountPointBehindALinkIsRefused) {
               testing::Throws<Failure>(testing::Property(&Failure::what, HasSubstr("/proc"))));
 }
 
-TEST_F(Adapt, TmpAndRunMayBeLinks) {
+TEST_F(Adapt, TmpMayBeALink) {
   fs::create_symlink("/var/tmp", root / "tmp");
-  fs::create_symlink("var/run", root / "run");
   adapt({});
   EXPECT_TRUE(fs::is_directory(root / "var/tmp"));
-  EXPECT_TRUE(fs::is_directory(root / "var/run"));
   EXPECT_TRUE(fs::is_symlink(root / "tmp"));
+}
+
+TEST_F(Adapt, RunThatIsALinkToItsFormerNameChangesPlacesWithIt) {
+  for (const bool there : {false, true}) {
+    fs::remove_all(root / "var");
+    fs::remove_all(root / "run");
+    fs::create_symlink("var/run", root / "run");
+    if (there) write_text(root / "var/run/file", "kept");
+    adapt({});
+    EXPECT_TRUE(fs::is_directory(fs::symlink_status(root / "run")));
+    EXPECT_EQ(fs::read_symlink(root / "var/run"), "/run");
+    if (there) {
+      EXPECT_EQ(read_text(root / "run/file"), "kept");
+    }
+  }
+}
+
+TEST_F(Adapt, RunThatIsALinkToAnythingElseIsRefused) {
+  for (const char* target : {"proc", "/", ".", "/var", "run", "../../run"}) {
+    fs::remove_all(root / "run");
+    fs::create_symlink(target, root / "run");
+    EXPECT_THAT([&] { adapt({}); },
+                testing::Throws<Failure>(
+                    testing::Property(&Failure::what, HasSubstr("/run of the image is a symlink"))))
+        << target;
+  }
 }
 
 TEST_F(Adapt, RunThatIsAFileIsRefused) {

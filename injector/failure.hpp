@@ -10,6 +10,7 @@ namespace exit_status {
 inline constexpr int failed = 125;      ///< dboot-inject itself; the host is as it was
 inline constexpr int cannot_run = 126;  ///< COMMAND is there and cannot be executed
 inline constexpr int not_found = 127;   ///< COMMAND is not in the image
+inline constexpr int signalled = 128;  ///< and the number of the signal that ended it, as a shell's
 }  // namespace exit_status
 
 /// Why there is no takeover, for the person who asked for one: what was attempted and the cause in

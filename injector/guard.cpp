@@ -1,19 +1,22 @@
 #include "injector/guard.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <filesystem>
 #include <iostream>
+#include <memory>
 #include <sstream>
 
 #include "injector/failure.hpp"
 #include "injector/interruption.hpp"
+#include "injector/rootfs/beneath.hpp"
 #include "shared/process_status.hpp"
 #include "shared/syscalls.hpp"
 
@@ -47,6 +50,29 @@ std::string value_of(const std::string& file, const std::string& key) {
   return {};
 }
 
+/// Empty when it cannot be read.
+std::string text_of(int file) {
+  std::string text;
+  std::array<char, 4096> buffer;
+  for (ssize_t count = 0; (count = ::read(file, buffer.data(), buffer.size())) > 0;)
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+  return text;
+}
+
+/// Of the regular files in a directory.
+std::vector<std::string> texts_in(UniqueFd directory) {
+  std::vector<std::string> texts;
+  const int fd = directory.get();
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(directory.release()), &::closedir);
+  if (!entries) return texts;
+  while (const dirent* entry = ::readdir(entries.get())) {
+    if (entry->d_type != DT_REG) continue;
+    const UniqueFd file(::openat(fd, entry->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    texts.push_back(text_of(file.get()));
+  }
+  return texts;
+}
+
 bool contains_word(const std::string& list, const std::string& word) {
   return (":" + list + ":").find(":" + word + ":") != std::string::npos;
 }
@@ -57,13 +83,34 @@ void require_root() {
   if (::geteuid() != 0) throw Failure("a takeover needs root", "run it with sudo");
 }
 
-void refuse_where_denied(const std::string& path) {
-  if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) return;
-  std::string text = sys::read_file_or_empty(path);
+bool is_new_enough(const std::string& release) {
+  std::istringstream numbers(release);
+  int version = 0;
+  int patch_level = 0;
+  char dot = 0;
+  numbers >> version >> dot >> patch_level;
+  return version > 5 || (version == 5 && patch_level >= 9);
+}
+
+void require_kernel() {
+  utsname names{};
+  sys::check(::uname(&names), "uname");
+  if (is_new_enough(names.release)) return;
+  throw Failure(std::string("Linux ") + names.release + " is too old for a takeover",
+                "boot Linux 5.9 or a newer one");
+}
+
+void refuse_where_denied(int root) {
+  const std::string path = "etc/dboot/deny";
+  const UniqueFd there = rootfs::try_open_beneath(root, path, O_PATH | O_NOFOLLOW);
+  if (!there && errno == ENOENT) return;
+  // Whatever else it is, it is there.
+  const UniqueFd file = rootfs::try_open_beneath(root, path, O_RDONLY | O_NONBLOCK);
+  std::string text = text_of(file.get());
   while (text.ends_with('\n')) text.pop_back();
   std::replace(text.begin(), text.end(), '\n', ' ');
   throw Failure(
-      "takeovers of this machine are denied by " + path + (text.empty() ? "" : ": " + text),
+      "takeovers of this machine are denied by /" + path + (text.empty() ? "" : ": " + text),
       "rehearse it with --rehearse, or remove the file if this machine may be replaced");
 }
 
@@ -78,13 +125,9 @@ std::vector<std::string> blocking_inhibitors(const std::vector<std::string>& fil
   return blocking;
 }
 
-void refuse_while_inhibited(const std::string& directory) {
-  std::vector<std::string> files;
-  std::error_code none;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, none)) {
-    if (entry.is_regular_file(none)) files.push_back(sys::read_file_or_empty(entry.path()));
-  }
-  const auto blocking = blocking_inhibitors(files);
+void refuse_while_inhibited(int root) {
+  const auto blocking = blocking_inhibitors(
+      texts_in(rootfs::try_open_beneath(root, "run/systemd/inhibit", O_RDONLY | O_DIRECTORY)));
   if (blocking.empty()) return;
   std::string who;
   for (const auto& inhibitor : blocking) who += (who.empty() ? "" : "; ") + inhibitor;
@@ -92,8 +135,8 @@ void refuse_while_inhibited(const std::string& directory) {
                 "wait for it to finish, or go on with --force");
 }
 
-UniqueFd lock() {
-  UniqueFd run = sys::open("/run", O_RDONLY | O_DIRECTORY);
+UniqueFd lock(int root) {
+  UniqueFd run = rootfs::open_beneath(root, "run", O_RDONLY | O_DIRECTORY);
   if (::flock(run.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) sys::fail(errno, {"lock /run"});
     throw Failure("another dboot-inject is at work on this system", "wait until it has ended");

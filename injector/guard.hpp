@@ -12,17 +12,22 @@ namespace dboot::guard {
 /// Only root can trace PID 1 and mount.
 void require_root();
 
-/// /etc/dboot/deny: when it exists, a takeover is refused and its text shown, as /etc/nologin does
-/// for logins. Nothing overrides it; rehearsals do not ask.
-void refuse_where_denied(const std::string& path = "/etc/dboot/deny");
+/// The payload needs close_range(2), which Linux has since 5.9. Throws Failure on an older one.
+void require_kernel();
+/// True for a release (uname(2)) of 5.9 or later. Pure.
+bool is_new_enough(const std::string& release);
+
+/// etc/dboot/deny below the root directory `root`: when it exists, a takeover is refused and its
+/// text shown, as /etc/nologin does for logins. Nothing overrides it; rehearsals do not ask.
+void refuse_where_denied(int root);
 
 /// Systemd's shutdown inhibitors in block mode, as `systemctl reboot` honours them
-/// (systemd-inhibit(1)). `directory` holds a file per inhibitor.
-void refuse_while_inhibited(const std::string& directory = "/run/systemd/inhibit");
+/// (systemd-inhibit(1)): a file each in run/systemd/inhibit below the root directory `root`.
+void refuse_while_inhibited(int root);
 
-/// One takeover at a time: a lock on the directory /run, which leaves no file behind. Held until
-/// the descriptor is closed.
-UniqueFd lock();
+/// One takeover at a time: a lock on the directory run below the root directory `root`, which
+/// leaves no file behind. Held until the descriptor is closed.
+UniqueFd lock(int root);
 
 /// Asks for the hostname on the terminal, unless `yes`. Without a terminal `yes` is required.
 void confirm(const std::string& image, bool yes);

@@ -41,7 +41,8 @@ void check() {
   if (thread_leaving != nullptr && *thread_leaving) throw Failure("no longer wanted", "");
   const int signal = received;
   if (signal == 0) return;
-  throw Failure(std::string("interrupted by SIG") + ::sigabbrev_np(signal), "");
+  throw Failure(std::string("interrupted by SIG") + ::sigabbrev_np(signal), "",
+                exit_status::signalled + signal);
 }
 
 void close() {

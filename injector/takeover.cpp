@@ -5,6 +5,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -37,9 +38,28 @@ namespace {
 
 constexpr std::chrono::seconds injection_deadline{10};
 
+/// A dry run touches no PID 1, and goes on where that cannot be looked at.
 Scope scope_of(const Options& options) {
-  return !options.rehearse && Target::own_pid_1().is_machine() ? Scope::machine
-                                                               : Scope::in_namespace;
+  if (options.rehearse) return Scope::in_namespace;
+  try {
+    return Target::own_pid_1().is_machine() ? Scope::machine : Scope::in_namespace;
+  } catch (const Failure& failure) {
+    if (!options.dry_run) throw;
+    log::warning(
+        "this plan is for the machine: PID 1, which would be taken over, is not to be seen",
+        {{"reason", failure.what()}});
+    return Scope::machine;
+  }
+}
+
+/// While the new root is filled, the kernel may run out of memory. The one that it ends shall be
+/// this process, whose end frees all of it, and no service of the host.
+void go_first_when_memory_ends() {
+  try {
+    sys::write_file("/proc/self/oom_score_adj", "1000");
+  } catch (const std::exception& error) {
+    log::debug("the kernel may end others when memory ends", {{"reason", error.what()}});
+  }
 }
 
 /// The new root is charged to the memory cgroup of who fills it, and the limit of an ssh session is
@@ -55,12 +75,24 @@ void leave_memory_limits() {
   }
 }
 
-/// Whether this machine may be taken over at all, now.
+/// Whether what lies below this root directory allows a takeover, now.
+void ask_guards(int root, const Options& options) {
+  guard::refuse_where_denied(root);
+  if (!options.force) guard::refuse_while_inhibited(root);
+}
+
+UniqueFd open_root() {
+  return sys::open("/", O_PATH | O_DIRECTORY);
+}
+
+/// Whether this machine may be taken over at all. From within a chroot both roots are asked.
 UniqueFd claim_machine(const Options& options) {
-  guard::refuse_where_denied();
-  if (!options.force) guard::refuse_while_inhibited();
-  UniqueFd lock = guard::lock();
-  inject::check_traceable(Target::own_pid_1());
+  const Target target = Target::own_pid_1();
+  const UniqueFd root = target.open_root();
+  ask_guards(open_root().get(), options);
+  ask_guards(root.get(), options);
+  UniqueFd lock = guard::lock(root.get());
+  inject::check_traceable(target);
   return lock;
 }
 
@@ -131,9 +163,10 @@ void stage_payload(const payload_file::Payload& payload, const Staging& staging)
 }
 
 /// Makes the target execute the payload. Everything that this changes is undone when it fails.
-void commit(const Target& target, Staging& staging, Plan plan) {
+void commit(const Target& target, Staging& staging, Plan plan,
+            const std::function<void()>& last_question) {
   interruption::close();
-  target.enter_mount_namespace();
+  target.enter();
   std::optional<KernelPanic> panic;
   if (target.is_machine()) panic.emplace();
   if (panic) plan.kernel_panic = panic->previous();
@@ -143,6 +176,7 @@ void commit(const Target& target, Staging& staging, Plan plan) {
 
   const inject::Program program{layout::payload, {layout::payload}, {}};
   const auto before_attach = [&] {
+    last_question();
     if (panic) panic->set();
     staging.attach();
   };
@@ -161,7 +195,7 @@ void commit(const Target& target, Staging& staging, Plan plan) {
 int rehearse(Staging& staging, const Plan& plan) {
   Rehearsal rehearsal;
   log::info("rehearsing in namespaces; nothing on this host is replaced");
-  commit(rehearsal.target(), staging, plan);
+  commit(rehearsal.target(), staging, plan, [] {});
   interruption::reopen();
   return rehearsal.attend();
 }
@@ -176,6 +210,8 @@ int rehearse(Staging& staging, const Plan& plan) {
 
 int run(const Options& options) {
   guard::require_root();
+  guard::require_kernel();
+  go_first_when_memory_ends();
   interruption::catch_signals();
   UniqueFd claim;
   if (!options.rehearse && !options.dry_run) claim = claim_machine(options);
@@ -203,7 +239,8 @@ int run(const Options& options) {
   }
   if (options.rehearse) return rehearse(staging, plan);
   log::info("taking over PID 1");
-  commit(Target::own_pid_1(), staging, plan);
+  // Minutes of copying later, somebody may have forbidden it.
+  commit(Target::own_pid_1(), staging, plan, [&] { ask_guards(open_root().get(), options); });
   wait_for_the_end();
 }
 

@@ -63,12 +63,19 @@ void Target::verify() const {
   }
 }
 
-void Target::enter_mount_namespace() const {
-  if (namespace_of("self", "mnt") == namespace_of(proc_.get(), "mnt")) return;
-  const UniqueFd fd = sys::open_at(proc_.get(), "ns/mnt", O_RDONLY);
-  sys::check(::setns(fd.get(), CLONE_NEWNS), "enter the mount namespace of process ",
-             std::to_string(pid_));
-  sys::check(::chdir("/"), "chdir /");
+UniqueFd Target::open_root() const {
+  return sys::open_at(proc_.get(), "root", O_PATH | O_DIRECTORY);
+}
+
+void Target::enter() const {
+  const UniqueFd root = open_root();
+  const std::string pid = std::to_string(pid_);
+  if (namespace_of("self", "mnt") != namespace_of(proc_.get(), "mnt")) {
+    const UniqueFd fd = sys::open_at(proc_.get(), "ns/mnt", O_RDONLY);
+    sys::check(::setns(fd.get(), CLONE_NEWNS), "enter the mount namespace of process ", pid);
+  }
+  sys::check(::fchdir(root.get()), "enter the root directory of process ", pid);
+  sys::check(::chroot("."), "enter the root directory of process ", pid);
 }
 
 }  // namespace dboot

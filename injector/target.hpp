@@ -35,10 +35,15 @@ class Target {
   /// made. To be called right before every attach.
   void verify() const;
 
-  /// Enters the process's mount namespace when it is another one than the caller's. Only while the
-  /// caller is single-threaded (setns(2): EINVAL otherwise). The working directory becomes "/".
+  /// Its root directory, which is not the caller's where that is in a chroot or another mount
+  /// namespace. Throws.
+  UniqueFd open_root() const;
+
+  /// Enters the process's mount namespace when it is another one than the caller's, and its root
+  /// directory: what is mounted at a path from here on, the process finds at that path. Only while
+  /// the caller is single-threaded (setns(2): EINVAL otherwise). The working directory becomes "/".
   /// Throws.
-  void enter_mount_namespace() const;
+  void enter() const;
 
  private:
   Target(pid_t pid, bool own);

@@ -58,9 +58,9 @@ void ensure_mount_point(int root_fd, const std::string& name) {
   struct stat status {};
   sys::check(::fstatat(root_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW), "stat /", name);
   if (S_ISDIR(status.st_mode)) return;
-  throw Failure("/" + name + " of the image is " +
-                    (S_ISLNK(status.st_mode) ? "a symlink" : "no directory") +
-                    ", and the new system needs a directory of its own there",
+  throw Failure("/" + name + " of the image is no directory" +
+                    (S_ISLNK(status.st_mode) ? " but a symlink" : "") +
+                    ": nothing can be mounted there",
                 "make /" + name + " a directory in the image, or leave it out");
 }
 

@@ -98,18 +98,23 @@ std::vector<HostileImage> config_files() {
        "/dev of the image is no directory"},
       {"SysThatIsAFifo", system_with([](RawTar& t, const Place&) { t.fifo("sys"); }),
        "/sys of the image is no directory"},
-      {"TmpAndRunThatAreLinksOutside",
-       system_with([](RawTar& t, const Place&) {
-         t.symlink("tmp", "../canary/new").symlink("run", "/../../canary");
+      {"RunThatIsALinkOutside",
+       system_with([](RawTar& t, const Place&) { t.symlink("run", "/../../canary"); }),
+       "/run of the image is no directory but a symlink"},
+      {"RunBehindAVarThatIsALinkOutside", system_with([](RawTar& t, const Place& p) {
+         t.symlink("var", p.canary).symlink("run", "var/run");
        }),
+       "/run of the image is no directory but a symlink"},
+      {"TmpThatIsALinkOutside",
+       system_with([](RawTar& t, const Place&) { t.symlink("tmp", "../canary/new"); }),
        "",
        {},
        "canary/new"},
       {"TmpThatIsAFifo", system_with([](RawTar& t, const Place&) { t.fifo("tmp"); }),
        "/tmp of the image cannot be a directory"},
       {"ContainerMarksThatAreLinks", system_with([](RawTar& t, const Place& p) {
-         t.symlink(".dockerenv", p.canary / "secret").symlink("run", p.canary);
-         t.file("run/.containerenv", "");
+         t.symlink(".dockerenv", p.canary / "secret").directory("run");
+         t.symlink("run/.containerenv", p.canary / "secret");
        })},
       {"WorkingDirectoryThroughALink",
        system_with([](RawTar& t, const Place& p) { t.symlink("srv", p.canary); }),

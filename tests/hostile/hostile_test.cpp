@@ -212,7 +212,10 @@ bool changes_by_path(const std::string& line) {
   }
   // What a symlink says is no path of ours.
   std::string rest = call == "symlinkat" ? line.substr(line.find("\", ") + 3) : line;
-  if (rest.find("AT_FDCWD") != std::string::npos) return rest.find("/dev/") == std::string::npos;
+  if (rest.find("AT_FDCWD") != std::string::npos) {
+    return rest.find("\"/dev/") == std::string::npos &&
+           rest.find("\"/proc/self/oom_score_adj\"") == std::string::npos;
+  }
   for (auto quote = rest.find('"'); quote != std::string::npos; quote = rest.find('"', quote + 1)) {
     const auto end = rest.find('"', quote + 1);
     const std::string name = rest.substr(quote + 1, end - quote - 1);
@@ -248,7 +251,7 @@ std::vector<HostileImage> sample() {
                                      "HardLinkToALink",
                                      "LinksOutsideAsConfigFiles",
                                      "EtcThatIsALinkOutside",
-                                     "TmpAndRunThatAreLinksOutside",
+                                     "TmpThatIsALinkOutside",
                                      "WhiteoutThroughALink",
                                      "OpaqueThroughALink",
                                      "WorkingDirectoryThroughALink",

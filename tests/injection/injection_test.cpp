@@ -263,7 +263,7 @@ TEST_F(Injection, NothingHappensWhenTheCallerCancelsBeforeTheAttach) {
 TEST_F(Injection, WorksFromWithinTheMountNamespaceOfTheTarget) {
   const Rehearsal rehearsal;
   const UniqueFd own = sys::open("/proc/self/ns/mnt", O_RDONLY);
-  rehearsal.target().enter_mount_namespace();
+  rehearsal.target().enter();
   std::string failure;
   try {
     execute(rehearsal.target(), missing(), patience, {});

@@ -50,7 +50,7 @@ TEST_F(AwkwardImage, MountPointThatIsALinkIsRefused) {
   tar_.symlink("run", "proc");
   const auto result = rehearse({}, {"sh"});
   EXPECT_EQ(result.status, 125);
-  EXPECT_THAT(result.output, AllOf(HasSubstr("/run of the image is a symlink"),
+  EXPECT_THAT(result.output, AllOf(HasSubstr("/run of the image is no directory but a symlink"),
                                    HasSubstr("to mend it: make /run a directory")));
 }
 

@@ -109,7 +109,7 @@ TEST_F(UnchangedHost, InterruptedWhileCopying) {
   const HostState before = host_.state();
   // At the fiftieth file that is made there; no sleep is that exact.
   const auto result = host_.run(strace("fchmod:signal=SIGINT:when=50", {path, "sh"}));
-  EXPECT_EQ(result.status, 125) << result.output;
+  EXPECT_EQ(result.status, 130) << result.output;
   EXPECT_THAT(result.output, HasSubstr("interrupted"));
   EXPECT_THAT(differences(before, settled_state()), IsEmpty());
 }

@@ -131,8 +131,8 @@ TEST_F(Adapt, RunThatIsALinkToAnythingElseIsRefused) {
     fs::remove_all(root / "run");
     fs::create_symlink(target, root / "run");
     EXPECT_THAT([&] { adapt({}); },
-                testing::Throws<Failure>(
-                    testing::Property(&Failure::what, HasSubstr("/run of the image is a symlink"))))
+                testing::Throws<Failure>(testing::Property(
+                    &Failure::what, HasSubstr("/run of the image is no directory but a symlink"))))
         << target;
   }
 }

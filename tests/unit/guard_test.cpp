@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -21,21 +22,24 @@ class Guard : public testing::Test {
   Guard() {
     std::string name = testing::TempDir() + "dboot-guard-XXXXXX";
     directory = ::mkdtemp(name.data());
+    std::filesystem::create_directories(directory / "etc/dboot");
+    std::filesystem::create_directories(directory / "run/systemd/inhibit");
+    root = sys::open(directory, O_PATH | O_DIRECTORY);
   }
   ~Guard() override { std::filesystem::remove_all(directory); }
 
-  std::filesystem::path write(const std::string& name, const std::string& text) {
+  void write(const std::string& name, const std::string& text) const {
     std::ofstream(directory / name) << text;
-    return directory / name;
   }
 
   std::filesystem::path directory;
+  UniqueFd root;
 };
 
 TEST_F(Guard, DenyFileRefusesWithItsText) {
-  const auto path = write("deny", "ask the owner first\n");
+  write("etc/dboot/deny", "ask the owner first\n");
   try {
-    guard::refuse_where_denied(path);
+    guard::refuse_where_denied(root.get());
     FAIL();
   } catch (const Failure& failure) {
     EXPECT_THAT(failure.what(), HasSubstr("ask the owner first"));
@@ -45,25 +49,51 @@ TEST_F(Guard, DenyFileRefusesWithItsText) {
 }
 
 TEST_F(Guard, EmptyOrUnreadableDenyFileRefusesToo) {
-  EXPECT_THROW(guard::refuse_where_denied(write("deny", "")), Failure);
-  std::filesystem::create_directory(directory / "a-directory");
-  EXPECT_THROW(guard::refuse_where_denied(directory / "a-directory"), Failure);
-  EXPECT_THROW(guard::refuse_where_denied(write("file", "") / "below"), Failure);
+  const auto deny = directory / "etc/dboot/deny";
+  write("etc/dboot/deny", "");
+  EXPECT_THROW(guard::refuse_where_denied(root.get()), Failure);
+  std::filesystem::remove(deny);
+  std::filesystem::create_directory(deny);
+  EXPECT_THROW(guard::refuse_where_denied(root.get()), Failure);
+  std::filesystem::remove(deny);
+  ASSERT_EQ(::mkfifo(deny.c_str(), 0600), 0);
+  EXPECT_THROW(guard::refuse_where_denied(root.get()), Failure);
+  std::filesystem::remove_all(directory / "etc/dboot");
+  write("etc/dboot", "");
+  EXPECT_THROW(guard::refuse_where_denied(root.get()), Failure);
+}
+
+TEST_F(Guard, DenyFileMayBeALinkThatIsAbsoluteBelowItsRoot) {
+  write("etc/reason", "linked");
+  std::filesystem::create_symlink("/etc/reason", directory / "etc/dboot/deny");
+  EXPECT_THAT([&] { guard::refuse_where_denied(root.get()); },
+              testing::Throws<Failure>(testing::Property(&Failure::what, HasSubstr("linked"))));
 }
 
 TEST_F(Guard, WithoutDenyFileNothingIsRefused) {
-  EXPECT_NO_THROW(guard::refuse_where_denied(directory / "deny"));
+  EXPECT_NO_THROW(guard::refuse_where_denied(root.get()));
+  std::filesystem::remove_all(directory / "etc");
+  EXPECT_NO_THROW(guard::refuse_where_denied(root.get()));
 }
 
 TEST_F(Guard, BlockingShutdownInhibitorRefusesWithItsReason) {
-  write("1", "WHAT=idle:shutdown\nMODE=block\nWHO=apt\nWHY=packages are being installed\nPID=42\n");
+  write("run/systemd/inhibit/1",
+        "WHAT=idle:shutdown\nMODE=block\nWHO=apt\nWHY=packages are being installed\nPID=42\n");
+  ASSERT_EQ(::mkfifo((directory / "run/systemd/inhibit/1.ref").c_str(), 0600), 0);
   try {
-    guard::refuse_while_inhibited(directory);
+    guard::refuse_while_inhibited(root.get());
     FAIL();
   } catch (const Failure& failure) {
     EXPECT_THAT(failure.what(), HasSubstr("apt: packages are being installed (pid 42)"));
     EXPECT_THAT(failure.mend(), HasSubstr("--force"));
   }
+}
+
+TEST(Kernel, IsNewEnoughFrom5Dot9On) {
+  for (const char* release : {"5.9", "5.9.0-rc1", "5.10.0-8-amd64", "6.1.0", "10.0"})
+    EXPECT_TRUE(guard::is_new_enough(release)) << release;
+  for (const char* release : {"5.8.18", "4.19.0-27-amd64", "2.6.70", "", "x"})
+    EXPECT_FALSE(guard::is_new_enough(release)) << release;
 }
 
 TEST(Inhibitors, OnlyThoseThatBlockAShutdownCount) {
@@ -74,8 +104,9 @@ TEST(Inhibitors, OnlyThoseThatBlockAShutdownCount) {
 }
 
 TEST_F(Guard, WithoutInhibitorsNothingIsRefused) {
-  EXPECT_NO_THROW(guard::refuse_while_inhibited(directory));
-  EXPECT_NO_THROW(guard::refuse_while_inhibited(directory / "absent"));
+  EXPECT_NO_THROW(guard::refuse_while_inhibited(root.get()));
+  std::filesystem::remove_all(directory / "run");
+  EXPECT_NO_THROW(guard::refuse_while_inhibited(root.get()));
 }
 
 TEST(Confirmation, WithoutATerminalNeedsYes) {
@@ -87,11 +118,11 @@ TEST(Confirmation, WithoutATerminalNeedsYes) {
   ::dup2(saved.get(), STDIN_FILENO);
 }
 
-TEST(Lock, IsHeldByOneAtATime) {
-  auto first = guard::lock();
-  EXPECT_THROW(guard::lock(), Failure);
+TEST_F(Guard, LockIsHeldByOneAtATime) {
+  auto first = guard::lock(root.get());
+  EXPECT_THROW(guard::lock(root.get()), Failure);
   first.reset();
-  EXPECT_NO_THROW(guard::lock());
+  EXPECT_NO_THROW(guard::lock(root.get()));
 }
 
 }  // namespace

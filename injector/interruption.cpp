@@ -15,7 +15,8 @@ namespace {
 constexpr std::array signals{SIGINT, SIGTERM, SIGHUP};
 // Read by every thread.
 std::atomic<int> received = 0;
-static_assert(std::atomic<int>::is_always_lock_free);
+std::atomic<unsigned> received_count = 0;
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<unsigned>::is_always_lock_free);
 thread_local const std::atomic<bool>* thread_leaving = nullptr;
 
 void mask(int how) {
@@ -29,8 +30,15 @@ void mask(int how) {
 
 void catch_signals() {
   struct sigaction action {};
-  action.sa_handler = [](int signal) { received = signal; };
+  action.sa_handler = [](int signal) {
+    received = signal;
+    ++received_count;
+  };
   for (const int signal : signals) ::sigaction(signal, &action, nullptr);
+}
+
+unsigned count() noexcept {
+  return received_count;
 }
 
 void end_thread_when(const std::atomic<bool>& leaving) noexcept {

@@ -13,6 +13,9 @@ void catch_signals();
 /// Throws Failure when one of them has come. May be called by any thread.
 void check();
 
+/// How many of them have come.
+unsigned count() noexcept;
+
 /// For another thread than the first: from now on check() throws there as well when `leaving` is
 /// set, which must live as long as the thread.
 void end_thread_when(const std::atomic<bool>& leaving) noexcept;

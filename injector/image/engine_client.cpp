@@ -16,10 +16,6 @@ namespace dboot::image {
 namespace {
 
 namespace json = boost::json;
-using Waiting = EngineSocket::Waiting;
-
-constexpr auto interruptible = Waiting::interruptible;
-constexpr auto to_the_end = Waiting::to_the_end;
 
 /// An engine whose storage driver is vfs copies the whole image to make a container.
 constexpr std::chrono::seconds copying{600};
@@ -96,7 +92,7 @@ EngineImage parse_image(const std::string& text) {
 }  // namespace
 
 EngineClient::EngineClient(std::string socket_path) : socket_path_(std::move(socket_path)) {
-  EngineSocket socket(socket_path_, interruptible);
+  EngineSocket socket(socket_path_);
   process_ = socket.peer();
   EngineExchange ping(std::move(socket), {"GET", "/_ping"});
   if (ping.status() != 200) refused("be reached", ping);
@@ -105,7 +101,7 @@ EngineClient::EngineClient(std::string socket_path) : socket_path_(std::move(soc
 }
 
 std::optional<EngineImage> EngineClient::find_image(const std::string& name) const {
-  EngineExchange exchange({socket_path_, interruptible},
+  EngineExchange exchange(EngineSocket(socket_path_),
                           {"GET", prefix_ + "/images/" + escape(name) + "/json"});
   if (exchange.status() == 404) return {};
   if (exchange.status() != 200) refused("inspect " + name, exchange);
@@ -125,8 +121,8 @@ std::unique_ptr<ByteStream> EngineClient::pull_image(const std::string& reposito
   EngineRequest request{
       "POST", prefix_ + "/images/create?fromImage=" + escape(repository) + "&tag=" + escape(tag)};
   if (!auth.empty()) request.headers.emplace_back("X-Registry-Auth", auth);
-  auto exchange = std::make_unique<EngineExchange>(
-      EngineSocket(socket_path_, interruptible, downloading), request);
+  auto exchange =
+      std::make_unique<EngineExchange>(EngineSocket(socket_path_, downloading), request);
   if (exchange->status() != 200) {
     throw Failure("the container engine cannot fetch " + repository + ": " +
                       message_of(exchange->status(), exchange->rest()),
@@ -143,23 +139,24 @@ void EngineClient::create_container(const std::string& name, const std::string& 
                           {"WorkingDir", working_directory},
                           {"NetworkDisabled", true}};
   EngineExchange exchange(
-      {socket_path_, to_the_end, copying},
+      EngineSocket(socket_path_, copying),
       {"POST", prefix_ + "/containers/create?name=" + escape(name), json::serialize(body)});
   if (exchange.status() != 201) refused("create a container", exchange);
   exchange.rest();
 }
 
-void EngineClient::remove_container(const std::string& name) const {
+bool EngineClient::remove_container(const std::string& name, CleanUpDeadline& deadline) const {
   EngineExchange exchange(
-      {socket_path_, to_the_end, copying},
+      EngineSocket(socket_path_, deadline),
       {"DELETE", prefix_ + "/containers/" + escape(name) + "?force=true&v=true"});
-  if (exchange.status() == 404) return;
+  if (exchange.status() == 404) return false;
   if (exchange.status() >= 300) refused("remove container " + name, exchange);
+  return true;
 }
 
 std::unique_ptr<ByteStream> EngineClient::export_container(const std::string& name) const {
   auto exchange = std::make_unique<EngineExchange>(
-      EngineSocket(socket_path_, interruptible),
+      EngineSocket(socket_path_),
       EngineRequest{"GET", prefix_ + "/containers/" + escape(name) + "/export"});
   if (exchange->status() != 200) refused("export the image", *exchange);
   return exchange;

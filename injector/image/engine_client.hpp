@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "injector/clean_up_deadline.hpp"
 #include "injector/image/image_config.hpp"
 #include "injector/stream/byte_stream.hpp"
 
@@ -45,14 +46,13 @@ class EngineClient {
   /// `auth` is the header X-Registry-Auth, or empty. `mend` is for the Failure that this throws.
   std::unique_ptr<ByteStream> pull_image(const std::string& repository, const std::string& tag,
                                          const std::string& auth, const std::string& mend) const;
-  /// Creates a container that is never started. Not interruptible, so that nobody has to guess
-  /// whether it is there. Engines make its working directory at once, Podman when it is started.
-  /// Throws Failure.
+  /// Creates a container that is never started. Engines make its working directory at once, Podman
+  /// when it is started. Throws Failure; after an interruption the engine may still create it.
   void create_container(const std::string& name, const std::string& image_id,
                         const std::string& working_directory) const;
-  /// Removes it, with its anonymous volumes; it need not be there. Not interruptible. Throws
-  /// Failure.
-  void remove_container(const std::string& name) const;
+  /// Removes it, with its anonymous volumes. Returns false when it is not there. Throws
+  /// EngineNotRunning, and Failure, also when the deadline has passed.
+  bool remove_container(const std::string& name, CleanUpDeadline& deadline) const;
   /// Its filesystem as a tar archive. Throws Failure.
   std::unique_ptr<ByteStream> export_container(const std::string& name) const;
 

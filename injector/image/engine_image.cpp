@@ -7,14 +7,16 @@
 
 #include <chrono>
 #include <exception>
-#include <thread>
 #include <utility>
 
+#include "injector/clean_up_deadline.hpp"
 #include "injector/failure.hpp"
 #include "injector/image/engine_layers.hpp"
+#include "injector/image/engine_socket.hpp"
 #include "injector/image/mounted_container.hpp"
 #include "injector/image/platform.hpp"
 #include "injector/image/pull.hpp"
+#include "injector/interruption.hpp"
 #include "injector/rootfs/copy_tree.hpp"
 #include "injector/rootfs/tree.hpp"
 #include "injector/rootfs/unpack.hpp"
@@ -30,20 +32,28 @@ std::string container_name() {
   return "dboot-inject-" + std::to_string(::getpid()) + "-" + std::to_string(random);
 }
 
+/// What removing a container may take. On vfs its copy of the whole image is deleted file by file,
+/// perhaps from a slow disk.
+constexpr std::chrono::seconds removing{60};
+/// The same for somebody who waits for the end.
+constexpr std::chrono::seconds removing_when_interrupted{8};
+
 /// A container that is there as long as this object: the engine exports containers, not images.
 class Container {
  public:
-  Container(const EngineClient& engine, const std::string& image_id)
+  /// `engine` must outlive this.
+  Container(const Engine& engine, const std::string& image_id)
       : engine_(engine), name_(container_name()) {
     try {
-      engine_.create_container(name_, image_id, "/" + marker());
+      engine_.client.create_container(name_, image_id, "/" + marker());
     } catch (...) {
-      // An answer that got lost does not mean that there is none.
-      remove();
+      // An answer that got lost does not mean that there is none. One that nobody has waited for
+      // is about a container that may still be to come.
+      remove(interruption::count() > 0);
       throw;
     }
   }
-  ~Container() { remove(); }
+  ~Container() { remove(false); }
   Container(const Container&) = delete;
   Container& operator=(const Container&) = delete;
 
@@ -53,24 +63,29 @@ class Container {
 
  private:
   /// An engine that has just lost the reader of an export still has the container mounted for a
-  /// moment and refuses. It tells nobody when that is over, so it is asked again.
-  void remove() noexcept {
-    constexpr int attempts = 20;
-    for (int attempt = 1; attempt <= attempts; ++attempt) {
+  /// moment and refuses; one that is still creating it does not know it yet. It tells nobody when
+  /// that is over, so it is asked again.
+  void remove(bool may_be_to_come) noexcept {
+    constexpr std::chrono::milliseconds interval{100};
+    CleanUpDeadline deadline(removing, removing_when_interrupted);
+    std::string reason;
+    do {
       try {
-        engine_.remove_container(name_);
-        return;
+        if (engine_.client.remove_container(name_, deadline) || !may_be_to_come) return;
+        reason = "its creation was interrupted, and may go on";
+      } catch (const EngineNotRunning& error) {
+        reason = error.what();
+        break;
       } catch (const std::exception& error) {
-        if (attempt == attempts) {
-          log::warning("a container is left in the engine: docker rm -f " + name_,
-                       {{"reason", error.what()}});
-        }
+        reason = error.what();
       }
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    }
+    } while (deadline.wait(interval));
+    log::warning("a container may be left in " + engine_.name + ": " + engine_.command + " rm -f " +
+                     name_ + " removes it",
+                 {{"reason", reason}});
   }
 
-  const EngineClient& engine_;
+  const Engine& engine_;
   std::string name_;
 };
 
@@ -142,7 +157,7 @@ class EngineImageSource : public Source {
 
   void unpack_export(int root_fd, Progress& progress) {
     const pid_t process = engine_.client.process();
-    const Container container(engine_.client, image_.id);
+    const Container container(engine_, image_.id);
     const MountTable before = mounts_of(process);
     // After the container: the connection must be closed before it can be removed.
     auto stream = engine_.client.export_container(container.name());

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <string>
 
+#include "injector/clean_up_deadline.hpp"
+#include "injector/failure.hpp"
 #include "shared/unique_fd.hpp"
 
 namespace dboot::image {
@@ -14,19 +16,24 @@ namespace dboot::image {
 /// Throws Failure for anything else (tcp://, ssh://).
 std::string engine_socket_path(const std::string& host);
 
+/// Nobody listens at the socket.
+class EngineNotRunning : public Failure {
+  using Failure::Failure;
+};
+
 /// A connection to a container engine on its unix socket.
 class EngineSocket {
  public:
-  /// Whether Ctrl-C ends the waiting (interruption::check).
-  enum class Waiting : bool { interruptible, to_the_end };
-
   /// An engine that listens and says nothing for so long counts as dead. What it does meanwhile is
   /// small, or comes as a stream; whatever takes longer needs its own measure.
   static constexpr std::chrono::milliseconds usual_patience{60'000};
 
-  /// Throws Failure when nobody listens.
-  EngineSocket(const std::string& path, Waiting waiting,
-               std::chrono::milliseconds patience = usual_patience);
+  /// Everything waits until Ctrl-C (interruption::check), or for `patience`. Throws
+  /// EngineNotRunning, and Failure when the engine takes no connection.
+  explicit EngineSocket(const std::string& path,
+                        std::chrono::milliseconds patience = usual_patience);
+  /// Everything waits until `deadline`, which must outlive this. Throws as above.
+  EngineSocket(const std::string& path, CleanUpDeadline& deadline);
 
   /// The process that listens (unix(7), SO_PEERCRED); 0 when it is in another PID namespace.
   pid_t peer() const noexcept;
@@ -39,11 +46,16 @@ class EngineSocket {
   std::size_t write(const void* data, std::size_t size);
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  EngineSocket(std::string path, std::chrono::milliseconds patience, CleanUpDeadline* deadline);
+  void connect();
+  void check() const;
   void wait(short events);
 
   std::string path_;
-  Waiting waiting_;
   std::chrono::milliseconds patience_;
+  CleanUpDeadline* deadline_;  ///< of cleaning up; null before
   UniqueFd fd_;
 };
 

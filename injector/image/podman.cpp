@@ -6,6 +6,7 @@
 #include "injector/image/engine_image.hpp"
 #include "injector/image/engine_socket.hpp"
 #include "injector/image/podman_service.hpp"
+#include "injector/interruption.hpp"
 
 namespace dboot::image {
 namespace {
@@ -15,9 +16,9 @@ constexpr const char* usual_socket = "/run/podman/podman.sock";
 
 bool somebody_listens_at(const std::string& path) {
   try {
-    const EngineSocket socket(path, EngineSocket::Waiting::interruptible);
+    const EngineSocket socket(path);
     return true;
-  } catch (const Failure&) {
+  } catch (const EngineNotRunning&) {
     return false;
   }
 }
@@ -33,7 +34,7 @@ Engine connect(const std::string& host) {
     EngineClient client(service->socket_path());
     return {"Podman", "podman", std::move(service), std::move(client)};
   } catch (const Failure& failure) {
-    if (service->last_words().empty()) throw;
+    if (interruption::count() > 0 || service->last_words().empty()) throw;
     throw Failure("podman system service does not answer: " + service->last_words(),
                   "try podman system service by hand");
   }

@@ -13,10 +13,13 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <system_error>
 
+#include "injector/clean_up_deadline.hpp"
 #include "injector/failure.hpp"
+#include "injector/interruption.hpp"
 #include "shared/log.hpp"
 #include "shared/syscalls.hpp"
 
@@ -26,7 +29,10 @@ namespace {
 constexpr const char* socket_name = "podman.sock";
 constexpr int listener_fd = 3;  // SD_LISTEN_FDS_START, sd_listen_fds(3)
 /// It has nothing to finish: containers that were made for us are gone.
-constexpr int patience_ms = 5000;
+constexpr std::chrono::seconds ending{5};
+constexpr std::chrono::seconds ending_when_interrupted{2};
+/// A signal that comes right before poll(2) does not interrupt it.
+constexpr int slice_ms = 250;
 
 UniqueFd detached_tmpfs() {
   const UniqueFd context(sys::check(::fsopen("tmpfs", FSOPEN_CLOEXEC), "fsopen tmpfs"));
@@ -45,6 +51,35 @@ UniqueFd listen_at(const std::string& path) {
   constexpr int backlog = 16;
   sys::check(::listen(fd.get(), backlog), "listen on Podman's socket");
   return fd;
+}
+
+/// The errno with which the child could not become podman; 0 when it has. Throws Failure when the
+/// user interrupts.
+int error_of_child(int pipe) {
+  for (;;) {
+    interruption::check();
+    pollfd readable{pipe, POLLIN, 0};
+    if (::poll(&readable, 1, slice_ms) <= 0) continue;
+    int error = 0;
+    const ssize_t count = ::read(pipe, &error, sizeof error);
+    if (count < 0 && errno == EINTR) continue;
+    return count == sizeof error ? error : 0;
+  }
+}
+
+/// Asks it to end, and ends it when it does not.
+void end(pid_t pid, const UniqueFd& process) {
+  ::kill(pid, SIGTERM);
+  const bool is_urgent = interruption::count() > 1;
+  CleanUpDeadline deadline(ending, is_urgent ? std::chrono::seconds(0) : ending_when_interrupted);
+  try {
+    for (pollfd ended{process.get(), POLLIN, 0}; ::poll(&ended, 1, slice_ms) <= 0;)
+      deadline.check();
+  } catch (const Failure&) {
+    ::kill(pid, SIGKILL);
+  }
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
 }
 
 /// In the child: becomes podman, which takes the socket over as systemd's services do
@@ -92,7 +127,13 @@ PodmanService::PodmanService()
   process_ = sys::try_pidfd_open(pid_);
   report.reset();
   int error = 0;
-  if (::read(reader.get(), &error, sizeof error) == sizeof error) {
+  try {
+    error = error_of_child(reader.get());
+  } catch (const Failure&) {
+    end(pid_, process_);
+    throw;
+  }
+  if (error != 0) {
     ::waitpid(pid_, nullptr, 0);
     throw Failure("cannot start podman: " + std::generic_category().message(error),
                   "install it, or name the socket of a Podman that runs with --host");
@@ -102,15 +143,7 @@ PodmanService::PodmanService()
 }
 
 PodmanService::~PodmanService() {
-  ::kill(pid_, SIGTERM);
-  pollfd ended{process_.get(), POLLIN, 0};
-  int count = 0;
-  do {
-    count = ::poll(&ended, 1, patience_ms);
-  } while (count < 0 && errno == EINTR);
-  if (count != 1) ::kill(pid_, SIGKILL);
-  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  end(pid_, process_);
 }
 
 std::string PodmanService::socket_path() const {

@@ -14,6 +14,7 @@
 
 #include "injector/image/podman_service.hpp"
 #include "injector/image/source.hpp"
+#include "injector/interruption.hpp"
 #include "tests/support/failure_of.hpp"
 #include "tests/support/image_builder.hpp"
 #include "tests/support/tar_builder.hpp"
@@ -183,6 +184,22 @@ TEST_P(PodmanWithOverlay, WhatPodmanComplainsOfIsShown) {
   write_text(directory_ / "storage.conf", "nonsense");
   EXPECT_THAT(failure_of([&] { open("x"); }),
               AllOf(HasSubstr("podman system service does not answer"), HasSubstr("toml")));
+}
+
+TEST_P(PodmanWithOverlay, InterruptionEndsTheWaitForAServiceThatHangs) {
+  const fs::path fake = directory_ / "podman";
+  write_text(fake, "#!/bin/sh\necho words >&2\nkill -TERM $PPID\nexec sleep 600\n");
+  fs::permissions(fake, fs::perms::owner_all);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::setenv("PATH", (directory_.path().string() + ":" + ::getenv("PATH")).c_str(), 1);
+    interruption::catch_signals();
+    const std::string what = failure_of([&] { open("x"); });
+    ::_exit(what.starts_with("interrupted by SIGTERM") ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace

@@ -50,7 +50,8 @@ Payload locate(const std::string& path) {
   const bool own = path.empty();
   std::string looked;
   for (const auto& place : own ? places() : std::vector{path}) {
-    UniqueFd fd(::open(place.c_str(), O_RDONLY | O_CLOEXEC));
+    // A FIFO is no payload, and nobody waits for its writer.
+    UniqueFd fd(::open(place.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (fd) return {std::move(fd), place, own};
     if (errno != ENOENT) sys::fail(errno, {"open the payload ", place});
     looked += (looked.empty() ? "" : " and ") + place;

@@ -69,7 +69,8 @@ std::unique_ptr<Source> open_by_content(UniqueFd fd, const std::string& name) {
 }
 
 std::unique_ptr<Source> open_path(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  // A FIFO that nobody writes to is waited for where it is read.
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd) {
     throw Failure("cannot open " + path + ": " + std::generic_category().message(errno),
                   "correct the path; an image of the engine is named without a leading / or .");

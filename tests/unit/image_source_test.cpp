@@ -1,10 +1,16 @@
 #include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
 
 #include "injector/byte_size.hpp"
 #include "injector/failure.hpp"
 #include "injector/image/engine_socket.hpp"
 #include "injector/image/platform.hpp"
 #include "injector/image/source.hpp"
+#include "injector/interruption.hpp"
 #include "injector/preflight/memory.hpp"
 #include "tests/support/failure_of.hpp"
 #include "tests/support/tar_builder.hpp"
@@ -59,6 +65,39 @@ TEST(ArchiveSource, WhatIsNoArchiveIsRefusedBeforeAnythingIsPrepared) {
   write_text(directory / "text", std::string(5000, 'x'));
   EXPECT_THAT(open_failure(directory / "text"), HasSubstr("no archive"));
   EXPECT_THAT(open_failure("/dev/null"), HasSubstr("no file"));
+}
+
+TEST(ArchiveSource, FifoIsReadWhenItsWriterComes) {
+  const TemporaryDirectory directory;
+  const std::string fifo = directory / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  const pid_t writer = ::fork();
+  if (writer == 0) {
+    sys::write_all(sys::open(fifo, O_WRONLY).get(), TarBuilder().file("etc/motd", "hi").finish());
+    ::_exit(0);
+  }
+  const auto source = image::open(fifo, {});
+  fs::create_directory(directory / "root");
+  Progress progress(0);
+  source->unpack(open_directory(directory / "root").get(), progress);
+  EXPECT_EQ(read_text(directory / "root/etc/motd"), "hi");
+  ::waitpid(writer, nullptr, 0);
+}
+
+TEST(ArchiveSource, InterruptionEndsTheWaitForTheWriterOfAFifo) {
+  const TemporaryDirectory directory;
+  const std::string fifo = directory / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    interruption::catch_signals();
+    ::raise(SIGTERM);
+    const std::string what = open_failure(fifo);
+    ::_exit(what.starts_with("interrupted by SIGTERM") ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(EngineSocketPath, UnixSocketsAreUnderstood) {

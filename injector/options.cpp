@@ -249,7 +249,8 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
                  "What PID 1 executes (the dboot-init of this program)")
       ->option_text("PATH")
       ->group("The takeover");
-  app.add_option("--host", options.engine_host, "The engine's socket (unix:///var/run/docker.sock)")
+  app.add_option("--host", options.engine_host,
+                 "The engine's socket ($DOCKER_HOST, else unix:///var/run/docker.sock)")
       ->option_text("SOCKET")
       ->group("The takeover");
   app.add_option("--pull", options.pull,

@@ -38,7 +38,7 @@ struct Options {
   std::string hostname;          ///< empty: the host's stays
 
   std::string payload;      ///< empty: the one that belongs to this program
-  std::string engine_host;  ///< empty: Docker's default socket
+  std::string engine_host;  ///< empty: the engine's usual socket
   image::Pull pull = image::Pull::missing;
   std::uint64_t root_size = 0;  ///< bytes; 0: from the image and the memory of the machine
   log::Level log_level = log::Level::info;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <string_view>
 #include <system_error>
@@ -51,6 +52,16 @@ std::string engine_socket_path(const std::string& host) {
   std::string path = host.starts_with(scheme) ? host.substr(scheme.size()) : host;
   if (path.starts_with('/')) return path;
   throw Failure("--host " + host + " is no unix socket", "name one as unix:///path");
+}
+
+std::string docker_socket_path(const std::string& host) {
+  const char* variable = ::getenv("DOCKER_HOST");
+  if (!host.empty() || variable == nullptr || *variable == '\0') return engine_socket_path(host);
+  const std::string named = variable;
+  if (named.starts_with(scheme) && named.substr(scheme.size()).starts_with('/'))
+    return engine_socket_path(named);
+  throw Failure("DOCKER_HOST is " + named + ", and only unix sockets are supported",
+                "unset DOCKER_HOST, or name a socket with --host unix:///path");
 }
 
 EngineSocket::EngineSocket(const std::string& path, std::chrono::milliseconds patience)

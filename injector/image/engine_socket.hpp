@@ -16,6 +16,11 @@ namespace dboot::image {
 /// Throws Failure for anything else (tcp://, ssh://).
 std::string engine_socket_path(const std::string& host);
 
+/// The same for the Docker engine: where `host` is empty, DOCKER_HOST in the environment names the
+/// socket, as for docker (https://docs.docker.com/reference/cli/docker/#environment-variables).
+/// Throws Failure where that is anything but "unix:///path".
+std::string docker_socket_path(const std::string& host);
+
 /// Nobody listens at the socket.
 class EngineNotRunning : public Failure {
   using Failure::Failure;

@@ -34,7 +34,7 @@ class Source {
 enum class Pull : std::uint8_t { missing, always, never };
 
 struct EngineOptions {
-  std::string host;  ///< unix:///path or /path; empty: Docker's default socket
+  std::string host;  ///< unix:///path or /path; empty: the engine's usual socket
   Pull pull = Pull::missing;
 };
 

@@ -148,6 +148,13 @@ TEST_P(PodmanWithOverlay, SocketOfAnotherIsUsedWhereItIsNamed) {
   expect_image(unpack(*source));
 }
 
+TEST_P(PodmanWithOverlay, DockerHostIsNotMeantForIt) {
+  const std::string id = make_image();
+  ::setenv("DOCKER_HOST", "tcp://127.0.0.1:2375", 1);
+  EXPECT_NO_THROW(open(id));
+  ::unsetenv("DOCKER_HOST");
+}
+
 TEST_P(PodmanWithOverlay, ServiceEndsWithWhoIsKilled) {
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
+#include <optional>
 
 #include "injector/byte_size.hpp"
 #include "injector/failure.hpp"
@@ -105,6 +107,56 @@ TEST(EngineSocketPath, UnixSocketsAreUnderstood) {
   EXPECT_EQ(image::engine_socket_path("unix:///run/podman.sock"), "/run/podman.sock");
   EXPECT_EQ(image::engine_socket_path("/run/x"), "/run/x");
   EXPECT_THAT(failure_of([] { image::engine_socket_path("tcp://host:1"); }), HasSubstr("unix://"));
+}
+
+/// DOCKER_HOST as a test wants it; afterwards as it was.
+class DockerHost {
+ public:
+  explicit DockerHost(const char* value) {
+    if (const char* before = ::getenv("DOCKER_HOST")) before_ = before;
+    set(value);
+  }
+  ~DockerHost() { set(before_ ? before_->c_str() : nullptr); }
+  DockerHost(const DockerHost&) = delete;
+  DockerHost& operator=(const DockerHost&) = delete;
+
+ private:
+  static void set(const char* value) {
+    value == nullptr ? ::unsetenv("DOCKER_HOST") : ::setenv("DOCKER_HOST", value, 1);
+  }
+  std::optional<std::string> before_;
+};
+
+TEST(DockerHost, NamesTheSocketWhereHostDoesNot) {
+  const DockerHost variable("unix:///run/user/1000/docker.sock");
+  EXPECT_EQ(image::docker_socket_path(""), "/run/user/1000/docker.sock");
+  EXPECT_EQ(image::docker_socket_path("unix:///run/x"), "/run/x");
+  EXPECT_THAT(failure_of([] { image::open("debian", {}); }),
+              HasSubstr("/run/user/1000/docker.sock"));
+}
+
+TEST(DockerHost, EmptyOneCountsAsNotSet) {
+  for (const char* value : {"", static_cast<const char*>(nullptr)}) {
+    const DockerHost variable(value);
+    EXPECT_EQ(image::docker_socket_path(""), "/var/run/docker.sock");
+  }
+}
+
+TEST(DockerHost, OtherThanAUnixSocketIsRefusedWithTheMend) {
+  for (const char* value : {"tcp://127.0.0.1:2375", "ssh://root@host", "npipe:////./pipe/docker",
+                            "fd://", "/run/docker.sock", "unix://", "unix://relative"}) {
+    const DockerHost variable(value);
+    EXPECT_THAT(
+        failure_of([] { image::open("debian", {}); }),
+        AllOf(HasSubstr(std::string("DOCKER_HOST is ") + value), HasSubstr("only unix sockets"),
+              HasSubstr("unset DOCKER_HOST"), HasSubstr("--host unix:///path")));
+    EXPECT_EQ(image::docker_socket_path("/run/x"), "/run/x");
+  }
+}
+
+TEST(DockerHost, IsNotAskedForAFile) {
+  const DockerHost variable("tcp://127.0.0.1:2375");
+  EXPECT_THAT(failure_of([] { image::open("/nonexistent", {}); }), Not(HasSubstr("DOCKER_HOST")));
 }
 
 TEST(Platform, AnotherArchitectureIsRefusedAndBothAreNamed) {

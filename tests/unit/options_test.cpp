@@ -166,6 +166,7 @@ TEST(Options, SizesAreWholeNumbersWithAUnit) {
 TEST(Options, HelpAndVersionAreAnswers) {
   EXPECT_EQ(answer({"--help"}).status, 0);
   EXPECT_THAT(answer({"--help"}).what(), HasSubstr("IMAGE [--] [COMMAND [ARG...]]"));
+  EXPECT_THAT(answer({"--help"}).what(), HasSubstr("$DOCKER_HOST"));
   EXPECT_EQ(answer({"--version"}).status, 0);
   EXPECT_THAT(answer({"--version"}).what(), HasSubstr("dboot-inject 0."));
 }

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -34,8 +35,12 @@ std::string read_line() {
   std::string line;
   for (;;) {
     char letter = 0;
-    const ssize_t count = ::read(STDIN_FILENO, &letter, 1);
     interruption::check();
+    // A signal that comes right before poll(2) does not interrupt it.
+    constexpr int slice_ms = 250;
+    pollfd typed{STDIN_FILENO, POLLIN, 0};
+    if (::poll(&typed, 1, slice_ms) <= 0) continue;
+    const ssize_t count = ::read(STDIN_FILENO, &letter, 1);
     if (count < 0 && errno == EINTR) continue;
     if (sys::check(count, "read the answer") == 0 || letter == '\n') return line;
     line += letter;

@@ -37,6 +37,17 @@ void catch_signals() {
   for (const int signal : signals) ::sigaction(signal, &action, nullptr);
 }
 
+int last() noexcept {
+  return received;
+}
+
+sigset_t open_mask() noexcept {
+  sigset_t set;
+  ::sigprocmask(SIG_BLOCK, nullptr, &set);
+  for (const int signal : signals) ::sigdelset(&set, signal);
+  return set;
+}
+
 unsigned count() noexcept {
   return received_count;
 }

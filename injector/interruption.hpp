@@ -1,5 +1,7 @@
 #pragma once
 
+#include <signal.h>
+
 #include <atomic>
 
 /// Ctrl-C and its like, up to the point of no return: a flag that the long loops look at, so that
@@ -12,6 +14,13 @@ void catch_signals();
 
 /// Throws Failure when one of them has come. May be called by any thread.
 void check();
+
+/// The last of them that has come; 0 when none has.
+int last() noexcept;
+
+/// For ppoll(2) in a loop that nothing else interrupts: the signals that are blocked now, but for
+/// these.
+sigset_t open_mask() noexcept;
 
 /// How many of them have come.
 unsigned count() noexcept;

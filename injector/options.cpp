@@ -193,6 +193,14 @@ void declare_switches(CLI::App& app, Options& options) {
   declare_switch("--rehearse", options.rehearse,
                  "Do everything, but to a PID 1 in namespaces of its own");
   declare_switch("--dry-run", options.dry_run, "Prepare everything, print the plan, undo it");
+  app.add_flag_callback(
+         "-t", [&] { options.terminal = Options::Terminal::yes; },
+         "A rehearsed COMMAND has a terminal (if stdin and stdout are ones)")
+      ->group("What happens");
+  app.add_flag_callback(
+         "-T", [&] { options.terminal = Options::Terminal::no; },
+         "A rehearsed COMMAND has none, and its output is passed on unchanged")
+      ->group("What happens");
   declare_switch("--yes", options.yes, "Do not ask; required without a terminal");
   declare_switch("--force", options.force, "Go on although a program inhibits shutdown");
 }
@@ -325,6 +333,9 @@ Options parse(int argc, const char* const* argv) {
   }
   take_image_and_command(app, options);
 
+  if (options.terminal != Options::Terminal::automatic && !options.rehearse)
+    throw usage("-t and -T are about the terminal of a rehearsal",
+                "add --rehearse, or leave them out");
   if (app.count("--entrypoint") > 0) {
     options.overrides.entrypoint = raw.entrypoint == empty_value ? "" : raw.entrypoint;
   }

@@ -25,6 +25,11 @@ struct Options {
   bool dry_run = false;
   bool rehearse = false;
 
+  /// Whether a rehearsed COMMAND has a terminal: -t, -T. Automatic: where stdin and stdout are
+  /// ones.
+  enum class Terminal : std::uint8_t { automatic, yes, no };
+  Terminal terminal = Terminal::automatic;
+
   ImageOverrides overrides;  ///< --entrypoint, --env, --workdir
   std::string user;          ///< --user, "user[:group]"; empty: root
 

@@ -21,7 +21,8 @@
 #include "injector/payload_file.hpp"
 #include "injector/preflight/memory.hpp"
 #include "injector/progress.hpp"
-#include "injector/rehearsal.hpp"
+#include "injector/rehearsal/payload_log.hpp"
+#include "injector/rehearsal/rehearsal.hpp"
 #include "injector/rootfs/adapt.hpp"
 #include "injector/rootfs/command.hpp"
 #include "injector/rootfs/elf.hpp"
@@ -104,9 +105,12 @@ std::string hostname_for(const Options& options) {
   return names.nodename;
 }
 
-/// What a supervised command is asked to end with.
-int stop_signal_of(const ImageConfig& image) {
-  if (image.stop_signal.empty()) return SIGTERM;
+/// What a command is asked to end with.
+int stop_signal_of(const ImageConfig& image, const rootfs::Command& command) {
+  // SIGRTMIN+3: at SIGTERM, systemd executes itself anew (systemd(1), "Signals").
+  constexpr int halt_systemd = 37;
+  if (image.stop_signal.empty())
+    return command.canonical.ends_with("/systemd") ? halt_systemd : SIGTERM;
   if (const auto number = image::parse_signal(image.stop_signal)) return *number;
   log::warning("the image's StopSignal is no signal: SIGTERM takes its place",
                {{"signal", image.stop_signal}});
@@ -126,7 +130,8 @@ Plan make_plan(const Options& options, const rootfs::Command& command, Scope sco
   plan.on_exit = options.on_exit;
   plan.on_failure = options.on_failure;
   plan.grace = options.grace;
-  plan.console = options.console;
+  // A rehearsed command has what PID 1 had on 0 to 2, and its log is followed from outside.
+  plan.console = options.rehearse ? "none" : options.console;
   plan.hostname = hostname_for(options);
   plan.log_level = options.log_level;
   plan.injector_version = DBOOT_VERSION;
@@ -152,7 +157,7 @@ Plan prepare(const Options& options, image::Source& source, const rootfs::FromHo
   }
   const auto command = rootfs::find_command(staging.root(), config, options.command, options.user);
   Plan plan = make_plan(options, command, scope);
-  plan.stop_signal = static_cast<std::uint8_t>(stop_signal_of(config));
+  plan.stop_signal = static_cast<std::uint8_t>(stop_signal_of(config, command));
   return plan;
 }
 
@@ -192,12 +197,39 @@ void commit(const Target& target, Staging& staging, Plan plan,
   if (panic) panic->commit();
 }
 
-int rehearse(Staging& staging, const Plan& plan) {
-  Rehearsal rehearsal;
+Rehearsal::Stdio stdio_for(Options::Terminal terminal) {
+  const bool both = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
+  const bool wanted =
+      terminal == Options::Terminal::automatic ? both : terminal == Options::Terminal::yes;
+  return wanted ? Rehearsal::Stdio::console : Rehearsal::Stdio::pipes;
+}
+
+/// How a rehearsal is told to end: an init as its image says; a command through its supervisor,
+/// which takes at most the grace period twice, and what it needs itself.
+Attendance attendance_for(const Options& options, const Plan& plan) {
+  Attendance attendance;
+  attendance.patience = plan.grace;
+  if (plan.start == Start::exec) {
+    attendance.end_signal = plan.stop_signal;
+  } else if (options.payload.empty()) {
+    attendance.patience = 2 * plan.grace + std::chrono::seconds(10);
+  }
+  return attendance;
+}
+
+int rehearse(const Options& options, Staging& staging, const Plan& plan) {
+  const auto stdio = stdio_for(options.terminal);
+  OwnStdio own;
+  Rehearsal rehearsal(stdio);
+  rehearsal.give_stdio_to(plan.identity.uid);
+  PayloadLog payload_log(staging.directory());
+  Attendance attendance = attendance_for(options, plan);
+  attendance.log = &payload_log;
   log::info("rehearsing in namespaces; nothing on this host is replaced");
+  if (stdio == Rehearsal::Stdio::console)
+    log::info("Ctrl-] three times within a second ends the rehearsal");
   commit(rehearsal.target(), staging, plan, [] {});
-  interruption::reopen();
-  return rehearsal.attend();
+  return rehearsal.attend(own, attendance);
 }
 
 /// The signals of the takeover find this process as they find any other.
@@ -237,7 +269,7 @@ int run(const Options& options) {
     std::cout << plan::describe(plan);
     return 0;
   }
-  if (options.rehearse) return rehearse(staging, plan);
+  if (options.rehearse) return rehearse(options, staging, plan);
   log::info("taking over PID 1");
   // Minutes of copying later, somebody may have forbidden it.
   commit(Target::own_pid_1(), staging, plan, [&] { ask_guards(open_root().get(), options); });

@@ -30,11 +30,20 @@ void copy_size(int from, int to) noexcept {
   if (::ioctl(from, TIOCGWINSZ, &size) == 0) ::ioctl(to, TIOCSWINSZ, &size);
 }
 
-void send_end_of_file(int master) noexcept {
+std::string end_of_file(int master) {
   termios mode{};
-  if (::tcgetattr(master, &mode) != 0) return;
-  const char end = static_cast<char>(mode.c_cc[VEOF]);
-  [[maybe_unused]] const ssize_t count = ::write(master, &end, 1);
+  if (::tcgetattr(master, &mode) != 0) return {};
+  return {static_cast<char>(mode.c_cc[VEOF])};
+}
+
+SizeChanges::SizeChanges() noexcept {
+  struct sigaction action {};
+  action.sa_handler = [](int) {};
+  ::sigaction(SIGWINCH, &action, &before_);
+}
+
+SizeChanges::~SizeChanges() {
+  ::sigaction(SIGWINCH, &before_, nullptr);
 }
 
 }  // namespace dboot::terminal

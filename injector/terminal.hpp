@@ -1,8 +1,10 @@
 #pragma once
 
+#include <signal.h>
 #include <termios.h>
 
 #include <optional>
+#include <string>
 
 /// Terminals, as far as the injector uses them.
 namespace dboot::terminal {
@@ -16,6 +18,8 @@ class RawMode {
   RawMode(const RawMode&) = delete;
   RawMode& operator=(const RawMode&) = delete;
 
+  bool is_on() const noexcept { return before_.has_value(); }
+
  private:
   int fd_;
   std::optional<termios> before_;
@@ -28,7 +32,19 @@ void occupy_standard_streams() noexcept;
 /// Gives `to` the rows and columns of `from`, where that is a terminal.
 void copy_size(int from, int to) noexcept;
 
-/// Types the end-of-file character (Ctrl-D) on the master of a pseudo terminal.
-void send_end_of_file(int master) noexcept;
+/// What ends the input when it is typed on the master of a pseudo terminal (Ctrl-D).
+std::string end_of_file(int master);
+
+/// While it lives, a window that changes its size interrupts poll(2) and its like (SIGWINCH).
+class SizeChanges {
+ public:
+  SizeChanges() noexcept;
+  ~SizeChanges();
+  SizeChanges(const SizeChanges&) = delete;
+  SizeChanges& operator=(const SizeChanges&) = delete;
+
+ private:
+  struct sigaction before_ {};
+};
 
 }  // namespace dboot::terminal

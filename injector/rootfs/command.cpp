@@ -172,9 +172,8 @@ Command find_command(int root_fd, const ImageConfig& image, const std::vector<st
                       result.working_directory);
   check_executable(root_fd, result.executable, result.working_directory);
   if (!user.empty()) check_permission(root_fd, result.executable, user, result.identity);
-  const auto canonical = canonical_beneath(root_fd, result.executable);
-  result.is_init =
-      is_init(result.executable, canonical.value_or(result.executable), result.arguments);
+  result.canonical = canonical_beneath(root_fd, result.executable).value_or(result.executable);
+  result.is_init = is_init(result.executable, result.canonical, result.arguments);
   return result;
 }
 

@@ -12,6 +12,7 @@ namespace dboot::rootfs {
 
 struct Command {
   std::string executable;              ///< to execute; absolute, inside the root
+  std::string canonical;               ///< the same without symlinks
   std::vector<std::string> arguments;  ///< argv[0] as it was given
   std::vector<std::string> environment;
   std::string working_directory;  ///< absolute, inside the root

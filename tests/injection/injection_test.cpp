@@ -14,7 +14,7 @@
 #include <filesystem>
 
 #include "injector/failure.hpp"
-#include "injector/rehearsal.hpp"
+#include "injector/rehearsal/rehearsal.hpp"
 #include "shared/log.hpp"
 #include "shared/syscalls.hpp"
 #include "tests/injection/stub_init.hpp"
@@ -261,7 +261,7 @@ TEST_F(Injection, NothingHappensWhenTheCallerCancelsBeforeTheAttach) {
 
 // Where /proc is the target's own, its pid there is another one.
 TEST_F(Injection, WorksFromWithinTheMountNamespaceOfTheTarget) {
-  const Rehearsal rehearsal;
+  const Rehearsal rehearsal(Rehearsal::Stdio::console);
   const UniqueFd own = sys::open("/proc/self/ns/mnt", O_RDONLY);
   rehearsal.target().enter();
   std::string failure;

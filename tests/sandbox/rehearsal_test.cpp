@@ -1,4 +1,4 @@
-#include "injector/rehearsal.hpp"
+#include "injector/rehearsal/rehearsal.hpp"
 
 #include <gmock/gmock.h>
 #include <signal.h>
@@ -18,7 +18,7 @@ std::string proc(const Rehearsal& rehearsal, const std::string& name) {
 }
 
 TEST(Rehearsal, HasAPidOneThatIsNotTheMachines) {
-  const Rehearsal rehearsal;
+  const Rehearsal rehearsal(Rehearsal::Stdio::console);
   EXPECT_FALSE(rehearsal.target().is_machine());
   EXPECT_NO_THROW(rehearsal.target().verify());
   const auto status = read_process_status(rehearsal.target().pid());
@@ -27,7 +27,7 @@ TEST(Rehearsal, HasAPidOneThatIsNotTheMachines) {
 }
 
 TEST(Rehearsal, SharesNoNamespaceThatATakeoverTouches) {
-  const Rehearsal rehearsal;
+  const Rehearsal rehearsal(Rehearsal::Stdio::console);
   const std::string pid = std::to_string(rehearsal.target().pid());
   for (const char* kind : {"pid", "mnt", "uts", "ipc", "net", "cgroup"}) {
     EXPECT_NE(namespace_of(pid, kind), namespace_of("self", kind)) << kind;
@@ -35,7 +35,7 @@ TEST(Rehearsal, SharesNoNamespaceThatATakeoverTouches) {
 }
 
 TEST(Rehearsal, HasPrivateMountsWithDevAndRunOfItsOwn) {
-  const Rehearsal rehearsal;
+  const Rehearsal rehearsal(Rehearsal::Stdio::console);
   const auto table = parse_mount_table(sys::read_file(proc(rehearsal, "mountinfo")));
   EXPECT_THAT(table, Each(Field(&Mount::shared, false)));
   for (const char* point : {"/dev", "/run"}) {
@@ -51,7 +51,7 @@ TEST(Rehearsal, HasPrivateMountsWithDevAndRunOfItsOwn) {
 TEST(Rehearsal, EndsWithItsObject) {
   pid_t pid = 0;
   {
-    const Rehearsal rehearsal;
+    const Rehearsal rehearsal(Rehearsal::Stdio::console);
     pid = rehearsal.target().pid();
   }
   EXPECT_FALSE(read_process_status(pid));
@@ -59,7 +59,7 @@ TEST(Rehearsal, EndsWithItsObject) {
 
 TEST(Rehearsal, LeavesTheMountTableOfTheHostAsItWas) {
   const std::string before = sys::read_file("/proc/self/mountinfo");
-  { const Rehearsal rehearsal; }
+  { const Rehearsal rehearsal(Rehearsal::Stdio::console); }
   EXPECT_EQ(sys::read_file("/proc/self/mountinfo"), before);
 }
 

@@ -146,7 +146,8 @@ SandboxHost::Result SandboxHost::run(const std::vector<std::string>& command) co
 
 int SandboxHost::attend(std::string& console) {
   ::testing::internal::CaptureStdout();
-  const int status = host_.attend();
+  OwnStdio own;
+  const int status = host_.attend(own);
   console = ::testing::internal::GetCapturedStdout();
   return status;
 }

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "injector/rehearsal.hpp"
+#include "injector/rehearsal/rehearsal.hpp"
 #include "shared/unique_fd.hpp"
 #include "tests/sandbox/host_state.hpp"
 
@@ -71,7 +71,7 @@ class SandboxHost {
  private:
   SandboxProcess start(const std::function<int()>& main) const;
 
-  Rehearsal host_;
+  Rehearsal host_{Rehearsal::Stdio::console};
 };
 
 }  // namespace dboot::testing

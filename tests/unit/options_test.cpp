@@ -83,6 +83,15 @@ TEST(Options, SwitchWithAValueIsRefused) {
   }
 }
 
+TEST(Options, TerminalIsARehearsals) {
+  EXPECT_EQ(parse({"--rehearse", "debian"}).terminal, Options::Terminal::automatic);
+  EXPECT_EQ(parse({"--rehearse", "-t", "debian"}).terminal, Options::Terminal::yes);
+  EXPECT_EQ(parse({"--rehearse", "-T", "debian"}).terminal, Options::Terminal::no);
+  for (const char* name : {"-t", "-T"})
+    EXPECT_THAT(answer({name, "debian"}).what(),
+                HasSubstr("are about the terminal of a rehearsal"));
+}
+
 TEST(Options, SwitchWithAValueBehindTheImageBelongsToTheCommand) {
   EXPECT_THAT(parse({"debian", "run", "--yes=false", "--force="}).command,
               ElementsAre("run", "--yes=false", "--force="));

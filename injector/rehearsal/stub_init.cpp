@@ -1,4 +1,4 @@
-#include "injector/stub_init.hpp"
+#include "injector/rehearsal/stub_init.hpp"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -61,8 +61,9 @@ void furnish_dev() {
   mount("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777");
 }
 
-/// A pseudo terminal: its slave becomes /dev/console and stdio, its master is returned.
-UniqueFd open_console() {
+/// A pseudo terminal: its slave becomes /dev/console, and stdio unless that are pipes; its master
+/// is returned.
+UniqueFd open_console(const Pipes& pipes) {
   UniqueFd master = sys::open("/dev/pts/ptmx", O_RDWR | O_NOCTTY);
   sys::check(::unlockpt(master.get()), "unlockpt");
   std::array<char, 64> name{};
@@ -70,11 +71,13 @@ UniqueFd open_console() {
   { const UniqueFd node = sys::open("/dev/console", O_CREAT | O_WRONLY, 0600); }
   sys::check(::mount(name.data(), "/dev/console", nullptr, MS_BIND, nullptr), "bind ", name.data());
   const UniqueFd slave = sys::open("/dev/console", O_RDWR | O_NOCTTY);
-  for (const int fd : {0, 1, 2}) sys::check(::dup2(slave.get(), fd), "dup2");
+  for (const auto& [number, pipe] :
+       {std::pair{0, &pipes.input}, std::pair{1, &pipes.output}, std::pair{2, &pipes.error}})
+    sys::check(::dup2(*pipe ? pipe->get() : slave.get(), number), "dup2");
   return master;
 }
 
-UniqueFd furnish() {
+UniqueFd furnish(const Pipes& pipes) {
   // First of all: no unmount in here may ever reach the host.
   sys::check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr),
              "make the mounts private");
@@ -86,7 +89,7 @@ UniqueFd furnish() {
   make_read_only("/sys");
   mount("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755");
   furnish_dev();
-  return open_console();
+  return open_console(pipes);
 }
 
 /// A message is one byte with a descriptor, or a text.
@@ -155,13 +158,13 @@ UniqueFd Channel::receive_console() {
       "a rehearsal needs root with all capabilities and namespaces; run it outside of containers");
 }
 
-void run(Channel& channel) noexcept {
+void run(Channel& channel, const Pipes& pipes) noexcept {
   // With the injector the rehearsal ends too, however the injector ends.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::setsid();
   reset_signals();
   try {
-    const UniqueFd master = furnish();
+    const UniqueFd master = furnish(pipes);
     send_descriptor(channel.stub_.get(), master.get());
   } catch (const std::exception& error) {
     const std::string what = error.what();

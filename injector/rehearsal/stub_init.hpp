@@ -8,8 +8,15 @@ namespace dboot::stub_init {
 
 class Channel;
 
+/// What the stub has on 0 to 2; none of them: its console.
+struct Pipes {
+  UniqueFd input;
+  UniqueFd output;
+  UniqueFd error;
+};
+
 /// In the stub, as PID 1 of new PID, mount, UTS, IPC, network and cgroup namespaces. Never returns.
-[[noreturn]] void run(Channel& channel) noexcept;
+[[noreturn]] void run(Channel& channel, const Pipes& pipes) noexcept;
 
 /// How the stub hands its console to the injector, or says why it could not come up.
 class Channel {
@@ -21,7 +28,7 @@ class Channel {
   UniqueFd receive_console();
 
  private:
-  friend void run(Channel& channel) noexcept;
+  friend void run(Channel& channel, const Pipes& pipes) noexcept;
 
   UniqueFd injector_;
   UniqueFd stub_;

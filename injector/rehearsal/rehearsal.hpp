@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "injector/rehearsal/attendance.hpp"
 #include "injector/target.hpp"
 #include "shared/unique_fd.hpp"
 
@@ -15,8 +16,12 @@ namespace dboot {
 /// its console. What is done to it reaches nothing outside, and with the injector it ends too.
 class Rehearsal {
  public:
+  /// What PID 1 has on 0 to 2: its console, or three pipes, so that bytes pass unchanged and output
+  /// is not error output.
+  enum class Stdio : bool { console, pipes };
+
   /// Starts the stub. Throws.
-  Rehearsal();
+  explicit Rehearsal(Stdio stdio);
   /// Ends whatever PID 1 has become.
   ~Rehearsal();
   Rehearsal(const Rehearsal&) = delete;
@@ -24,17 +29,25 @@ class Rehearsal {
 
   const Target& target() const noexcept { return *target_; }
 
-  /// Connects the console with stdin and stdout until PID 1 ends, and returns its exit status (128
-  /// + the signal that killed it). A terminal is in raw mode meanwhile. Throws Failure when
-  /// interrupted.
-  int attend();
+  /// Makes the console and the pipes another user's, who could not open /dev/console or /dev/stdout
+  /// otherwise. Throws std::system_error.
+  void give_stdio_to(uid_t user) const;
+
+  /// Connects stdin, stdout and stderr with those of PID 1 until that ends; at its own end whoever
+  /// has waited gets the exit status (128 + the signal that killed it). Once. Throws
+  /// std::system_error.
+  int attend(OwnStdio& own, const Attendance& attendance = {});
 
  private:
   int reap();
 
+  Stdio stdio_;
   pid_t pid_ = -1;
   UniqueFd console_;  ///< the master of the pseudo terminal
   UniqueFd slave_;
+  UniqueFd input_;  ///< the other ends of the pipes
+  UniqueFd output_;
+  UniqueFd error_;
   std::unique_ptr<const Target> target_;
   std::optional<int> status_;
 };

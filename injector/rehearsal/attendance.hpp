@@ -1,0 +1,46 @@
+#pragma once
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "injector/rehearsal/stdio.hpp"
+#include "shared/unique_fd.hpp"
+
+namespace dboot {
+
+class PayloadLog;
+
+/// How a rehearsal is attended.
+struct Attendance {
+  PayloadLog* log = nullptr;  ///< shown on stderr, when there is one
+  /// What asks PID 1 to end when this process is told to, and how long it has for that.
+  int end_signal = SIGTERM;
+  std::chrono::milliseconds patience{10'000};
+};
+
+/// This process's side of a rehearsal.
+struct AttendedStdio {
+  int console;     ///< master of the pseudo terminal
+  UniqueFd input;  ///< pipes to 0 and from 1 and 2 of PID 1; none of them when it has its console
+  UniqueFd output;
+  UniqueFd error;
+};
+
+/// This process's own 0 to 2. To be opened before another mount namespace is entered, whose /proc
+/// does not know this process.
+struct OwnStdio {
+  Inlet input{STDIN_FILENO};
+  Outlet output{STDOUT_FILENO};
+  Outlet error{STDERR_FILENO};
+};
+
+/// Passes on what is typed, written and logged until the process behind `pidfd` has ended, and then
+/// what it has left. A terminal on stdin is in raw mode meanwhile when PID 1 has its console, and
+/// Ctrl-] three times ends the process. SIGINT, SIGTERM, SIGHUP and an output that nobody reads ask
+/// it to end in good order, and a second signal, or the end of the patience, ends it. Returns the
+/// signal that was the first, 0 when none came. Throws std::system_error.
+int attend(OwnStdio& own, AttendedStdio stdio, int pidfd, const Attendance& attendance);
+
+}  // namespace dboot

@@ -1,0 +1,40 @@
+#include "injector/rehearsal/payload_log.hpp"
+
+#include <fcntl.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "shared/layout.hpp"
+#include "shared/syscalls.hpp"
+
+namespace dboot {
+namespace {
+
+constexpr const char* name = "payload.log";
+
+}  // namespace
+
+PayloadLog::PayloadLog(int directory)
+    : directory_(sys::check(::fcntl(directory, F_DUPFD_CLOEXEC, 3), "duplicate a directory")),
+      inotify_(sys::check(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK), "inotify_init1")) {
+  const std::string path = "/proc/self/fd/" + std::to_string(directory);
+  sys::check(::inotify_add_watch(inotify_.get(), path.c_str(), IN_CREATE | IN_MODIFY), "watch ",
+             layout::directory);
+}
+
+std::string PayloadLog::take() {
+  std::array<char, 4096> buffer;
+  while (::read(inotify_.get(), buffer.data(), buffer.size()) > 0) {
+  }
+  // A payload of somebody else's may have put anything there.
+  constexpr int flags = O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
+  if (!file_) file_.reset(::openat(directory_.get(), name, flags));
+  std::string text;
+  for (ssize_t count = 0; (count = ::read(file_.get(), buffer.data(), buffer.size())) > 0;)
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+  return text;
+}
+
+}  // namespace dboot

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+
+#include "shared/unique_fd.hpp"
+
+namespace dboot {
+
+/// Follows the payload.log of a staged /run/dboot, from before the file is there (inotify(7)): the
+/// payload writes its record as on a machine, and whoever rehearses reads it meanwhile.
+class PayloadLog {
+ public:
+  /// `directory`: what becomes /run/dboot. In the caller's own mount namespace. Throws
+  /// std::system_error.
+  explicit PayloadLog(int directory);
+
+  /// Readable when there may be more.
+  int changes() const noexcept { return inotify_.get(); }
+  /// What has been written since the last call.
+  std::string take();
+
+ private:
+  UniqueFd directory_;
+  UniqueFd inotify_;
+  UniqueFd file_;
+};
+
+}  // namespace dboot

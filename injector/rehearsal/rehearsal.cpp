@@ -1,0 +1,97 @@
+#include "injector/rehearsal/rehearsal.hpp"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "injector/failure.hpp"
+#include "injector/rehearsal/stub_init.hpp"
+#include "shared/syscalls.hpp"
+
+namespace dboot {
+namespace {
+
+constexpr std::uint64_t own_namespaces =
+    CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP;
+
+struct Pipe {
+  UniqueFd read;
+  UniqueFd write;
+};
+
+Pipe make_pipe() {
+  std::array<int, 2> ends{};
+  sys::check(::pipe2(ends.data(), O_CLOEXEC), "make a pipe");
+  return {UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+}  // namespace
+
+Rehearsal::Rehearsal(Stdio stdio) : stdio_(stdio) {
+  stub_init::Channel channel;
+  stub_init::Pipes theirs;
+  if (stdio == Stdio::pipes) {
+    Pipe input = make_pipe();
+    Pipe output = make_pipe();
+    Pipe error = make_pipe();
+    input_ = std::move(input.write);
+    output_ = std::move(output.read);
+    error_ = std::move(error.read);
+    theirs = {std::move(input.read), std::move(output.write), std::move(error.write)};
+  }
+  clone_args arguments{};
+  arguments.flags = own_namespaces;
+  arguments.exit_signal = SIGCHLD;
+  pid_ = static_cast<pid_t>(
+      sys::check(::syscall(SYS_clone3, &arguments, sizeof arguments), "clone3 for the rehearsal"));
+  if (pid_ == 0) stub_init::run(channel, theirs);
+  try {
+    console_ = channel.receive_console();
+    // Holds the console open while PID 1 changes hands: without any slave the master reports EIO.
+    slave_.reset(sys::check(::ioctl(console_.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC),
+                            "open the console of the rehearsal"));
+    target_ = std::make_unique<const Target>(Target::init_of_namespace(pid_));
+  } catch (...) {
+    ::kill(pid_, SIGKILL);
+    reap();
+    throw;
+  }
+}
+
+Rehearsal::~Rehearsal() {
+  if (status_) return;
+  ::kill(pid_, SIGKILL);
+  reap();
+}
+
+int Rehearsal::reap() {
+  int status = 0;
+  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  }
+  status_ = WIFSIGNALED(status) ? exit_status::signalled + WTERMSIG(status) : WEXITSTATUS(status);
+  return *status_;
+}
+
+void Rehearsal::give_stdio_to(uid_t user) const {
+  constexpr auto unchanged = static_cast<gid_t>(-1);
+  for (const UniqueFd* fd : {&slave_, &input_, &output_, &error_}) {
+    if (*fd) sys::check(::fchown(fd->get(), user, unchanged), "chown the rehearsal's stdio");
+  }
+}
+
+int Rehearsal::attend(OwnStdio& own, const Attendance& attendance) {
+  const int signal =
+      dboot::attend(own, {console_.get(), std::move(input_), std::move(output_), std::move(error_)},
+                    target_->pidfd(), attendance);
+  const int status = reap();
+  return signal == 0 ? status : exit_status::signalled + signal;
+}
+
+}  // namespace dboot

@@ -11,7 +11,7 @@
 #include "payload/last_resort.hpp"
 #include "payload/phases/mounts.hpp"
 #include "payload/phases/sync.hpp"
-#include "payload/phases/terminate.hpp"
+#include "payload/processes/terminator.hpp"
 #include "shared/log.hpp"
 #include "shared/syscalls.hpp"
 

@@ -14,7 +14,7 @@
 #include "payload/phases/release.hpp"
 #include "payload/phases/supervise.hpp"
 #include "payload/phases/sync.hpp"
-#include "payload/phases/terminate.hpp"
+#include "payload/processes/terminator.hpp"
 #include "shared/log.hpp"
 
 namespace dboot {

@@ -2,7 +2,7 @@
 
 #include "payload/devices.hpp"
 #include "payload/permissions.hpp"
-#include "payload/phases/terminate.hpp"
+#include "payload/processes/terminator.hpp"
 #include "payload/task.hpp"
 
 namespace dboot {

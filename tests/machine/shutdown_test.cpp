@@ -57,9 +57,9 @@ TEST(Shutdown, LetsADatabaseAndContainersFinishAndDoesNotWaitForLoginShells) {
   EXPECT_THAT(shell.output_of("cat /old/var/lib/mysql/error.log"), HasSubstr("Shutdown complete"));
   EXPECT_EQ(shell.output_of("cat /old/var/log/workers/served"), "finished");
   EXPECT_EQ(shell.output_of("cat /old/var/log/workers/deaf"), "finished");
-  // Login shells ignore SIGTERM: both were killed for that, and nothing was waited for in vain.
+  // Login shells ignore SIGTERM: they got SIGHUP, and nothing was waited for in vain.
   const std::string log = shell.output_of("cat /run/dboot/payload.log");
-  EXPECT_THAT(log, ContainsRegex("deaf=[2-9]"));
+  EXPECT_THAT(log, ContainsRegex("shells=[2-9]"));
   EXPECT_THAT(log, HasSubstr("killed_after_grace=0"));
 }
 

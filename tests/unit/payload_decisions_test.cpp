@@ -7,10 +7,10 @@
 #include "payload/phases/console_choice.hpp"
 #include "payload/phases/kernel_limits.hpp"
 #include "payload/phases/kernel_log.hpp"
-#include "payload/phases/process_class.hpp"
 #include "payload/phases/proof.hpp"
 #include "payload/phases/supervise.hpp"
 #include "payload/phases/swap.hpp"
+#include "payload/processes/process_class.hpp"
 
 namespace dboot {
 namespace {
@@ -76,13 +76,6 @@ TEST(ProcessClass, LeaderThatSigtermJustEndsGoesAfterItsSession) {
   EXPECT_FALSE(leads_blindly(leader));  // without a terminal nothing is hung up
   leader.status.has_terminal = true;
   EXPECT_TRUE(leads_blindly(leader));
-  auto member = process();
-  member.status.pid = 101;
-  member.status.session = leader.status.pid;
-  member.status.has_terminal = true;
-  EXPECT_FALSE(leads_blindly(member));
-  EXPECT_TRUE(is_led_by(member, leader));
-  EXPECT_FALSE(is_led_by(leader, leader));
   leader.status.caught = term;
   EXPECT_FALSE(leads_blindly(leader));
 }
@@ -108,44 +101,15 @@ TEST(ProcessClass, InitThatSleepsInSigwaitReactsAlthoughTheSignalLooksUnblocked)
   EXPECT_EQ(classify(init, false), ProcessClass::reacts);
 }
 
-TEST(ProcessClass, KeeperOfAContainerIsKeptWithTheServiceThatItBelongsTo) {
+TEST(ProcessClass, ServiceIsOneOfTheHost) {
   Process shim = process();
-  shim.status.pid = 10;
   shim.cgroup = "/system.slice/containerd.service";
-  Process manager = process();
-  manager.status.pid = 11;
-  manager.cgroup = shim.cgroup;
+  EXPECT_EQ(service_of(shim), "/system.slice/containerd.service");
+  shim.namespaces = {7};  // in the container, with the host's cgroup
+  EXPECT_EQ(service_of(shim), "");
   Process other = process();
-  other.status.pid = 12;
-  other.cgroup = "/system.slice/docker.service";
-  EXPECT_TRUE(keeps_with(shim, shim));
-  EXPECT_TRUE(keeps_with(manager, shim));
-  EXPECT_FALSE(keeps_with(other, shim));
-  manager.namespaces = {7};  // in the container, with the host's cgroup
-  EXPECT_FALSE(keeps_with(manager, shim));
-}
-
-TEST(ProcessClass, OutsideOfAServiceAKeeperIsAlone) {
-  Process keeper = process();
-  keeper.status.pid = 10;
-  keeper.cgroup = "/user.slice/session-1.scope";
-  Process other = keeper;
-  other.status.pid = 11;
-  EXPECT_FALSE(keeps_with(other, keeper));
-}
-
-TEST(ProcessClass, MembershipReachesThroughNestedNamespaces) {
-  Process init = process();
-  init.status.pid = 10;
-  init.namespaces = {1000};
-  Process direct = process();
-  direct.namespaces = {1000};
-  Process deeper = process();
-  deeper.namespaces = {2000, 1000};
-  EXPECT_TRUE(is_member_of(direct, init));
-  EXPECT_TRUE(is_member_of(deeper, init));
-  EXPECT_FALSE(is_member_of(init, init));
-  EXPECT_FALSE(is_member_of(process(), init));
+  other.cgroup = "/user.slice/session-1.scope";
+  EXPECT_EQ(service_of(other), "");
 }
 
 TEST(Permissions, NamespaceAllowsOnlyWhatStaysInside) {

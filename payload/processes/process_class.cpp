@@ -1,8 +1,7 @@
-#include "payload/phases/process_class.hpp"
+#include "payload/processes/process_class.hpp"
 
 #include <signal.h>
 
-#include <algorithm>
 #include <array>
 
 namespace dboot {
@@ -21,10 +20,9 @@ bool is_nested_init(const ProcessStatus& status) {
   return status.namespace_pids.size() > 1 && status.namespace_pids.back() == 1;
 }
 
-bool keeps_with(const Process& process, const Process& keeper) {
-  if (process.status.pid == keeper.status.pid) return true;
-  return process.namespaces.empty() && process.cgroup.ends_with(".service") &&
-         process.cgroup == keeper.cgroup;
+std::string service_of(const Process& process) {
+  const bool host_service = process.namespaces.empty() && process.cgroup.ends_with(".service");
+  return host_service ? process.cgroup : "";
 }
 
 std::string_view to_string(ProcessClass kind) {
@@ -51,19 +49,9 @@ bool leads_blindly(const Process& process) {
          !handles(process, SIGTERM);
 }
 
-bool is_led_by(const Process& process, const Process& leader) {
-  return process.status.session == leader.status.pid && process.status.pid != leader.status.pid;
-}
-
 bool leaves_sigterm_pending(const ProcessStatus& status) {
   const auto term = signal_bit(SIGTERM);
   return (status.blocked & status.pending & term) != 0;
-}
-
-bool is_member_of(const Process& process, const Process& init) {
-  if (process.status.pid == init.status.pid || init.namespaces.empty()) return false;
-  return std::find(process.namespaces.begin(), process.namespaces.end(), init.namespaces.front()) !=
-         process.namespaces.end();
 }
 
 }  // namespace dboot

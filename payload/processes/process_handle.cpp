@@ -1,4 +1,4 @@
-#include "payload/phases/process_handle.hpp"
+#include "payload/processes/process_handle.hpp"
 
 #include <poll.h>
 #include <signal.h>

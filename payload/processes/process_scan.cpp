@@ -1,4 +1,4 @@
-#include "payload/phases/process_scan.hpp"
+#include "payload/processes/process_scan.hpp"
 
 #include <fcntl.h>
 #include <linux/nsfs.h>

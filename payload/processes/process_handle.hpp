@@ -21,6 +21,9 @@ class ProcessHandle {
   static std::optional<ProcessHandle> open(const boost::asio::any_io_executor& executor, pid_t pid,
                                            unsigned descriptors);
 
+  /// By its pid alone, for a process that was started at `started` (ProcessStatus).
+  ProcessHandle(pid_t pid, std::uint64_t started) : pid_(pid), started_(started) {}
+
   /// To nobody when the process has ended.
   void send(int signal) noexcept;
   /// True when the whole process has: a leader that is a zombie may leave threads that live.
@@ -34,8 +37,6 @@ class ProcessHandle {
   void close() { pidfd_.reset(); }
 
  private:
-  ProcessHandle(pid_t pid, std::uint64_t started) : pid_(pid), started_(started) {}
-
   pid_t pid_;
   std::uint64_t started_;
   std::optional<boost::asio::posix::stream_descriptor> pidfd_;

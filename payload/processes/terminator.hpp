@@ -1,13 +1,10 @@
 #pragma once
 
-#include <array>
 #include <chrono>
-#include <map>
-#include <memory>
+#include <deque>
 #include <optional>
-#include <vector>
 
-#include "payload/phases/process_class.hpp"
+#include "payload/processes/old_processes.hpp"
 #include "payload/task.hpp"
 
 namespace dboot {
@@ -18,7 +15,6 @@ namespace dboot {
 class Terminator {
  public:
   explicit Terminator(const boost::asio::any_io_executor& executor);
-  ~Terminator();
   Terminator(const Terminator&) = delete;
   Terminator& operator=(const Terminator&) = delete;
 
@@ -31,40 +27,36 @@ class Terminator {
   Task<bool> end_storage_daemons();
 
  private:
-  struct Tracked;
-  using Found = std::vector<std::shared_ptr<Tracked>>;
-  using TimePoint = std::chrono::steady_clock::time_point;
+  using Pointer = OldProcesses::Pointer;
+  using Found = OldProcesses::Found;
+  using TimePoint = OldProcess::TimePoint;
 
   Task<Found> find_new();
-  std::shared_ptr<Tracked> look_at(pid_t pid) const;
+  Pointer look_at(pid_t pid) const;
   Task<> ask_new_ones();
-  void hold_keepers_back();
-  static void hold_leaders_back(const Found& found);
-  static void ask(Tracked& process);
-  void ask_leaders();
+  void ask(const Pointer& process);
   bool ask_keepers();
   Task<> wait_for_answers(TimePoint end);
+  Found take_those_that_leave_it_pending();
   Task<> kill_those_that_cannot_answer();
+  void kill(OldProcess& process);
   Task<> kill_all();
 
-  void watch(const std::shared_ptr<Tracked>& process);
-  static void note_end(Tracked& process);
+  void watch(const Pointer& process);
+  void note_end(OldProcess& process);
   Task<> wait_for_an_end(TimePoint end);
-  bool waits_in_vain(Tracked& process) const;
-  bool has_members(const Tracked& init) const;
-  std::optional<TimePoint> end_of_keeping(const Tracked& process) const;
-  TimePoint next_look(TimePoint end) const;
-  int seen() const;
-  bool all_answered() const;
-  bool all_gone() const;
+  std::optional<TimePoint> end_of_patience(const OldProcess& process) const;
+  bool waits_in_vain(const OldProcess& process) const;
+  TimePoint next_look(TimePoint end);
   void report_answers() const;
   void report_survivors() const;
 
   boost::asio::any_io_executor executor_;
   unsigned descriptors_;  ///< for pidfds
   Event gone_;
-  std::map<pid_t, std::shared_ptr<Tracked>> tracked_;
-  std::array<int, process_classes> counts_{};  ///< by ProcessClass
+  OldProcesses processes_;
+  std::deque<Pointer> asked_;  ///< by SIGTERM, the earliest first
+  Found silent_;               ///< those alive whose end nobody tells
 };
 
 }  // namespace dboot

@@ -3,7 +3,7 @@
 #include <set>
 #include <vector>
 
-#include "payload/phases/process_class.hpp"
+#include "payload/processes/process_class.hpp"
 #include "payload/task.hpp"
 
 /// Looking at the processes of the system that ends.

@@ -44,11 +44,12 @@ ProcessClass classify(const Process& process, bool ended);
 /// SIGTERM was blocked, and a second later it is still pending: nobody in there takes it.
 bool leaves_sigterm_pending(const ProcessStatus& status);
 
-/// True when `process` belongs to what keeps a container running: `keeper`, the parent of a nested
-/// namespace's init, or another process of the service that the keeper is part of. Ended first,
+/// The service of the host that a process is part of ("/system.slice/docker.service"); empty when
+/// it is of none, or in a namespace of its own. What keeps a container running, the parent of a
+/// nested namespace's init, goes after everything else together with its service. Ended first,
 /// containerd's shim makes containerd kill its container in mid-shutdown, and without containerd
 /// dockerd waits for ever to hear that the container has ended (both seen).
-bool keeps_with(const Process& process, const Process& keeper);
+std::string service_of(const Process& process);
 bool is_nested_init(const ProcessStatus& status);
 
 /// True for the leader of a session with a terminal that SIGTERM does not let end in good order: it
@@ -56,11 +57,5 @@ bool is_nested_init(const ProcessStatus& status);
 /// SIGHUP (setsid(2), credentials(7)) the rest of the session would die in mid-shutdown. So it goes
 /// after those that were there with it.
 bool leads_blindly(const Process& process);
-
-/// True when `process` belongs to the session that `leader` leads.
-bool is_led_by(const Process& process, const Process& leader);
-
-/// True when `process` is a member of the namespace whose init `init` is, at any depth.
-bool is_member_of(const Process& process, const Process& init);
 
 }  // namespace dboot

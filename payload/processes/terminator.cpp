@@ -1,0 +1,267 @@
+#include "payload/processes/terminator.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "payload/blocking.hpp"
+#include "payload/processes/process_handle.hpp"
+#include "payload/processes/process_scan.hpp"
+#include "shared/log.hpp"
+
+namespace dboot {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto until_pending_is_deaf = 1s;
+/// See Terminator::end_of_patience().
+constexpr auto after_keeping = 500ms;
+/// A shell saves its history and passes SIGHUP on to its jobs.
+constexpr auto after_hangup = 500ms;
+constexpr auto until_stuck = 5s;
+/// How often processes are looked at whose end nobody tells.
+constexpr auto between_looks = 20ms;
+constexpr auto grace_of_storage_daemons = 2s;
+
+}  // namespace
+
+Terminator::Terminator(const boost::asio::any_io_executor& executor)
+    : executor_(executor), descriptors_(descriptors_for_pidfds()), gone_(executor) {}
+
+/// Empty when there is nothing to end: a kernel thread, a zombie, one that has just gone.
+Terminator::Pointer Terminator::look_at(pid_t pid) const {
+  auto handle = ProcessHandle::open(executor_, pid, descriptors_);
+  if (!handle) return nullptr;
+  auto status = read_process_status(pid);
+  if (!status) return nullptr;
+  Process process{*status, false, process_scan::nested_namespaces(*status),
+                  process_scan::awaits_signals(pid), process_scan::cgroup(pid)};
+  const auto kind = classify(process, handle->has_ended());
+  if (kind == ProcessClass::kernel_thread || kind == ProcessClass::zombie) return nullptr;
+  return std::make_shared<OldProcess>(std::move(process), kind, std::move(*handle));
+}
+
+/// Processes that no earlier look has seen; they are tracked from here on.
+Task<Terminator::Found> Terminator::find_new() {
+  Found found;
+  std::vector<pid_t> candidates;
+  for (const pid_t pid : list_processes()) {
+    if (pid == ::getpid() || blocking::is_child(pid) || processes_.lives(pid)) continue;
+    if (auto process = look_at(pid)) {
+      candidates.push_back(pid);
+      found.push_back(std::move(process));
+    }
+  }
+  auto reading = process_scan::storage_daemons(candidates);
+  const auto daemons = co_await std::move(reading);
+  for (const auto& process : found) {
+    process->process.storage_daemon = daemons.contains(process->process.status.pid);
+    process->kind = classify(process->process, false);
+  }
+  processes_.add(found);
+  for (const auto& process : found) watch(process);
+  co_return found;
+}
+
+void Terminator::watch(const Pointer& process) {
+  if (!process->handle.notifies()) silent_.push_back(process);
+  process->handle.on_end([this, process] {
+    note_end(*process);
+    gone_.notify();
+  });
+}
+
+void Terminator::note_end(OldProcess& process) {
+  processes_.note_end(process);
+  log::debug("gone",
+             {{"pid", process.process.status.pid}, {"command", process.process.status.name}});
+}
+
+/// Until a process has ended, or until `end`.
+Task<> Terminator::wait_for_an_end(TimePoint end) {
+  co_await gone_.wait_until(silent_.empty() ? end : std::min(end, Clock::now() + between_looks));
+  std::erase_if(silent_, [this](const Pointer& process) {
+    if (!process->handle.has_ended()) return false;
+    note_end(*process);
+    return true;
+  });
+}
+
+Task<> Terminator::ask_new_ones() {
+  auto looking = find_new();
+  const Found found = co_await std::move(looking);
+  for (const auto& process : found) {
+    if (process->open && process->followed == 0) ask(process);
+  }
+}
+
+void Terminator::ask(const Pointer& process) {
+  const auto& status = process->process.status;
+  log::debug("asked to end", {{"pid", status.pid},
+                              {"parent", status.parent},
+                              {"command", status.name},
+                              {"class", to_string(process->kind)}});
+  process->asked = Clock::now();
+  if (process->kind == ProcessClass::namespace_init) return;  // after its members
+  if (process->kind == ProcessClass::deaf) return kill(*process);
+  if (process->kind == ProcessClass::reacts) asked_.push_back(process);
+  process->handle.send(process->kind == ProcessClass::shell ? SIGHUP : SIGTERM);
+  process->handle.send(SIGCONT);  // one that is stopped cannot act on it
+}
+
+void Terminator::kill(OldProcess& process) {
+  processes_.note_killed(process);
+  process.handle.send(SIGKILL);
+}
+
+/// The parent of a namespace's init keeps a container: containerd's shim, conmon, unshare. Many
+/// of them catch SIGTERM in order to outlive it, for they are to report how their container ended,
+/// to a manager that is gone by now. Once the last container of such a keeper has ended, there is
+/// nothing left that it protects, and it gets a moment instead of the whole grace period.
+std::optional<Terminator::TimePoint> Terminator::end_of_patience(const OldProcess& process) const {
+  if (process.kind == ProcessClass::shell) return process.asked + after_hangup;
+  if (const auto end = processes_.end_of_keeping(process)) return *end + after_keeping;
+  return std::nullopt;
+}
+
+bool Terminator::waits_in_vain(const OldProcess& process) const {
+  if (process.kind == ProcessClass::namespace_init) return !processes_.has_members(process);
+  const auto end = end_of_patience(process);
+  return end && Clock::now() >= *end;
+}
+
+/// The front of `asked_` is who was asked first among those that have not answered. Everybody is
+/// looked at once, a second after they were asked.
+Terminator::Found Terminator::take_those_that_leave_it_pending() {
+  Found pending;
+  for (; !asked_.empty(); asked_.pop_front()) {
+    const auto& process = asked_.front();
+    if (!process->open) continue;
+    if (Clock::now() < process->asked + until_pending_is_deaf) break;
+    const auto status = read_process_status(process->process.status.pid);
+    if (status && leaves_sigterm_pending(*status)) pending.push_back(process);
+  }
+  return pending;
+}
+
+Task<> Terminator::kill_those_that_cannot_answer() {
+  Found in_vain = take_those_that_leave_it_pending();
+  for (const auto& process : processes_.with_rules()) {
+    if (waits_in_vain(*process)) in_vain.push_back(process);
+  }
+  if (in_vain.empty()) co_return;
+  // Members may have been born since the last look.
+  co_await ask_new_ones();
+  for (const auto& process : in_vain) {
+    if (process->kind == ProcessClass::namespace_init && processes_.has_members(*process)) continue;
+    if (process->gone) continue;
+    log::debug("killed: waits in vain",
+               {{"pid", process->process.status.pid}, {"command", process->process.status.name}});
+    kill(*process);
+  }
+}
+
+/// When a rule about time has to be looked at again.
+Terminator::TimePoint Terminator::next_look(TimePoint end) {
+  TimePoint next = end;
+  if (!asked_.empty()) next = std::min(next, asked_.front()->asked + until_pending_is_deaf);
+  for (const auto& process : processes_.with_rules()) {
+    if (const auto patience = end_of_patience(*process)) next = std::min(next, *patience);
+  }
+  return next;
+}
+
+Task<> Terminator::wait_for_answers(TimePoint end) {
+  while (Clock::now() < end) {
+    for (const auto& leader : processes_.take_leaders()) ask(leader);
+    co_await kill_those_that_cannot_answer();
+    if (processes_.all_answered()) break;
+    co_await wait_for_an_end(next_look(end));
+  }
+}
+
+/// When everything else has ended. False when there are none.
+bool Terminator::ask_keepers() {
+  const Found keepers = processes_.take_keepers();
+  for (const auto& process : keepers) ask(process);
+  return !keepers.empty();
+}
+
+Task<> Terminator::end_all(std::chrono::milliseconds grace) {
+  const auto end = Clock::now() + grace;
+  std::size_t known = 0;
+  // What is told to end may start something else in order to end.
+  do {
+    known = processes_.seen();
+    co_await ask_new_ones();
+    co_await wait_for_answers(end);
+    if (ask_keepers()) co_await wait_for_answers(end);
+  } while (processes_.seen() > known && Clock::now() < end);
+  report_answers();
+  co_await kill_all();
+  report_survivors();
+}
+
+Task<> Terminator::kill_all() {
+  const auto end = Clock::now() + until_stuck;
+  do {
+    auto looking = find_new();
+    const Found found = co_await std::move(looking);
+    for (const auto& [pid, process] : processes_.all()) {
+      if (!process->gone && process->kind != ProcessClass::storage_daemon) kill(*process);
+    }
+    if (found.empty() && processes_.all_gone()) co_return;
+    while (!processes_.all_gone() && Clock::now() < end) co_await wait_for_an_end(end);
+  } while (Clock::now() < end);
+}
+
+Task<bool> Terminator::end_storage_daemons() {
+  if (!processes_.storage_daemons_left()) co_return false;
+  for (const int signal : {SIGTERM, SIGKILL}) {
+    for (const auto& [pid, process] : processes_.all()) {
+      if (!process->gone && process->kind == ProcessClass::storage_daemon)
+        process->handle.send(signal);
+    }
+    const auto end = Clock::now() + grace_of_storage_daemons;
+    while (processes_.storage_daemons_left() && Clock::now() < end) co_await wait_for_an_end(end);
+    const bool left = processes_.storage_daemons_left();
+    log::info("storage daemons",
+              {{"signal", signal == SIGTERM ? "TERM" : "KILL"}, {"left", left ? "yes" : "none"}});
+    if (!left) break;
+  }
+  co_return true;
+}
+
+void Terminator::report_answers() const {
+  int cut_short = 0;
+  for (const auto& [pid, process] : processes_.all()) {
+    if (!process->open) continue;
+    ++cut_short;
+    log::warning("killed: not ended within the grace period",
+                 {{"pid", pid}, {"command", process->process.status.name}});
+  }
+  const auto count = [this](ProcessClass kind) { return processes_.count(kind); };
+  log::info("processes asked to end", {{"react", count(ProcessClass::reacts)},
+                                       {"deaf", count(ProcessClass::deaf)},
+                                       {"shells", count(ProcessClass::shell)},
+                                       {"namespace_inits", count(ProcessClass::namespace_init)},
+                                       {"storage_daemons", count(ProcessClass::storage_daemon)},
+                                       {"killed_after_grace", cut_short}});
+}
+
+void Terminator::report_survivors() const {
+  for (const auto& [pid, process] : processes_.all()) {
+    if (process->gone || process->kind == ProcessClass::storage_daemon) continue;
+    const auto status = read_process_status(pid);
+    const std::string state(1, status ? status->state : '?');
+    log::error("process survives SIGKILL", {{"pid", pid},
+                                            {"command", process->process.status.name},
+                                            {"state", state},
+                                            {"wchan", process_scan::wait_channel(pid)}});
+  }
+}
+
+}  // namespace dboot

@@ -34,7 +34,12 @@ void catch_signals() {
     received = signal;
     ++received_count;
   };
-  for (const int signal : signals) ::sigaction(signal, &action, nullptr);
+  for (const int signal : signals) {
+    struct sigaction before {};
+    ::sigaction(signal, nullptr, &before);
+    // nohup(1), or a shell's job in the background.
+    if (before.sa_handler != SIG_IGN) ::sigaction(signal, &action, nullptr);
+  }
 }
 
 int last() noexcept {

@@ -8,8 +8,8 @@
 /// whatever was begun is undone by destructors.
 namespace dboot::interruption {
 
-/// From here on SIGINT, SIGTERM and SIGHUP set the flag; system calls that they interrupt end with
-/// EINTR.
+/// From here on SIGINT, SIGTERM and SIGHUP set the flag, unless they are ignored; system calls that
+/// they interrupt end with EINTR.
 void catch_signals();
 
 /// Throws Failure when one of them has come. May be called by any thread.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <cmath>
 #include <map>
 #include <memory>
@@ -45,7 +46,21 @@ constexpr const char* footer =
     "\n"
     "Exit status: 125 when dboot-inject itself fails and the host is as it was, 126 when COMMAND "
     "cannot\n"
-    "be executed, 127 when it is not in the image; in a rehearsal otherwise the one of COMMAND.";
+    "be executed, 127 when it is not in the image, 129, 130 or 143 when SIGHUP, SIGINT or SIGTERM "
+    "ended it;\n"
+    "in a rehearsal otherwise the one of COMMAND. These signals end a rehearsed COMMAND in good "
+    "order;\n"
+    "on a terminal, Ctrl-] three times within a second kills it.";
+
+std::string check_grace(const std::string& seconds) {
+  constexpr double most = 86400;
+  double value = -1;
+  const auto [end, error] = std::from_chars(seconds.data(), seconds.data() + seconds.size(), value);
+  const bool whole = error == std::errc() && end == seconds.data() + seconds.size();
+  return whole && value >= 0 && value <= most
+             ? ""
+             : "'" + seconds + "' is no number of seconds from 0 to 86400";
+}
 
 /// A terminal below /dev, without the directory: "tty3", "ttyS0", "hvc0".
 std::string check_console(const std::string& console) {
@@ -193,14 +208,15 @@ void declare_switches(CLI::App& app, Options& options) {
   declare_switch("--rehearse", options.rehearse,
                  "Do everything, but to a PID 1 in namespaces of its own");
   declare_switch("--dry-run", options.dry_run, "Prepare everything, print the plan, undo it");
-  app.add_flag_callback(
-         "-t", [&] { options.terminal = Options::Terminal::yes; },
-         "A rehearsed COMMAND has a terminal (if stdin and stdout are ones)")
-      ->group("What happens");
+  auto* const terminal = app.add_flag_callback(
+      "-t", [&] { options.terminal = Options::Terminal::yes; },
+      "A rehearsed COMMAND has a terminal (if stdin and stdout are ones)");
   app.add_flag_callback(
          "-T", [&] { options.terminal = Options::Terminal::no; },
-         "A rehearsed COMMAND has none, and its output is passed on unchanged")
+         "A rehearsed COMMAND has none; bytes pass unchanged")
+      ->excludes(terminal)
       ->group("What happens");
+  terminal->group("What happens");
   declare_switch("--yes", options.yes, "Do not ask; required without a terminal");
   declare_switch("--force", options.force, "Go on although a program inhibits shutdown");
 }
@@ -244,8 +260,8 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->option_text("SIZE")
       ->group("The new system");
 
-  app.add_option("--grace", raw.grace_seconds, "From SIGTERM to SIGKILL, at most (10)")
-      ->check(CLI::Range(0.0, 86400.0))
+  app.add_option("--grace", raw.grace_seconds, "How long what handles SIGTERM may take to end (10)")
+      ->check(check_grace)
       ->option_text("SECONDS")
       ->group("The takeover");
   app.add_option("--on-failure", options.on_failure,
@@ -278,6 +294,18 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
 Answer usage(const std::string& what, const std::string& mend = "see dboot-inject --help") {
   return {"dboot-inject: error: " + what + "\ndboot-inject: to mend it: " + mend,
           exit_status::failed};
+}
+
+/// `--host --rehearse IMAGE` would be no rehearsal.
+void refuse_options_as_values(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_items_expected_max() == 0) continue;
+    for (const auto& value : option->results()) {
+      if (value.starts_with('-') && app.get_option_no_throw(value) != nullptr)
+        throw usage(option->get_name() + " needs a value, and " + value + " is an option",
+                    "give it a value");
+    }
+  }
 }
 
 /// An option behind IMAGE would be COMMAND's, and `dboot-inject IMAGE --rehearse` no rehearsal.
@@ -331,6 +359,7 @@ Options parse(int argc, const char* const* argv) {
     while (text.ends_with('\n')) text.pop_back();
     throw Answer(text, 0);
   }
+  refuse_options_as_values(app);
   take_image_and_command(app, options);
 
   if (options.terminal != Options::Terminal::automatic && !options.rehearse)

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "injector/failure.hpp"
+#include "injector/rootfs/elf.hpp"
 #include "shared/syscalls.hpp"
 
 namespace dboot::payload_file {
@@ -58,6 +59,13 @@ Payload locate(const std::string& path) {
   }
   throw Failure("the payload is not there: looked for " + looked,
                 own ? "install dboot-init, or name it with --payload" : "correct --payload");
+}
+
+void check(int fd) {
+  const auto program = elf::check_loadable(fd);
+  if (program.interpreter.empty()) return;
+  throw Failure("the payload is linked dynamically, and asks for " + program.interpreter,
+                "link it statically: no library of the old or of the new system is promised to it");
 }
 
 void prove(int directory, const std::string& name) {

@@ -25,7 +25,6 @@
 #include "injector/rehearsal/rehearsal.hpp"
 #include "injector/rootfs/adapt.hpp"
 #include "injector/rootfs/command.hpp"
-#include "injector/rootfs/elf.hpp"
 #include "injector/rootfs/from_host.hpp"
 #include "injector/staging.hpp"
 #include "injector/target.hpp"
@@ -163,7 +162,7 @@ Plan prepare(const Options& options, image::Source& source, const rootfs::FromHo
 
 void stage_payload(const payload_file::Payload& payload, const Staging& staging) {
   staging.copy_payload(payload.fd.get());
-  elf::check_loadable(sys::open_at(staging.directory(), "dboot-init", O_RDONLY).get());
+  payload_file::check(sys::open_at(staging.directory(), "dboot-init", O_RDONLY).get());
   if (payload.own) payload_file::prove(staging.directory(), "dboot-init");
 }
 
@@ -249,7 +248,7 @@ int run(const Options& options) {
   if (!options.rehearse && !options.dry_run) claim = claim_machine(options);
 
   const auto payload = payload_file::locate(options.payload);
-  elf::check_loadable(payload.fd.get());
+  payload_file::check(payload.fd.get());
   const auto source = image::open(options.image, {options.engine_host, options.pull});
   const rootfs::FromHost from_host(options.host_files, rootfs::kernel_files_of_host());
   const std::uint64_t needed = source->estimated_bytes() + from_host.bytes();

@@ -36,14 +36,37 @@ std::string end_of_file(int master) {
   return {static_cast<char>(mode.c_cc[VEOF])};
 }
 
+namespace {
+
+volatile sig_atomic_t size_has_changed = 0;
+
+}  // namespace
+
 SizeChanges::SizeChanges() noexcept {
+  size_has_changed = 1;
+  sigset_t blocked;
+  ::sigemptyset(&blocked);
+  ::sigaddset(&blocked, SIGWINCH);
+  ::sigprocmask(SIG_BLOCK, &blocked, &mask_before_);
   struct sigaction action {};
-  action.sa_handler = [](int) {};
+  action.sa_handler = [](int) { size_has_changed = 1; };
   ::sigaction(SIGWINCH, &action, &before_);
 }
 
 SizeChanges::~SizeChanges() {
   ::sigaction(SIGWINCH, &before_, nullptr);
+  ::sigprocmask(SIG_SETMASK, &mask_before_, nullptr);
+}
+
+sigset_t SizeChanges::open(sigset_t mask) noexcept {
+  ::sigdelset(&mask, SIGWINCH);
+  return mask;
+}
+
+bool SizeChanges::take() noexcept {
+  const bool changed = size_has_changed != 0;
+  size_has_changed = 0;
+  return changed;
 }
 
 }  // namespace dboot::terminal

@@ -35,7 +35,8 @@ void copy_size(int from, int to) noexcept;
 /// What ends the input when it is typed on the master of a pseudo terminal (Ctrl-D).
 std::string end_of_file(int master);
 
-/// While it lives, a window that changes its size interrupts poll(2) and its like (SIGWINCH).
+/// Notices that a window changes its size (SIGWINCH). While it lives the signal comes in ppoll(2)
+/// with open() and nowhere else.
 class SizeChanges {
  public:
   SizeChanges() noexcept;
@@ -43,8 +44,14 @@ class SizeChanges {
   SizeChanges(const SizeChanges&) = delete;
   SizeChanges& operator=(const SizeChanges&) = delete;
 
+  /// `mask` without the signal.
+  static sigset_t open(sigset_t mask) noexcept;
+  /// True once after each change, and at first.
+  static bool take() noexcept;
+
  private:
   struct sigaction before_ {};
+  sigset_t mask_before_{};
 };
 
 }  // namespace dboot::terminal

@@ -1,6 +1,7 @@
 #include "payload/identity.hpp"
 
 #include <grp.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 namespace dboot {
@@ -16,9 +17,14 @@ bool is_root(const Identity& identity) noexcept {
 bool become(const Identity& identity) noexcept {
   if (is_root(identity)) return true;
   static_assert(sizeof(gid_t) == sizeof(std::uint32_t));
-  return ::setgroups(identity.groups.size(), identity.groups.data()) == 0 &&
-         ::setresgid(identity.gid, identity.gid, 0) == 0 &&
-         ::setresuid(identity.uid, identity.uid, 0) == 0;
+  // A change of user takes it away (prctl(2)), and with it a rehearsal's end.
+  int at_end_of_parent = 0;
+  ::prctl(PR_GET_PDEATHSIG, &at_end_of_parent);
+  const bool became = ::setgroups(identity.groups.size(), identity.groups.data()) == 0 &&
+                      ::setresgid(identity.gid, identity.gid, 0) == 0 &&
+                      ::setresuid(identity.uid, identity.uid, 0) == 0;
+  if (became) ::prctl(PR_SET_PDEATHSIG, at_end_of_parent);
+  return became;
 }
 
 void become_root_again() noexcept {

@@ -14,6 +14,7 @@
 #include "payload/self_test.hpp"
 #include "payload/sequence.hpp"
 #include "shared/layout.hpp"
+#include "shared/namespace.hpp"
 
 namespace dboot {
 namespace {
@@ -49,6 +50,7 @@ std::string prepare(Plan& plan) {
 
 [[noreturn]] void run_as_pid_1() {
   wake::reset_process();
+  if (!in_initial_namespace("pid")) wake::keep_requests_pending();
   auto limits = wake::take_limits();
   Plan plan;
   const std::string refusal = prepare(plan);

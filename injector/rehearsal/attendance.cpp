@@ -62,11 +62,11 @@ class Attendant {
     if (raw_.is_on() && ::isatty(STDERR_FILENO) == 1) error_.return_carriages();
   }
 
-  int run() {
+  Attended run() {
     const terminal::SizeChanges size_changes;
     const PipesBreakQuietly quietly;
     while (!has_ended()) {
-      terminal::copy_size(STDIN_FILENO, console_master_);
+      if (terminal::SizeChanges::take()) terminal::copy_size(STDIN_FILENO, console_master_);
       if (!wait()) continue;
       pass_log_on();
       pass_input_on();
@@ -74,7 +74,8 @@ class Attendant {
       flush();
     }
     finish();
-    return signal_;
+    note_broken_output();
+    return result_;
   }
 
  private:
@@ -86,7 +87,7 @@ class Attendant {
   /// Until there is something to do. False when that is to look at the process again.
   bool wait() {
     std::vector<pollfd> polled{{pidfd_, POLLIN, 0}};
-    if (input_.is_clear()) polled.push_back(typed_.wanted());
+    if (may_type()) polled.push_back(typed_.wanted());
     if (output_of_console().is_clear()) polled.push_back(console_.wanted());
     if (from_output_ && output_.is_clear()) polled.push_back(from_output_->wanted());
     if (error_.is_clear()) {
@@ -101,25 +102,28 @@ class Attendant {
 
   /// Signals come through here and nowhere else, so that none is missed.
   bool poll(std::vector<pollfd>& polled) const {
+    const bool more =
+        attendance_.log != nullptr && attendance_.log->has_more() && error_.is_clear();
     timespec timeout{};
-    if (end_) {
+    if (end_ && !more) {
       const auto rest = std::max(*end_ - Clock::now(), Clock::duration::zero());
       const auto seconds = std::chrono::floor<std::chrono::seconds>(rest);
       timeout = {seconds.count(), std::chrono::nanoseconds(rest - seconds).count()};
     }
-    const sigset_t mask = interruption::open_mask();
-    const int count = ::ppoll(polled.data(), polled.size(), end_ ? &timeout : nullptr, &mask);
+    const sigset_t mask = terminal::SizeChanges::open(interruption::open_mask());
+    const int count =
+        ::ppoll(polled.data(), polled.size(), end_ || more ? &timeout : nullptr, &mask);
     if (count < 0 && errno != EINTR) sys::fail(errno, {"poll the rehearsal"});
-    return count > 0;
+    return count > 0 || more;
   }
 
-  /// What came by a signal; that nobody reads our output is like SIGPIPE.
+  /// What came by a signal; that nobody reads our output is like one.
   void obey() {
     const unsigned count = interruption::count();
     if (count != heeded_) {
-      const bool again = signal_ != 0 || count - heeded_ > 1;
+      const bool again = end_ || result_.is_ended || count - heeded_ > 1;
       heeded_ = count;
-      if (signal_ == 0) signal_ = interruption::last();
+      if (result_.signal == 0) result_.signal = interruption::last();
       if (again) {
         at_once_ = true;
         return kill();
@@ -127,11 +131,17 @@ class Attendant {
       say("asking the rehearsal to end; once more ends it at once");
       ask();
     }
-    if (output_.is_broken() && signal_ == 0) {
-      signal_ = SIGPIPE;
+    if (output_.broken() != 0 && result_.signal == 0 && result_.lost_output == 0) {
+      note_broken_output();
       ask();
     }
     if (end_ && Clock::now() >= *end_) kill();
+  }
+
+  void note_broken_output() {
+    if (result_.signal != 0 || output_.broken() == 0) return;
+    (output_.broken() == EPIPE ? result_.signal : result_.lost_output) =
+        output_.broken() == EPIPE ? SIGPIPE : output_.broken();
   }
 
   void say(std::string_view text) {
@@ -141,24 +151,43 @@ class Attendant {
     error_.flush();
   }
 
+  /// Once the payload is there to hear it, which its log tells.
   void ask() {
-    send(attendance_.end_signal);
     end_ = Clock::now() + attendance_.patience;
+    if (is_there_) {
+      send(attendance_.end_signal);
+    } else {
+      to_be_asked_ = true;
+    }
+  }
+  void note_presence() {
+    is_there_ = true;
+    if (std::exchange(to_be_asked_, false)) send(attendance_.end_signal);
   }
   void send(int signal) const { ::syscall(SYS_pidfd_send_signal, pidfd_, signal, nullptr, 0); }
   void kill() {
     send(SIGKILL);
+    result_.is_ended = true;
     end_.reset();
   }
 
   Outlet& output_of_console() { return has_console_ ? output_ : error_; }
 
   void pass_log_on() {
-    if (attendance_.log != nullptr && error_.is_clear()) error_.put(attendance_.log->take());
+    if (attendance_.log == nullptr || !error_.is_clear()) return;
+    const std::string text = attendance_.log->take();
+    if (!text.empty() && !is_there_) note_presence();
+    error_.put(text);
+  }
+
+  /// On a terminal, Ctrl-] is heard even when nobody reads what is typed.
+  bool may_type() const {
+    constexpr std::size_t most = std::size_t{1} << 20U;
+    return input_.is_clear() || (raw_.is_on() && input_.pending() < most);
   }
 
   void pass_input_on() {
-    if (!input_.is_clear() || typed_.has_ended()) return;
+    if (!may_type() || typed_.has_ended()) return;
     const std::string bytes = typed_.take();
     if (raw_.is_on() && escape_.complete(bytes, Clock::now())) {
       say("the rehearsal is ended by Ctrl-]");
@@ -208,11 +237,14 @@ class Attendant {
   /// False when a signal says that nobody waits for it any more.
   bool drain() {
     end_.reset();
+    // Who has told it to end does not wait for whoever does not read.
+    constexpr std::chrono::seconds for_readers{1};
+    if (result_.signal != 0 || result_.is_ended) end_ = Clock::now() + for_readers;
     for (;;) {
       output_.flush();
       error_.flush();
       if (output_.is_clear() && error_.is_clear()) return true;
-      if (at_once_) return false;
+      if (at_once_ || (end_ && Clock::now() >= *end_)) return false;
       std::vector<pollfd> polled{output_.wanted(), error_.wanted()};
       poll(polled);
       at_once_ = interruption::count() != heeded_;
@@ -234,14 +266,16 @@ class Attendant {
   EscapeKeys escape_;
   bool at_line_start_ = true;
   unsigned heeded_ = interruption::count();
-  int signal_ = 0;        ///< the first that came
-  bool at_once_ = false;  ///< there was another one
+  Attended result_;
+  bool at_once_ = false;  ///< there was another signal
+  bool is_there_ = attendance_.log == nullptr;
+  bool to_be_asked_ = false;
   std::optional<Clock::time_point> end_;
 };
 
 }  // namespace
 
-int attend(OwnStdio& own, AttendedStdio stdio, int pidfd, const Attendance& attendance) {
+Attended attend(OwnStdio& own, AttendedStdio stdio, int pidfd, const Attendance& attendance) {
   return Attendant(own, std::move(stdio), pidfd, attendance).run();
 }
 

@@ -36,11 +36,18 @@ struct OwnStdio {
   Outlet error{STDERR_FILENO};
 };
 
+/// How it went.
+struct Attended {
+  int signal = 0;         ///< the first that came; SIGPIPE when nobody reads the output any more
+  int lost_output = 0;    ///< another reason why output is lost (errno)
+  bool is_ended = false;  ///< by us, and not by itself
+};
+
 /// Passes on what is typed, written and logged until the process behind `pidfd` has ended, and then
 /// what it has left. A terminal on stdin is in raw mode meanwhile when PID 1 has its console, and
 /// Ctrl-] three times ends the process. SIGINT, SIGTERM, SIGHUP and an output that nobody reads ask
-/// it to end in good order, and a second signal, or the end of the patience, ends it. Returns the
-/// signal that was the first, 0 when none came. Throws std::system_error.
-int attend(OwnStdio& own, AttendedStdio stdio, int pidfd, const Attendance& attendance);
+/// it to end in good order, and a second signal, or the end of the patience, ends it.
+/// Throws std::system_error.
+Attended attend(OwnStdio& own, AttendedStdio stdio, int pidfd, const Attendance& attendance);
 
 }  // namespace dboot

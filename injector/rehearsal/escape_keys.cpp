@@ -4,18 +4,16 @@ namespace dboot {
 
 bool EscapeKeys::complete(std::string_view keys, TimePoint now) {
   constexpr char control_bracket = 0x1d;
-  constexpr int times = 3;
+  constexpr std::size_t times = 3;
   constexpr std::chrono::seconds within{1};
   for (const char key : keys) {
     if (key != control_bracket) {
-      count_ = 0;
+      pressed_.clear();
       continue;
     }
-    if (count_ == 0 || now - first_ > within) {
-      count_ = 0;
-      first_ = now;
-    }
-    if (++count_ == times) return true;
+    pressed_.push_back(now);
+    if (pressed_.size() > times) pressed_.pop_front();
+    if (pressed_.size() == times && now - pressed_.front() <= within) return true;
   }
   return false;
 }

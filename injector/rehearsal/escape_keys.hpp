@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <string_view>
 
 namespace dboot {
@@ -16,8 +17,7 @@ class EscapeKeys {
   bool complete(std::string_view keys, TimePoint now);
 
  private:
-  int count_ = 0;
-  TimePoint first_;
+  std::deque<TimePoint> pressed_;  ///< the last ones, with no other key between them
 };
 
 }  // namespace dboot

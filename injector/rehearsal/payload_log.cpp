@@ -4,6 +4,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "shared/layout.hpp"
@@ -13,6 +14,7 @@ namespace dboot {
 namespace {
 
 constexpr const char* name = "payload.log";
+constexpr std::size_t at_once = std::size_t{1} << 16U;
 
 }  // namespace
 
@@ -31,9 +33,10 @@ std::string PayloadLog::take() {
   // A payload of somebody else's may have put anything there.
   constexpr int flags = O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
   if (!file_) file_.reset(::openat(directory_.get(), name, flags));
-  std::string text;
-  for (ssize_t count = 0; (count = ::read(file_.get(), buffer.data(), buffer.size())) > 0;)
-    text.append(buffer.data(), static_cast<std::size_t>(count));
+  std::string text(at_once, '\0');
+  const ssize_t count = ::read(file_.get(), text.data(), text.size());
+  more_ = count == static_cast<ssize_t>(at_once);
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
   return text;
 }
 

@@ -16,13 +16,16 @@ class PayloadLog {
 
   /// Readable when there may be more.
   int changes() const noexcept { return inotify_.get(); }
-  /// What has been written since the last call.
+  /// What has been written since the last call, up to 64 KiB of it.
   std::string take();
+  /// The last call has not taken all.
+  bool has_more() const noexcept { return more_; }
 
  private:
   UniqueFd directory_;
   UniqueFd inotify_;
   UniqueFd file_;
+  bool more_ = false;
 };
 
 }  // namespace dboot

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -13,6 +14,7 @@
 
 #include "injector/failure.hpp"
 #include "injector/rehearsal/stub_init.hpp"
+#include "shared/log.hpp"
 #include "shared/syscalls.hpp"
 
 namespace dboot {
@@ -75,6 +77,7 @@ int Rehearsal::reap() {
   int status = 0;
   while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }
+  signal_ = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   status_ = WIFSIGNALED(status) ? exit_status::signalled + WTERMSIG(status) : WEXITSTATUS(status);
   return *status_;
 }
@@ -87,11 +90,17 @@ void Rehearsal::give_stdio_to(uid_t user) const {
 }
 
 int Rehearsal::attend(OwnStdio& own, const Attendance& attendance) {
-  const int signal =
+  const Attended attended =
       dboot::attend(own, {console_.get(), std::move(input_), std::move(output_), std::move(error_)},
                     target_->pidfd(), attendance);
   const int status = reap();
-  return signal == 0 ? status : exit_status::signalled + signal;
+  if (attended.signal != 0) return exit_status::signalled + attended.signal;
+  if (attended.lost_output != 0)
+    sys::fail(attended.lost_output, {"write what the rehearsal has put out"});
+  if (status > exit_status::signalled && signal_ != 0 && !attended.is_ended)
+    log::error("the PID 1 of the rehearsal was killed",
+               {{"signal", std::string("SIG") + ::sigabbrev_np(signal_)}});
+  return status;
 }
 
 }  // namespace dboot

@@ -50,6 +50,7 @@ class Rehearsal {
   UniqueFd error_;
   std::unique_ptr<const Target> target_;
   std::optional<int> status_;
+  int signal_ = 0;  ///< that has killed PID 1
 };
 
 }  // namespace dboot

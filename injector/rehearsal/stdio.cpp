@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -19,10 +20,16 @@ mode_t type_of(int fd) noexcept {
   return ::fstat(fd, &status) == 0 ? status.st_mode & S_IFMT : 0;
 }
 
+/// Opened again, it is another pseudo terminal (pts(4)).
+bool is_ptmx(int fd) noexcept {
+  struct stat status {};
+  return ::fstat(fd, &status) == 0 && status.st_rdev == makedev(5, 2);
+}
+
 /// A description of its own, where that can be had: files never make anybody wait, and what is
 /// said to sockets is said with a flag.
 UniqueFd open_again(int fd, int flags) {
-  if (const auto type = type_of(fd); type == S_IFIFO || type == S_IFCHR) {
+  if (const auto type = type_of(fd); type == S_IFIFO || (type == S_IFCHR && !is_ptmx(fd))) {
     const std::string path = "/proc/self/fd/" + std::to_string(fd);
     UniqueFd own(::open(path.c_str(), flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     if (own) return own;
@@ -57,32 +64,40 @@ Outlet::Outlet(UniqueFd own) : fd_(not_waiting(std::move(own))) {}
 
 void Outlet::put(std::string_view bytes) {
   if (!fd_) return;
+  if (!carriage_returns_) {
+    pending_ += bytes;
+    return;
+  }
   for (const char byte : bytes) {
-    if (byte == '\n' && carriage_returns_) pending_ += '\r';
+    if (byte == '\n') pending_ += '\r';
     pending_ += byte;
   }
 }
 
-ssize_t Outlet::write_some() const noexcept {
+ssize_t Outlet::write_some(std::string_view bytes) const noexcept {
   // poll(2) promises no more than a page to a pipe; this matters where it could not be opened
   // again.
   constexpr std::size_t page = 4096;
-  const auto size = std::min(pending_.size(), page);
-  return socket_ ? ::send(fd_.get(), pending_.data(), size, MSG_DONTWAIT)
-                 : ::write(fd_.get(), pending_.data(), size);
+  const auto size = std::min(bytes.size(), page);
+  return socket_ ? ::send(fd_.get(), bytes.data(), size, MSG_DONTWAIT)
+                 : ::write(fd_.get(), bytes.data(), size);
 }
 
 void Outlet::flush() {
-  while (fd_ && !pending_.empty()) {
-    const ssize_t count = write_some();
-    if (count < 0 && is_for_later()) return;
+  std::size_t taken = 0;
+  while (fd_ && taken < pending_.size()) {
+    const ssize_t count = write_some(std::string_view(pending_).substr(taken));
+    if (count < 0 && is_for_later()) break;
     if (count < 0) {
+      broken_ = errno;
       fd_.reset();
-      pending_.clear();
-      return;
+      taken = pending_.size();
+      break;
     }
-    pending_.erase(0, static_cast<std::size_t>(count));
+    taken += static_cast<std::size_t>(count);
   }
+  pending_.erase(0, taken);
+  if (!pending_.empty()) return;
   if (closing_) fd_.reset();
 }
 

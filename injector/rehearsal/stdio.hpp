@@ -30,19 +30,21 @@ class Outlet {
   /// As much as is taken now. When nobody takes it any more, everything is dropped. SIGPIPE is to
   /// be ignored.
   void flush();
-  /// Nobody takes it any more.
-  bool is_broken() const noexcept { return !fd_ && !closing_; }
+  /// Why nobody takes it any more (errno); 0 while somebody does.
+  int broken() const noexcept { return broken_; }
   bool is_clear() const noexcept { return pending_.empty(); }
+  std::size_t pending() const noexcept { return pending_.size(); }
   /// For poll(2): writable, if there is something to write.
   pollfd wanted() const noexcept;
 
  private:
-  ssize_t write_some() const noexcept;
+  ssize_t write_some(std::string_view bytes) const noexcept;
 
   UniqueFd fd_;
   bool socket_ = false;
   bool carriage_returns_ = false;
   bool closing_ = false;
+  int broken_ = 0;
   std::string pending_;
 };
 

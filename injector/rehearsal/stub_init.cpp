@@ -107,7 +107,7 @@ void send_descriptor(int socket, int fd) {
   header->cmsg_type = SCM_RIGHTS;
   header->cmsg_len = CMSG_LEN(sizeof fd);
   std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
-  sys::check(::sendmsg(socket, &message, 0), "hand over the console");
+  sys::check(::sendmsg(socket, &message, MSG_NOSIGNAL), "hand over the console");
 }
 
 void reset_signals() {
@@ -161,6 +161,9 @@ UniqueFd Channel::receive_console() {
 void run(Channel& channel, const Pipes& pipes) noexcept {
   // With the injector the rehearsal ends too, however the injector ends.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // An injector that ended before that has closed the other end of the channel, so that nothing can
+  // be sent any more.
+  channel.injector_.reset();
   ::setsid();
   reset_signals();
   try {
@@ -168,7 +171,7 @@ void run(Channel& channel, const Pipes& pipes) noexcept {
     send_descriptor(channel.stub_.get(), master.get());
   } catch (const std::exception& error) {
     const std::string what = error.what();
-    ::send(channel.stub_.get(), what.data(), what.size(), 0);
+    ::send(channel.stub_.get(), what.data(), what.size(), MSG_NOSIGNAL);
     ::_exit(1);
   }
   const auto stub = static_cast<unsigned>(channel.stub_.get());

@@ -12,6 +12,7 @@
 #include "injector/failure.hpp"
 #include "injector/rootfs/beneath.hpp"
 #include "injector/rootfs/full.hpp"
+#include "injector/rootfs/hidden.hpp"
 #include "shared/layout.hpp"
 #include "shared/log.hpp"
 #include "shared/syscalls.hpp"
@@ -41,6 +42,7 @@ bool leads_to(int root_fd, const std::string& path, const std::string& end) {
 /// and the link to where the directory was.
 void put_run_in_its_place(int root_fd) {
   if (!leads_to(root_fd, "run", "/var/run")) return;
+  if (!try_open_beneath(root_fd, "run", O_PATH | O_DIRECTORY) && errno != ENOENT) return;
   make_directories_beneath(root_fd, "run");
   const UniqueFd var = open_beneath(root_fd, "var", O_PATH | O_DIRECTORY);
   sys::check(::renameat2(root_fd, "run", var.get(), "run", RENAME_EXCHANGE),
@@ -64,11 +66,20 @@ void ensure_mount_point(int root_fd, const std::string& name) {
                 "make /" + name + " a directory in the image, or leave it out");
 }
 
+/// For what is written to the image: below a mount point nobody would see it.
+void refuse_hidden(int root_fd, const std::string& name) {
+  const auto hidden = hidden_below(root_fd, name);
+  if (hidden.empty()) return;
+  throw Failure("/" + name + " of the image is hidden by what the new system mounts on " + hidden,
+                "make /" + name + " a directory in the image");
+}
+
 /// A directory that the image may have put behind a link (/tmp -> /var/tmp): what the link names is
 /// made in its place.
 void ensure_directory(int root_fd, const std::string& name, mode_t mode) {
-  if (try_open_beneath(root_fd, name, O_PATH | O_DIRECTORY)) return;
   try {
+    refuse_hidden(root_fd, name);
+    if (try_open_beneath(root_fd, name, O_PATH | O_DIRECTORY)) return;
     const UniqueFd fd = make_directories_beneath(root_fd, name);
     sys::check(::fchmodat(fd.get(), ".", mode, 0), "chmod /", name);
   } catch (const std::system_error& error) {
@@ -87,6 +98,7 @@ bool is_missing_or_empty(int root_fd, const std::string& path) {
 }
 
 void replace_in_etc(int root_fd, const std::string& name, std::string_view text) {
+  refuse_hidden(root_fd, "etc");
   const UniqueFd etc = make_directories_beneath(root_fd, "etc");
   if (::unlinkat(etc.get(), name.c_str(), 0) < 0 && errno != ENOENT) {
     sys::fail(errno, {"replace /etc/", name});

@@ -41,7 +41,8 @@ void become_fresh(const std::string& hostname, Permissions permissions) {
   for (const auto timer : {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF})
     ::setitimer(timer, &off, nullptr);
   ::setpriority(PRIO_PROCESS, 0, 0);
-  ::prctl(PR_SET_PDEATHSIG, 0);
+  // A rehearsal ends with who rehearses.
+  if (permissions.on_machine()) ::prctl(PR_SET_PDEATHSIG, 0);
   ::prctl(PR_SET_NAME, "dboot-init");
   ::munlockall();
   try {

@@ -221,6 +221,7 @@ Task<> supervise(Takeover& takeover) {
   takeover.console.stop_log();
   co_await takeover.kernel_log.restore();
   log::set_phase("supervise");
+  wake::admit_requests();
   co_await supervisor.run();
 }
 

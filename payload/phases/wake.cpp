@@ -1,6 +1,7 @@
 #include "payload/phases/wake.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -36,6 +37,26 @@ void reset_process() {
   occupy_stdio();
   ::close_range(3, ~0U, 0);
   ::mlockall(MCL_CURRENT | MCL_FUTURE);  // ours is the memory that must be there when swap is not
+}
+
+namespace {
+
+void mask_requests(int how) noexcept {
+  sigset_t requests;
+  ::sigemptyset(&requests);
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGPWR})
+    ::sigaddset(&requests, signal);
+  ::sigprocmask(how, &requests, nullptr);
+}
+
+}  // namespace
+
+void keep_requests_pending() noexcept {
+  mask_requests(SIG_BLOCK);
+}
+
+void admit_requests() noexcept {
+  mask_requests(SIG_UNBLOCK);
 }
 
 ResourceLimits take_limits() {

@@ -14,6 +14,13 @@ namespace dboot::wake {
 /// loop exists.
 void reset_process();
 
+/// What asks an init to end, by whoever rehearses, waits until somebody listens: the kernel drops a
+/// signal that a PID 1 neither handles nor blocks (pid_namespaces(7)). Not on a machine, where the
+/// old system may have sent it to its own init.
+void keep_requests_pending() noexcept;
+/// Somebody listens.
+void admit_requests() noexcept;
+
 /// No core dumps, and as many descriptors as there are, for as long as this process works; what it
 /// starts does not get these. Returns them as they were.
 ResourceLimits take_limits();

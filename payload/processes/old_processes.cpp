@@ -74,7 +74,7 @@ void OldProcesses::hold_leaders_back(const Found& found) {
     const auto leader = leaders.find(process->process.status.session);
     if (leader == leaders.end() || leader->second == process || !process->open) continue;
     process->leader = leader->second;
-    ++leader->second->followed;
+    if (++leader->second->followed == 1) waiting_leaders_.push_back(leader->second);
   }
 }
 
@@ -117,6 +117,13 @@ OldProcesses::Found OldProcesses::take_leaders() {
   Found free = std::exchange(free_leaders_, {});
   std::erase_if(free, [](const Pointer& process) { return !process->open || process->is_asked(); });
   return free;
+}
+
+OldProcesses::Found OldProcesses::take_waiting_leaders() {
+  Found waiting = std::exchange(waiting_leaders_, {});
+  std::erase_if(waiting,
+                [](const Pointer& process) { return !process->open || process->is_asked(); });
+  return waiting;
 }
 
 OldProcesses::Found OldProcesses::take_keepers() {

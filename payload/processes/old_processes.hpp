@@ -66,6 +66,8 @@ class OldProcesses {
 
   /// May be asked now: leaders of sessions, see leads_blindly(), since the last call.
   Found take_leaders();
+  /// All leaders that have not been asked yet: the time for their sessions is over.
+  Found take_waiting_leaders();
   /// The same of what keeps containers, see service_of(): once everything else has ended.
   Found take_keepers();
 
@@ -103,6 +105,7 @@ class OldProcesses {
   std::set<Pointer> rules_;
   Found kept_;
   Found free_leaders_;
+  Found waiting_leaders_;
 };
 
 }  // namespace dboot

@@ -175,11 +175,17 @@ Terminator::TimePoint Terminator::next_look(TimePoint end) {
 }
 
 Task<> Terminator::wait_for_answers(TimePoint end) {
+  // Shells save their history even when their session does not end.
+  const auto last_call = end - std::min<Clock::duration>(after_hangup, (end - Clock::now()) / 2);
   while (Clock::now() < end) {
+    const bool late = Clock::now() >= last_call;
     for (const auto& leader : processes_.take_leaders()) ask(leader);
+    if (late) {
+      for (const auto& leader : processes_.take_waiting_leaders()) ask(leader);
+    }
     co_await kill_those_that_cannot_answer();
     if (processes_.all_answered()) break;
-    co_await wait_for_an_end(next_look(end));
+    co_await wait_for_an_end(next_look(late ? end : last_call));
   }
 }
 

@@ -134,6 +134,17 @@ TEST(Termination, ShellOnATerminalIsHungUp) {
   EXPECT_THAT(system.output(), HasSubstr(" shells=1 "));
 }
 
+TEST(Termination, ShellIsHungUpEvenWhenItsSessionDoesNotEnd) {
+  OldSystem system;
+  system.plan().grace = 1s;
+  system.processes(
+      session("(trap : TERM; while :; do sleep 0.05; done) & trap \"\" TERM;"
+              " trap \"echo saved >$WITNESS/work; exit\" HUP; echo x >$WITNESS/ready;"
+              " while :; do sleep 0.05; done"));
+  ASSERT_EQ(system.run(), 0);
+  EXPECT_EQ(system.witnessed("work"), "saved\n") << system.output();
+}
+
 TEST(Termination, ShellThatStaysAfterTheHangupIsWaitedForAMomentOnly) {
   OldSystem system;
   system.plan().grace = for_ever;

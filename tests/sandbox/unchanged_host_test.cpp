@@ -137,6 +137,11 @@ TEST_F(UnchangedHost, PayloadThatIsDamaged) {
                  HasSubstr("no ELF program"));
 }
 
+TEST_F(UnchangedHost, PayloadThatNeedsLibraries) {
+  expect_refusal({"--payload", DBOOT_INJECT, image(), "sh"}, 125,
+                 HasSubstr("the payload is linked dynamically"));
+}
+
 TEST_F(UnchangedHost, PayloadThatLosesItsModeAfterTheChecks) {
   const auto vfork = hold_pid_1();
   SandboxProcess injector = host_.start(takeover());

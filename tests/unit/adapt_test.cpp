@@ -126,6 +126,27 @@ TEST_F(Adapt, RunThatIsALinkToItsFormerNameChangesPlacesWithIt) {
   }
 }
 
+TEST_F(Adapt, RunThatIsALinkToAFileIsRefused) {
+  fs::create_symlink("var/run", root / "run");
+  write_text(root / "var/run", "");
+  EXPECT_THAT([&] { adapt({}); }, testing::Throws<Failure>(testing::Property(
+                                      &Failure::what, HasSubstr("/run of the image"))));
+}
+
+TEST_F(Adapt, DirectoriesBehindMountPointsAreRefused) {
+  for (const char* name : {"tmp", "etc"}) {
+    fs::remove_all(root / "tmp");
+    fs::create_symlink(std::string("/run/") + name, root / name);
+    EXPECT_THAT(
+        [&] {
+          adapt({"name", true});
+        },
+        testing::Throws<Failure>(testing::Property(
+            &Failure::what, HasSubstr(std::string("/") + name + " of the image is hidden"))))
+        << name;
+  }
+}
+
 TEST_F(Adapt, RunThatIsALinkToAnythingElseIsRefused) {
   for (const char* target : {"proc", "/", ".", "/var", "run", "../../run"}) {
     fs::remove_all(root / "run");

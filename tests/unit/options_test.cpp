@@ -87,9 +87,23 @@ TEST(Options, TerminalIsARehearsals) {
   EXPECT_EQ(parse({"--rehearse", "debian"}).terminal, Options::Terminal::automatic);
   EXPECT_EQ(parse({"--rehearse", "-t", "debian"}).terminal, Options::Terminal::yes);
   EXPECT_EQ(parse({"--rehearse", "-T", "debian"}).terminal, Options::Terminal::no);
+  EXPECT_EQ(answer({"--rehearse", "-tT", "debian"}).status, 125);
   for (const char* name : {"-t", "-T"})
     EXPECT_THAT(answer({name, "debian"}).what(),
                 HasSubstr("are about the terminal of a rehearsal"));
+}
+
+TEST(Options, OptionInThePlaceOfAValueIsRefused) {
+  for (const char* option : {"-e", "--host", "--payload", "--entrypoint", "--copy"}) {
+    const auto given = answer({option, "--rehearse", "debian"});
+    EXPECT_EQ(given.status, 125) << option;
+    EXPECT_THAT(given.what(), HasSubstr("--rehearse is an option")) << option;
+  }
+}
+
+TEST(Options, GraceIsANumberOfSeconds) {
+  for (const char* grace : {"nan", "inf", "-1", "x", "5s", "86401", ""})
+    EXPECT_EQ(answer({"--grace", grace, "debian"}).status, 125) << grace;
 }
 
 TEST(Options, SwitchWithAValueBehindTheImageBelongsToTheCommand) {

@@ -4,12 +4,15 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "shared/plan.hpp"
+#include "shared/process_status.hpp"
 #include "shared/syscalls.hpp"
 #include "tests/support/busybox_image.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -248,6 +251,105 @@ TEST_F(RehearsalStdio, EndsWhenNobodyReadsItsOutput) {
   read_until(out.read.get(), "more");
   out.read.reset();
   EXPECT_EQ(wait(), 128 + SIGPIPE);
+}
+
+/// Looks for it again and again; the timeout of the test ends that.
+void wait_until_nobody_executes(const std::string& word) {
+  const auto executes = [&](pid_t pid) {
+    return sys::read_file_or_empty("/proc/" + std::to_string(pid) + "/cmdline").find(word) !=
+           std::string::npos;
+  };
+  for (bool any = true; any; ::poll(nullptr, 0, 5)) {
+    const auto pids = list_processes();
+    any = std::any_of(pids.begin(), pids.end(), executes);
+  }
+}
+
+TEST_F(RehearsalStdio, EndsWithWhoRehearsesHoweverThatEnds) {
+  const std::string word = std::to_string(::getpid()) + "77777";
+  for (const std::vector<std::string>& options : {std::vector<std::string>{},
+                                                  {"--init", "exec"},
+                                                  {"--init", "exec", "--user", "1234:5678"}}) {
+    for (const int signal : {SIGKILL, SIGQUIT}) {
+      const Pipe out;
+      const UniqueFd err = sys::open(file("error"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+      const UniqueFd in = sys::open("/dev/null", O_RDONLY);
+      start(options, "echo ready; exec sleep " + word, in.get(), out.write.get(), err.get());
+      read_until(out.read.get(), "ready");
+      ::kill(pid_, signal);
+      EXPECT_EQ(wait(), 128 + signal);
+      wait_until_nobody_executes(word);
+    }
+  }
+}
+
+TEST_F(RehearsalStdio, SignalAtTheVeryBeginningIsHeard) {
+  for (int i = 0; i < 5; ++i) {
+    const Pipe out;
+    Pipe err;
+    const UniqueFd in = sys::open("/dev/null", O_RDONLY);
+    start({"--grace", for_ever}, "while :; do sleep 0.05; done", in.get(), out.write.get(),
+          err.write.get());
+    err.write.reset();
+    read_until(err.read.get(), i % 2 == 0 ? "rehearsing" : "wake started");
+    ::kill(pid_, SIGTERM);
+    EXPECT_EQ(wait(), 128 + SIGTERM);
+  }
+}
+
+TEST_F(RehearsalStdio, OutputThatCannotBeWrittenIsAFailure) {
+  const UniqueFd in = sys::open("/dev/null", O_RDONLY);
+  for (const auto& [path, flags] : {std::pair{"/dev/full", O_WRONLY}, {"/dev/null", O_RDONLY}}) {
+    const UniqueFd out = sys::open(path, flags);
+    const UniqueFd err = sys::open(file("error"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    start({}, "echo lost", in.get(), out.get(), err.get());
+    EXPECT_EQ(wait(), 125);
+    EXPECT_THAT(error(), HasSubstr("error: write what the rehearsal has put out: "));
+  }
+}
+
+TEST_F(RehearsalStdio, IgnoredSignalsStayIgnored) {
+  const Pipe out;
+  Pipe typed;
+  const UniqueFd err = sys::open(file("error"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  const auto before = ::signal(SIGHUP, SIG_IGN);
+  start({}, "echo ready; read x; exit 5", typed.read.get(), out.write.get(), err.get());
+  ::signal(SIGHUP, before);
+  read_until(out.read.get(), "ready");
+  ::kill(pid_, SIGHUP);
+  sys::write_all(typed.write.get(), "go on\n");
+  EXPECT_EQ(wait(), 5);
+}
+
+TEST_F(RehearsalOnATerminal, SizeIsTheCommandsUntilTheWindowChanges) {
+  const winsize at_first{25, 81, 0, 0};
+  ::ioctl(master_.get(), TIOCSWINSZ, &at_first);
+  start_on_terminal({},
+                    "stty size; stty rows 10 cols 33; echo set; read x; stty size; "
+                    "trap 'stty size; exit' WINCH; echo ready; while :; do sleep 0.05; done");
+  EXPECT_THAT(read_until(master_.get(), "set"), HasSubstr("25 81"));
+  sys::write_all(master_.get(), "\r");
+  EXPECT_THAT(read_until(master_.get(), "ready"), HasSubstr("10 33"));
+  // As a terminal does for its foreground: this process's pseudo terminal has none.
+  const winsize later{26, 82, 0, 0};
+  ::ioctl(master_.get(), TIOCSWINSZ, &later);
+  ::kill(pid_, SIGWINCH);
+  EXPECT_THAT(read_until(master_.get(), "26 82"), Not(HasSubstr("(ended)")));
+  EXPECT_EQ(wait(), 0);
+}
+
+TEST_F(RehearsalStdio, OutputThatIsNotReadDoesNotHoldUpTheEnd) {
+  const Pipe out;
+  Pipe err;
+  const UniqueFd in = sys::open("/dev/null", O_RDONLY);
+  start({"--init", "exec", "--grace", for_ever}, "trap exit TERM; while :; do echo more; done",
+        in.get(), out.write.get(), err.write.get());
+  err.write.reset();
+  read_until(err.read.get(), "hand-over starting");
+  ::kill(pid_, SIGTERM);
+  // Reading it once lets the command see its signal.
+  read_until(out.read.get(), "more");
+  EXPECT_EQ(wait(), 128 + SIGTERM);
 }
 
 TEST_F(RehearsalStdio, OutputThatIsNotReadHoldsNoSignalUp) {

@@ -36,7 +36,7 @@ Pipe make_pipe() {
 
 }  // namespace
 
-Rehearsal::Rehearsal(Stdio stdio) : stdio_(stdio) {
+Rehearsal::Rehearsal(Stdio stdio) {
   stub_init::Channel channel;
   stub_init::Pipes theirs;
   if (stdio == Stdio::pipes) {

@@ -41,7 +41,6 @@ class Rehearsal {
  private:
   int reap();
 
-  Stdio stdio_;
   pid_t pid_ = -1;
   UniqueFd console_;  ///< the master of the pseudo terminal
   UniqueFd slave_;

@@ -29,7 +29,10 @@ bool is_ptmx(int fd) noexcept {
 /// A description of its own, where that can be had: files never make anybody wait, and what is
 /// said to sockets is said with a flag.
 UniqueFd open_again(int fd, int flags) {
-  if (const auto type = type_of(fd); type == S_IFIFO || (type == S_IFCHR && !is_ptmx(fd))) {
+  const int mode = ::fcntl(fd, F_GETFL) & O_ACCMODE;
+  const bool may = mode == O_RDWR || mode == (flags & O_ACCMODE);
+  const auto type = type_of(fd);
+  if (may && (type == S_IFIFO || (type == S_IFCHR && !is_ptmx(fd)))) {
     const std::string path = "/proc/self/fd/" + std::to_string(fd);
     UniqueFd own(::open(path.c_str(), flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     if (own) return own;

@@ -44,10 +44,7 @@ class Supervisor {
   Task<> run() {
     for (;;) {
       co_await start_command();
-      while (!status_) {
-        co_await changed_.wait();
-        co_await obey();
-      }
+      co_await wait_for_its_end();
       command_.reset();
       log::info("the command has ended", {{"how", describe_wait_status(*status_)}});
       if (!takeover_.permissions.on_machine()) leave_namespace();
@@ -104,6 +101,15 @@ class Supervisor {
     co_return co_await std::move(starting);
   }
 
+  /// Nothing is waited for before it is looked at: what came while nobody waited has told nobody.
+  Task<> wait_for_its_end() {
+    for (;;) {
+      co_await obey();
+      if (status_) co_return;
+      co_await changed_.wait();
+    }
+  }
+
   Task<> start_command() {
     const auto now = Clock::now();
     while (now < last_start_ + between_starts && Clock::now() < last_start_ + between_starts) {
@@ -149,9 +155,9 @@ class Supervisor {
     }
     Prompt prompt(executor_, std::move(terminal), changed_, question);
     for (;;) {
-      co_await changed_.wait();
       co_await obey();
       if (const auto key = prompt.take_key()) co_return *key;
+      co_await changed_.wait();
     }
   }
 
@@ -183,10 +189,7 @@ class Supervisor {
       Program shell{"/bin/sh", {"-sh"}, takeover_.plan.environment, "/", "/"};
       auto starting = start(std::move(shell));
       co_await std::move(starting);
-      while (!status_) {
-        co_await changed_.wait();
-        co_await obey();
-      }
+      co_await wait_for_its_end();
     } catch (const std::system_error& error) {
       log::error("no shell", {{"reason", error.what()}});
     }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <stdexcept>
 #include <system_error>
 
@@ -41,22 +42,31 @@ void reset_process() {
 
 namespace {
 
-void mask_requests(int how) noexcept {
-  sigset_t requests;
-  ::sigemptyset(&requests);
-  for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGPWR})
-    ::sigaddset(&requests, signal);
-  ::sigprocmask(how, &requests, nullptr);
+sigset_t requests() noexcept {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGPWR}) ::sigaddset(&set, signal);
+  return set;
 }
 
 }  // namespace
 
 void keep_requests_pending() noexcept {
-  mask_requests(SIG_BLOCK);
+  const sigset_t set = requests();
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
 }
 
 void admit_requests() noexcept {
-  mask_requests(SIG_UNBLOCK);
+  const sigset_t set = requests();
+  constexpr timespec now{};
+  siginfo_t request{};
+  int from_outside = 0;
+  while (const int signal = ::sigtimedwait(&set, &request, &now)) {
+    if (signal < 0 && errno != EINTR) break;
+    if (signal > 0 && request.si_pid == 0) from_outside = signal;
+  }
+  ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
+  if (from_outside != 0) ::raise(from_outside);
 }
 
 ResourceLimits take_limits() {

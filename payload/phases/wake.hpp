@@ -18,7 +18,8 @@ void reset_process();
 /// signal that a PID 1 neither handles nor blocks (pid_namespaces(7)). Not on a machine, where the
 /// old system may have sent it to its own init.
 void keep_requests_pending() noexcept;
-/// Somebody listens.
+/// Somebody listens. Those that came from outside of the PID namespace come now; those of the old
+/// system's own processes were for its init.
 void admit_requests() noexcept;
 
 /// No core dumps, and as many descriptors as there are, for as long as this process works; what it

@@ -1,20 +1,23 @@
 #include "payload/phase.hpp"
 
 #include <exception>
+#include <utility>
 
 #include "shared/log.hpp"
 
 namespace dboot {
 
-Phase::Phase(std::string_view name)
-    : began_(log::monotonic_now()), exceptions_(std::uncaught_exceptions()) {
+Task<> run_phase(std::string_view name, Task<> work) {
+  const auto began = log::monotonic_now();
   log::set_phase(name);
   log::info("started");
-}
-
-Phase::~Phase() {
-  if (std::uncaught_exceptions() > exceptions_) return;
-  log::info("finished", {{"duration", log::monotonic_now() - began_}});
+  try {
+    co_await std::move(work);
+  } catch (const std::exception& error) {
+    log::error("failed", {{"reason", error.what()}, {"duration", log::monotonic_now() - began}});
+    throw;
+  }
+  log::info("finished", {{"duration", log::monotonic_now() - began}});
 }
 
 }  // namespace dboot

@@ -1,24 +1,14 @@
 #pragma once
 
-#include <chrono>
 #include <string_view>
+
+#include "payload/task.hpp"
 
 namespace dboot {
 
-/// A stage of the sequence in the log: its lines carry the name, and it leaves its start, its end
-/// and its duration. One at a time.
-class Phase {
- public:
-  /// The literal must outlive the process's log.
-  explicit Phase(std::string_view name);
-  Phase(const Phase&) = delete;
-  Phase& operator=(const Phase&) = delete;
-  /// Logs the end; nothing when an exception passes: the failure has its own line.
-  ~Phase();
-
- private:
-  std::chrono::nanoseconds began_;
-  int exceptions_;
-};
+/// The one place where a stage of the sequence begins and ends: the log's lines carry its name (the
+/// literal must outlive the log), and it leaves its start, and its end or its failure, with the
+/// time that it took. Throws what `work` throws.
+Task<> run_phase(std::string_view name, Task<> work);
 
 }  // namespace dboot

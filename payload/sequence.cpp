@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <exception>
+#include <string_view>
 #include <system_error>
 
 #include "payload/phase.hpp"
@@ -14,25 +16,33 @@
 #include "payload/phases/release.hpp"
 #include "payload/phases/supervise.hpp"
 #include "payload/phases/sync.hpp"
-#include "payload/processes/terminator.hpp"
 #include "shared/log.hpp"
 
 namespace dboot {
 namespace {
 
-Task<> begin(Takeover& takeover) {
-  // Before the first line, which shall be in the kernel's log too.
-  log::set_phase("wake");
-  takeover.kernel_log.take(takeover.devices);
-  const Phase phase("wake");
+Task<> wake(Takeover& takeover) {
   log::info("dboot-init " DBOOT_VERSION,
             {{"scope", takeover.permissions.on_machine() ? "machine" : "namespace"},
              {"injector", takeover.plan.injector_version}});
   co_return;
 }
 
-Task<> release(Takeover& takeover, Terminator& terminator) {
-  const Phase phase("release");
+Task<> console(Takeover& takeover) {
+  co_await takeover.console.start(takeover.plan.console);
+}
+
+Task<> sync(Takeover& takeover) {
+  co_await sync_disks(takeover.permissions);
+}
+
+Task<> terminate(Takeover& takeover) {
+  co_await takeover.terminator.end_all(takeover.plan.grace);
+  // The session that had the terminal may have hung it up.
+  co_await takeover.console.restart();
+}
+
+Task<> release(Takeover& takeover) {
   const auto permissions = takeover.permissions;
   const auto before = mounts::current();
   auto disks = proof::collect(permissions);
@@ -43,33 +53,28 @@ Task<> release(Takeover& takeover, Terminator& terminator) {
     new_root.pivot();
     new_root.mount_all(takeover.devices, permissions);
   }
-  co_await release_old_root(takeover.devices, permissions, terminator);
+  co_await release_old_root(takeover.devices, permissions, takeover.terminator);
   const auto count = disks.size();
   auto proving = proof::check(std::move(disks), takeover.devices, permissions);
   const auto busy = co_await std::move(proving);
   log::info("old root released", {{"disks", count}, {"busy", busy}});
 }
 
+struct Phase {
+  std::string_view name;
+  Task<> (*run)(Takeover& takeover);
+};
+
+/// What happens between execve in the old PID 1 and the start of the new system, in this order.
+constexpr std::array sequence{
+    Phase{"wake", &wake},           Phase{"console", &console}, Phase{"sync", &sync},
+    Phase{"terminate", &terminate}, Phase{"release", &release}, Phase{"hand-over", &hand_over},
+};
+
 Task<> run_phases(Takeover& takeover) {
-  co_await begin(takeover);
-  {
-    const Phase phase("console");
-    co_await takeover.console.start(takeover.plan.console);
-  }
-  {
-    const Phase phase("sync");
-    co_await sync_disks(takeover.permissions);
-  }
-  Terminator terminator(co_await boost::asio::this_coro::executor);
-  {
-    const Phase phase("terminate");
-    co_await terminator.end_all(takeover.plan.grace);
-    co_await takeover.console.restart();
-  }
-  co_await release(takeover, terminator);
-  {
-    const Phase phase("hand-over");
-    co_await hand_over(takeover);
+  for (const auto& phase : sequence) {
+    auto running = run_phase(phase.name, phase.run(takeover));
+    co_await std::move(running);
   }
 }
 
@@ -96,6 +101,9 @@ Task<> start(Takeover& takeover) {
 
 Task<> take_over(Takeover& takeover) {
   std::string reason;
+  // Before the first line, which shall be in the kernel's log too.
+  log::set_phase("wake");
+  takeover.kernel_log.take(takeover.devices);
   try {
     co_await run_phases(takeover);
     co_await start(takeover);

@@ -9,6 +9,7 @@
 #include "payload/phases/console.hpp"
 #include "payload/phases/kernel_log.hpp"
 #include "payload/phases/wake.hpp"
+#include "payload/processes/terminator.hpp"
 #include "payload/reaper.hpp"
 #include "shared/plan.hpp"
 
@@ -23,6 +24,7 @@ struct Takeover {
         devices(std::move(the_devices)),
         limits(std::move(of_old_system)),
         reaper(executor),
+        terminator(executor),
         console(devices, permissions, std::move(inherited)),
         kernel_log(permissions) {}
 
@@ -31,6 +33,7 @@ struct Takeover {
   Devices devices;
   ResourceLimits limits;  ///< for what is started
   Reaper reaper;
+  Terminator terminator;
   Console console;
   KernelLog kernel_log;
 };

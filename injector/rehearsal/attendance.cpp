@@ -53,12 +53,10 @@ class Attendant {
         typed_(own.input),
         input_(has_console_ ? duplicate(stdio.console) : std::move(stdio.input)),
         console_(duplicate(stdio.console)),
+        from_output_(std::move(stdio.output)),
+        from_error_(std::move(stdio.error)),
         output_(own.output),
         error_(own.error) {
-    if (!has_console_) {
-      from_output_.emplace(std::move(stdio.output));
-      from_error_.emplace(std::move(stdio.error));
-    }
     if (raw_.is_on() && ::isatty(STDERR_FILENO) == 1) error_.return_carriages();
   }
 
@@ -89,9 +87,9 @@ class Attendant {
     std::vector<pollfd> polled{{pidfd_, POLLIN, 0}};
     if (may_type()) polled.push_back(typed_.wanted());
     if (output_of_console().is_clear()) polled.push_back(console_.wanted());
-    if (from_output_ && output_.is_clear()) polled.push_back(from_output_->wanted());
+    if (output_.is_clear()) polled.push_back(from_output_.wanted());
     if (error_.is_clear()) {
-      if (from_error_) polled.push_back(from_error_->wanted());
+      polled.push_back(from_error_.wanted());
       if (attendance_.log != nullptr) polled.push_back({attendance_.log->changes(), POLLIN, 0});
     }
     for (const Outlet* outlet : {&input_, &output_, &error_}) polled.push_back(outlet->wanted());
@@ -207,8 +205,8 @@ class Attendant {
 
   void pass_output_on() {
     pass_on(console_, output_of_console());
-    if (from_output_) pass_on(*from_output_, output_);
-    if (from_error_) pass_on(*from_error_, error_);
+    pass_on(from_output_, output_);
+    pass_on(from_error_, error_);
   }
 
   static void pass_on(Inlet& from, Outlet& to) {
@@ -259,8 +257,8 @@ class Attendant {
   Inlet& typed_;
   Outlet input_;
   Inlet console_;
-  std::optional<Inlet> from_output_;
-  std::optional<Inlet> from_error_;
+  Inlet from_output_;
+  Inlet from_error_;
   Outlet& output_;
   Outlet& error_;
   EscapeKeys escape_;

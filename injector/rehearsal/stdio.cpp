@@ -42,6 +42,7 @@ UniqueFd open_again(int fd, int flags) {
 }
 
 UniqueFd not_waiting(UniqueFd own) {
+  if (!own) return own;
   const int flags = sys::check(::fcntl(own.get(), F_GETFL), "look at a stream");
   sys::check(::fcntl(own.get(), F_SETFL, flags | O_NONBLOCK), "set up a stream");
   return own;

@@ -51,7 +51,7 @@ class Outlet {
 /// Where bytes come from.
 class Inlet {
  public:
-  /// As for an Outlet.
+  /// As for an Outlet; an empty descriptor has come to its end.
   explicit Inlet(int fd);
   explicit Inlet(UniqueFd own);
 

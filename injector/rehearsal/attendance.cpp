@@ -149,7 +149,7 @@ class Attendant {
     error_.flush();
   }
 
-  /// Once the payload is there to hear it, which its log tells.
+  /// Once the payload is there to hear it, which the file of its log tells.
   void ask() {
     end_ = Clock::now() + attendance_.patience;
     if (is_there_) {
@@ -173,9 +173,8 @@ class Attendant {
 
   void pass_log_on() {
     if (attendance_.log == nullptr || !error_.is_clear()) return;
-    const std::string text = attendance_.log->take();
-    if (!text.empty() && !is_there_) note_presence();
-    error_.put(text);
+    error_.put(attendance_.log->take());
+    if (!is_there_ && attendance_.log->is_there()) note_presence();
   }
 
   /// On a terminal, Ctrl-] is heard even when nobody reads what is typed.

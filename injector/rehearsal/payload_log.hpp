@@ -18,6 +18,8 @@ class PayloadLog {
   int changes() const noexcept { return inotify_.get(); }
   /// What has been written since the last call, up to 64 KiB of it.
   std::string take();
+  /// The file was there at the last call, empty or not: the payload runs.
+  bool is_there() const noexcept { return static_cast<bool>(file_); }
   /// The last call has not taken all.
   bool has_more() const noexcept { return more_; }
 

@@ -228,6 +228,18 @@ TEST_F(RehearsalStdio, SignalEndsTheCommandInGoodOrder) {
   }
 }
 
+TEST_F(RehearsalStdio, SignalIsHeardWithoutALogToo) {
+  const Pipe out;
+  const UniqueFd err = sys::open(file("error"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  const UniqueFd in = sys::open("/dev/null", O_RDONLY);
+  start({"--log-level", "error", "--grace", for_ever}, "echo ready; while :; do sleep 0.05; done",
+        in.get(), out.write.get(), err.get());
+  read_until(out.read.get(), "ready");
+  ::kill(pid_, SIGTERM);
+  EXPECT_EQ(wait(), 128 + SIGTERM);
+  EXPECT_EQ(error(), "dboot-inject: asking the rehearsal to end; once more ends it at once\n");
+}
+
 TEST_F(RehearsalStdio, SecondSignalEndsItAtOnce) {
   const Pipe out;
   Pipe err;

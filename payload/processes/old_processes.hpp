@@ -68,7 +68,7 @@ class OldProcesses {
   Found take_leaders();
   /// All leaders that have not been asked yet: the time for their sessions is over.
   Found take_waiting_leaders();
-  /// The same of what keeps containers, see service_of(): once everything else has ended.
+  /// What keeps containers, see service_of(): to be asked once everything else has ended.
   Found take_keepers();
 
   /// Somebody lives in the namespace whose init this is.

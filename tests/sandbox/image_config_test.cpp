@@ -49,6 +49,20 @@ TEST_F(ImageConfigOptions, VariablesAndWorkingDirectoryReachTheCommand) {
   EXPECT_THAT(result.output, HasSubstr("<a b|from outside|/srv/new|/root>"));
 }
 
+TEST_F(ImageConfigOptions, SystemdIsToldToEndBySignalOfItsOwn) {
+  TarBuilder tar;
+  add_busybox(tar);
+  tar.directory("usr").directory("usr/lib").directory("usr/lib/systemd");
+  tar.file("usr/lib/systemd/systemd", sys::read_file("/bin/busybox"), 0755);
+  tar.directory("sbin").symlink("sbin/init", "/usr/lib/systemd/systemd");
+  write_text(directory_ / "systemd.tar", tar.finish());
+  const auto of_systemd = host_.run({DBOOT_INJECT, "--dry-run", directory_ / "systemd.tar"});
+  EXPECT_EQ(of_systemd.status, 0) << of_systemd.output;
+  EXPECT_THAT(of_systemd.output, HasSubstr("stop signal: 37\n"));
+  const auto of_shell = host_.run({DBOOT_INJECT, "--dry-run", image(), "sh"});
+  EXPECT_THAT(of_shell.output, HasSubstr("stop signal: 15\n"));
+}
+
 TEST_F(ImageConfigOptions, UserIsTheOneOfTheImage) {
   const auto result =
       rehearse({"--user", "web", image(), "sh", "-c", "echo \"<$(id) $HOME>\"; : >/dev/console"});

@@ -18,8 +18,8 @@
 #include "injector/failure.hpp"
 #include "injector/interruption.hpp"
 #include "injector/rootfs/beneath.hpp"
-#include "shared/process_status.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/proc/process_status.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::guard {
 namespace {

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 
 /// What stands between a slip of the finger and the end of a running system. Each check throws
 /// Failure.

@@ -3,8 +3,8 @@
 #include <exception>
 #include <string>
 
-#include "shared/log.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/log/log.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {

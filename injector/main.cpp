@@ -5,7 +5,7 @@
 #include "injector/options.hpp"
 #include "injector/takeover.hpp"
 #include "injector/terminal.hpp"
-#include "shared/log.hpp"
+#include "shared/log/log.hpp"
 
 using namespace dboot;
 

@@ -10,8 +10,8 @@
 #include "injector/image/overrides.hpp"
 #include "injector/image/source.hpp"
 #include "injector/rootfs/host_files_wanted.hpp"
-#include "shared/log.hpp"
-#include "shared/plan.hpp"
+#include "shared/log/log.hpp"
+#include "shared/plan/plan.hpp"
 
 namespace dboot {
 

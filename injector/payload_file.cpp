@@ -16,7 +16,7 @@
 
 #include "injector/failure.hpp"
 #include "injector/rootfs/elf.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::payload_file {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot::payload_file {
 

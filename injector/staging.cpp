@@ -9,9 +9,9 @@
 #include <cerrno>
 #include <string>
 
-#include "shared/layout.hpp"
-#include "shared/log.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/log/log.hpp"
+#include "shared/plan/layout.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <span>
 
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot {
 

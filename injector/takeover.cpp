@@ -28,10 +28,10 @@
 #include "injector/rootfs/from_host.hpp"
 #include "injector/staging.hpp"
 #include "injector/target.hpp"
-#include "shared/layout.hpp"
-#include "shared/log.hpp"
-#include "shared/plan.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/log/log.hpp"
+#include "shared/plan/layout.hpp"
+#include "shared/plan/plan.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::takeover {
 namespace {
@@ -134,7 +134,7 @@ Plan make_plan(const Options& options, const rootfs::Command& command, Scope sco
   plan.hostname = hostname_for(options);
   plan.log_level = options.log_level;
   plan.injector_version = DBOOT_VERSION;
-  plan.identity = command.identity;
+  plan.credentials = command.credentials;
   return plan;
 }
 
@@ -220,7 +220,7 @@ int rehearse(const Options& options, Staging& staging, const Plan& plan) {
   const auto stdio = stdio_for(options.terminal);
   OwnStdio own;
   Rehearsal rehearsal(stdio);
-  rehearsal.give_stdio_to(plan.identity.uid);
+  rehearsal.give_stdio_to(plan.credentials.uid);
   PayloadLog payload_log(staging.directory());
   Attendance attendance = attendance_for(options, plan);
   attendance.log = &payload_log;

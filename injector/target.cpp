@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "injector/failure.hpp"
-#include "shared/process_status.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/proc/process_status.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {

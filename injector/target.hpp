@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "shared/namespace.hpp"
-#include "shared/unique_fd.hpp"
+#include "shared/proc/namespace.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot {
 

@@ -9,12 +9,12 @@
 #include <string_view>
 #include <vector>
 
-#include "payload/last_resort.hpp"
-#include "payload/phases/failure.hpp"
+#include "payload/phases/way_out.hpp"
 #include "payload/self_test.hpp"
 #include "payload/sequence.hpp"
-#include "shared/layout.hpp"
-#include "shared/namespace.hpp"
+#include "payload/system/last_resort.hpp"
+#include "shared/plan/layout.hpp"
+#include "shared/proc/namespace.hpp"
 
 namespace dboot {
 namespace {
@@ -61,15 +61,15 @@ std::string prepare(Plan& plan) {
   }
   last_resort::install(permissions);
   auto inherited = permissions.on_machine() ? std::vector<UniqueFd>() : wake::inherited_stdio();
-  Devices devices;
-  if (permissions.allows(Action::mount_devtmpfs)) devices = Devices::detached();
+  DeviceNodes devices;
+  if (permissions.allows(Action::mount_devtmpfs)) devices = DeviceNodes::detached();
   wake::detach_stdio(devices);
   wake::open_log(plan);
 
   boost::asio::io_context loop(1);
-  Takeover takeover(loop.get_executor(), std::move(plan), permissions, std::move(devices),
-                    std::move(inherited), std::move(limits));
-  boost::asio::co_spawn(loop, refusal.empty() ? take_over(takeover) : refuse(takeover, refusal),
+  Context context(loop.get_executor(), std::move(plan), permissions, std::move(devices),
+                  std::move(inherited), std::move(limits));
+  boost::asio::co_spawn(loop, refusal.empty() ? take_over(context) : refuse(context, refusal),
                         [](const std::exception_ptr& error) {
                           if (error) std::rethrow_exception(error);
                         });

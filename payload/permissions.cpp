@@ -2,8 +2,8 @@
 
 #include <array>
 
-#include "shared/log.hpp"
-#include "shared/namespace.hpp"
+#include "shared/log/log.hpp"
+#include "shared/proc/namespace.hpp"
 
 namespace dboot {
 

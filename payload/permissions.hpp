@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "shared/plan.hpp"
+#include "shared/plan/plan.hpp"
 
 namespace dboot {
 

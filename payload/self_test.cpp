@@ -4,10 +4,10 @@
 #include <boost/asio/io_context.hpp>
 #include <exception>
 
-#include "payload/blocking.hpp"
-#include "payload/reaper.hpp"
-#include "shared/log.hpp"
-#include "shared/plan.hpp"
+#include "payload/processes/reaper.hpp"
+#include "payload/system/blocking.hpp"
+#include "shared/log/log.hpp"
+#include "shared/plan/plan.hpp"
 
 namespace dboot {
 namespace {

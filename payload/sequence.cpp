@@ -7,62 +7,62 @@
 #include <string_view>
 #include <system_error>
 
-#include "payload/phase.hpp"
-#include "payload/phases/api_mounts.hpp"
-#include "payload/phases/failure.hpp"
+#include "payload/devices/proof.hpp"
 #include "payload/phases/hand_over.hpp"
-#include "payload/phases/mounts.hpp"
-#include "payload/phases/proof.hpp"
 #include "payload/phases/release.hpp"
 #include "payload/phases/supervise.hpp"
-#include "payload/phases/sync.hpp"
-#include "shared/log.hpp"
+#include "payload/phases/way_out.hpp"
+#include "payload/release/mounts.hpp"
+#include "payload/release/write_back.hpp"
+#include "payload/run_phase.hpp"
+#include "payload/system/new_root.hpp"
+#include "shared/log/log.hpp"
 
 namespace dboot {
 namespace {
 
-Task<> wake(Takeover& takeover) {
+Task<> wake(Context& context) {
   log::info("dboot-init " DBOOT_VERSION,
-            {{"scope", takeover.permissions.on_machine() ? "machine" : "namespace"},
-             {"injector", takeover.plan.injector_version}});
+            {{"scope", context.permissions.on_machine() ? "machine" : "namespace"},
+             {"injector", context.plan.injector_version}});
   co_return;
 }
 
-Task<> console(Takeover& takeover) {
-  co_await takeover.console.start(takeover.plan.console);
+Task<> console(Context& context) {
+  co_await context.console.start(context.plan.console);
 }
 
-Task<> sync(Takeover& takeover) {
-  co_await sync_disks(takeover.permissions);
+Task<> sync(Context& context) {
+  co_await sync_disks(context.permissions);
 }
 
-Task<> terminate(Takeover& takeover) {
-  co_await takeover.terminator.end_all(takeover.plan.grace);
+Task<> terminate(Context& context) {
+  co_await context.terminator.end_all(context.plan.grace);
   // The session that had the terminal may have hung it up.
-  co_await takeover.console.restart();
+  co_await context.console.restart();
 }
 
-Task<> release(Takeover& takeover) {
-  const auto permissions = takeover.permissions;
+Task<> release(Context& context) {
+  const auto permissions = context.permissions;
   const auto before = mounts::current();
   auto disks = proof::collect(permissions);
-  api_mounts::make_private();
+  make_private();
   co_await mounts::clear_binfmt_misc(before, permissions);
   {
-    const api_mounts::NewRoot new_root;
+    const NewRoot new_root;
     new_root.pivot();
-    new_root.mount_all(takeover.devices, permissions);
+    new_root.mount_all(context.devices, permissions);
   }
-  co_await release_old_root(takeover.devices, permissions, takeover.terminator);
+  co_await release_old_root(context.devices, permissions, context.terminator);
   const auto count = disks.size();
-  auto proving = proof::check(std::move(disks), takeover.devices, permissions);
+  auto proving = proof::check(std::move(disks), context.devices, permissions);
   const auto busy = co_await std::move(proving);
   log::info("old root released", {{"disks", count}, {"busy", busy}});
 }
 
 struct Phase {
   std::string_view name;
-  Task<> (*run)(Takeover& takeover);
+  Task<> (*run)(Context& context);
 };
 
 /// What happens between execve in the old PID 1 and the start of the new system, in this order.
@@ -71,9 +71,9 @@ constexpr std::array sequence{
     Phase{"terminate", &terminate}, Phase{"release", &release}, Phase{"hand-over", &hand_over},
 };
 
-Task<> run_phases(Takeover& takeover) {
+Task<> run_phases(Context& context) {
   for (const auto& phase : sequence) {
-    auto running = run_phase(phase.name, phase.run(takeover));
+    auto running = run_phase(phase.name, phase.run(context));
     co_await std::move(running);
   }
 }
@@ -87,37 +87,37 @@ Task<> run_phases(Takeover& takeover) {
   ::_exit(error.code().value() == ENOENT ? not_found : not_runnable);
 }
 
-Task<> start(Takeover& takeover) {
+Task<> start(Context& context) {
   try {
-    if (takeover.plan.start == Start::exec) co_await execute(takeover);
-    co_await supervise(takeover);
+    if (context.plan.start == Start::exec) co_await execute(context);
+    co_await supervise(context);
   } catch (const std::system_error& error) {
-    if (!takeover.permissions.on_machine()) end_rehearsal(error);
+    if (!context.permissions.on_machine()) end_rehearsal(error);
     throw;
   }
 }
 
 }  // namespace
 
-Task<> take_over(Takeover& takeover) {
+Task<> take_over(Context& context) {
   std::string reason;
   // Before the first line, which shall be in the kernel's log too.
   log::set_phase("wake");
-  takeover.kernel_log.take(takeover.devices);
+  context.kernel_log.take(context.devices);
   try {
-    co_await run_phases(takeover);
-    co_await start(takeover);
+    co_await run_phases(context);
+    co_await start(context);
   } catch (const std::exception& error) {
     reason = error.what();
   }
-  auto way_out = give_way_out(takeover, std::move(reason));
+  auto way_out = give_way_out(context, std::move(reason));
   co_await std::move(way_out);
 }
 
-Task<> refuse(Takeover& takeover, std::string reason) {
-  takeover.kernel_log.take(takeover.devices);
-  co_await takeover.console.start(takeover.plan.console);
-  auto way_out = give_way_out(takeover, std::move(reason));
+Task<> refuse(Context& context, std::string reason) {
+  context.kernel_log.take(context.devices);
+  co_await context.console.start(context.plan.console);
+  auto way_out = give_way_out(context, std::move(reason));
   co_await std::move(way_out);
 }
 

@@ -15,7 +15,7 @@
 #include "injector/image/json.hpp"
 #include "injector/stream/damage.hpp"
 #include "injector/stream/file_stream.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::image {
 namespace {

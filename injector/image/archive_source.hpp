@@ -7,7 +7,7 @@
 
 #include "injector/image/source.hpp"
 #include "injector/stream/byte_stream.hpp"
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 
 /// A root filesystem as a tar archive, compressed or not; its config is empty.
 namespace dboot::image {

@@ -12,7 +12,7 @@
 #include "injector/stream/archive_input.hpp"
 #include "injector/stream/decompress.hpp"
 #include "injector/stream/file_stream.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::image {
 namespace {

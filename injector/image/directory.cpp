@@ -9,9 +9,9 @@
 
 #include "injector/failure.hpp"
 #include "injector/rootfs/copy_tree.hpp"
-#include "injector/rootfs/tree.hpp"
-#include "shared/syscalls.hpp"
-#include "shared/unique_fd.hpp"
+#include "injector/rootfs/directory_content.hpp"
+#include "shared/system/syscalls.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot::image {
 namespace {
@@ -28,7 +28,7 @@ UniqueFd open_directory(const std::string& path) {
 class DirectorySource : public Source {
  public:
   explicit DirectorySource(std::string path) : path_(std::move(path)), fd_(open_directory(path_)) {
-    estimated_bytes_ = rootfs::tree::memory_bytes(fd_.get());
+    estimated_bytes_ = rootfs::directory_content::memory_bytes(fd_.get());
   }
 
   const ImageConfig& config() const override { return config_; }

@@ -10,7 +10,7 @@
 #include "injector/image/content_size.hpp"
 #include "injector/image/file_set.hpp"
 #include "injector/stream/file_stream.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::image {
 namespace {

@@ -18,9 +18,9 @@
 #include "injector/image/pull.hpp"
 #include "injector/interruption.hpp"
 #include "injector/rootfs/copy_tree.hpp"
-#include "injector/rootfs/tree.hpp"
+#include "injector/rootfs/directory_content.hpp"
 #include "injector/rootfs/unpack.hpp"
-#include "shared/log.hpp"
+#include "shared/log/log.hpp"
 
 namespace dboot::image {
 namespace {
@@ -134,7 +134,7 @@ class EngineImageSource : public Source {
       log::debug("the engine's layers cannot be read directly", {{"reason", error.what()}});
     } catch (const rootfs::NeedsOverlayfs& error) {
       log::debug("the engine's layers cannot be read directly", {{"reason", error.what()}});
-      rootfs::tree::clear(root_fd);
+      rootfs::directory_content::clear(root_fd);
     }
     unpack_export(root_fd, progress);
   }

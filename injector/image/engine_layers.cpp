@@ -9,8 +9,8 @@
 #include <system_error>
 
 #include "injector/rootfs/beneath.hpp"
-#include "shared/namespace.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/proc/namespace.hpp"
+#include "shared/system/syscalls.hpp"
 
 // What Docker's overlay2 and Podman's overlay driver keep for a layer, below <root>/overlay2 or
 // <root>/overlay (moby: daemon/graphdriver/overlay2/overlay.go; containers/storage:

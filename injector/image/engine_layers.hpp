@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "injector/image/engine_client.hpp"
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot::image {
 

@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "injector/interruption.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::image {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "injector/clean_up_deadline.hpp"
 #include "injector/failure.hpp"
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot::image {
 

@@ -9,7 +9,7 @@
 
 #include "injector/image/engine_layers.hpp"
 #include "injector/rootfs/beneath.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::image {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "shared/mount_table.hpp"
-#include "shared/unique_fd.hpp"
+#include "shared/proc/mount_table.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot::image {
 

@@ -20,8 +20,8 @@
 #include "injector/clean_up_deadline.hpp"
 #include "injector/failure.hpp"
 #include "injector/interruption.hpp"
-#include "shared/log.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/log/log.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::image {
 namespace {

@@ -10,7 +10,7 @@
 #include "injector/failure.hpp"
 #include "injector/image/json.hpp"
 #include "injector/image/registry_auth.hpp"
-#include "shared/log.hpp"
+#include "shared/log/log.hpp"
 
 namespace dboot::image {
 namespace {

@@ -20,7 +20,7 @@
 #include "injector/preflight/memory.hpp"
 #include "injector/stream/damage.hpp"
 #include "injector/stream/file_stream.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::image {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "injector/image/source.hpp"
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 
 /// Sources that are known by what is in them.
 namespace dboot::image {

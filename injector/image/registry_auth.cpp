@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "injector/image/json.hpp"
-#include "shared/log.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/log/log.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::image {
 namespace {

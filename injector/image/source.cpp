@@ -10,7 +10,7 @@
 #include "injector/image/podman.hpp"
 #include "injector/image/recognise.hpp"
 #include "injector/image/reference.hpp"
-#include "shared/log.hpp"
+#include "shared/log/log.hpp"
 
 namespace dboot::image {
 

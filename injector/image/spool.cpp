@@ -8,7 +8,7 @@
 #include "injector/byte_size.hpp"
 #include "injector/failure.hpp"
 #include "injector/stream/file_stream.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::image {
 namespace {

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "injector/stream/byte_stream.hpp"
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot::image {
 

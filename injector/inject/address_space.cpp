@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::inject {
 namespace {

@@ -9,8 +9,8 @@
 #include <system_error>
 
 #include "injector/inject/arch/arch.hpp"
-#include "shared/process_status.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/proc/process_status.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::inject {
 namespace {

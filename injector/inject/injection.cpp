@@ -13,8 +13,8 @@
 #include "injector/inject/diagnosis.hpp"
 #include "injector/inject/tracee.hpp"
 #include "injector/inject/tracer_process.hpp"
-#include "shared/log.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/log/log.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::inject {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "injector/failure.hpp"
 #include "injector/inject/diagnosis.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::inject {
 namespace {

@@ -13,7 +13,7 @@
 #include <csignal>
 #include <span>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::inject {
 namespace {

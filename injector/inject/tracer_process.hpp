@@ -10,7 +10,7 @@
 
 #include "injector/failure.hpp"
 #include "injector/inject/tracee.hpp"
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot::inject {
 

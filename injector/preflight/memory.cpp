@@ -5,7 +5,7 @@
 
 #include "injector/byte_size.hpp"
 #include "injector/failure.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::memory {
 

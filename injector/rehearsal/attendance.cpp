@@ -15,7 +15,7 @@
 #include "injector/rehearsal/payload_log.hpp"
 #include "injector/rehearsal/stdio.hpp"
 #include "injector/terminal.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {

@@ -6,7 +6,7 @@
 #include <chrono>
 
 #include "injector/rehearsal/stdio.hpp"
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot {
 

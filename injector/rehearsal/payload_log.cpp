@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <array>
 
-#include "shared/layout.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/plan/layout.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {

@@ -14,8 +14,8 @@
 
 #include "injector/failure.hpp"
 #include "injector/rehearsal/stub_init.hpp"
-#include "shared/log.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/log/log.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "injector/rehearsal/attendance.hpp"
 #include "injector/target.hpp"
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot {
 

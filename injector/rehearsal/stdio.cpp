@@ -8,7 +8,7 @@
 
 #include <cerrno>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {

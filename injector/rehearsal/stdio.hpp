@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 
 /// The streams of a rehearsal, none of which may hold up another one: a descriptor that has nothing
 /// to give, or does not take more, is left alone until poll(2) says otherwise.

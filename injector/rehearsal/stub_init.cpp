@@ -16,7 +16,7 @@
 #include <string>
 
 #include "injector/failure.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::stub_init {
 namespace {

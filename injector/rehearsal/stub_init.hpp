@@ -1,6 +1,6 @@
 #pragma once
 
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 
 /// The PID 1 of a rehearsal, before it is taken over: it furnishes its namespaces and then sits in
 /// pause().

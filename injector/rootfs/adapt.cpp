@@ -11,11 +11,11 @@
 
 #include "injector/failure.hpp"
 #include "injector/rootfs/beneath.hpp"
-#include "injector/rootfs/full.hpp"
 #include "injector/rootfs/hidden.hpp"
-#include "shared/layout.hpp"
-#include "shared/log.hpp"
-#include "shared/syscalls.hpp"
+#include "injector/rootfs/no_space.hpp"
+#include "shared/log/log.hpp"
+#include "shared/plan/layout.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs {
 namespace {
@@ -55,7 +55,7 @@ void put_run_in_its_place(int root_fd) {
 /// and two of them in one place.
 void ensure_mount_point(int root_fd, const std::string& name) {
   if (::mkdirat(root_fd, name.c_str(), 0755) == 0) return;
-  if (errno == ENOSPC) report_full(root_fd, name);
+  if (errno == ENOSPC) report_no_space(root_fd, name);
   if (errno != EEXIST) sys::fail(errno, {"create /", name});
   struct stat status {};
   sys::check(::fstatat(root_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW), "stat /", name);
@@ -113,7 +113,7 @@ void write_etc(int root_fd, const std::string& name, std::string_view text) {
   try {
     replace_in_etc(root_fd, name, text);
   } catch (const std::system_error& error) {
-    if (error.code().value() == ENOSPC) report_full(root_fd, "etc/" + name);
+    if (error.code().value() == ENOSPC) report_no_space(root_fd, "etc/" + name);
     throw Failure("/etc/" + name + " of the image cannot be written: " + error.what(),
                   "take the root filesystem of a Linux system");
   }

@@ -12,7 +12,7 @@
 #include <system_error>
 #include <vector>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 
 /// Paths inside a root directory that is not the process's own: no symlink and no ".." leads out of
 /// it, and absolute links are relative to it (openat2(2), RESOLVE_IN_ROOT).

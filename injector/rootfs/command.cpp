@@ -163,7 +163,7 @@ Command find_command(int root_fd, const ImageConfig& image, const std::vector<st
     result.arguments = {default_init};
   }
   const User owner = user.empty() ? User{{}, "/root"} : find_user(root_fd, user);
-  result.identity = owner.identity;
+  result.credentials = owner.credentials;
   result.environment = environment(image, owner.home);
   check_size(result.arguments, result.environment);
   result.working_directory = make_working_directory(root_fd, image.working_directory);
@@ -171,7 +171,7 @@ Command find_command(int root_fd, const ImageConfig& image, const std::vector<st
       find_executable(root_fd, result.arguments.front(), value_of(result.environment, "PATH"),
                       result.working_directory);
   check_executable(root_fd, result.executable, result.working_directory);
-  if (!user.empty()) check_permission(root_fd, result.executable, user, result.identity);
+  if (!user.empty()) check_permission(root_fd, result.executable, user, result.credentials);
   result.canonical = canonical_beneath(root_fd, result.executable).value_or(result.executable);
   result.is_init = is_init(result.executable, result.canonical, result.arguments);
   return result;

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "injector/image/image_config.hpp"
-#include "shared/plan.hpp"
+#include "shared/plan/plan.hpp"
 
 /// What is started in the new root.
 namespace dboot::rootfs {
@@ -16,7 +16,7 @@ struct Command {
   std::vector<std::string> arguments;  ///< argv[0] as it was given
   std::vector<std::string> environment;
   std::string working_directory;  ///< absolute, inside the root
-  Identity identity;
+  Credentials credentials;
   bool is_init = false;  ///< wants to be PID 1 itself
 };
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs {
 namespace {

@@ -21,11 +21,11 @@
 #include "injector/failure.hpp"
 #include "injector/interruption.hpp"
 #include "injector/rootfs/copy_content.hpp"
-#include "injector/rootfs/full.hpp"
+#include "injector/rootfs/no_space.hpp"
 #include "injector/rootfs/task_queue.hpp"
 #include "injector/threads.hpp"
-#include "shared/log.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/log/log.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs {
 namespace {
@@ -147,7 +147,7 @@ class TreeCopy {
     try {
       work();
     } catch (const std::system_error& error) {
-      if (error.code().value() == ENOSPC) report_full(root_, "/" + at);
+      if (error.code().value() == ENOSPC) report_no_space(root_, "/" + at);
       throw Failure("cannot copy /" + at + " of " + description_ + ": " + error.what(),
                     "leave it as it is while it is copied, and try again");
     }

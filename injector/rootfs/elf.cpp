@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "injector/failure.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::elf {
 namespace {

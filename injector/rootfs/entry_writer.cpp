@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "injector/rootfs/beneath.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs {
 namespace {

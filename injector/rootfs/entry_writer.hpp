@@ -11,7 +11,7 @@
 #include "injector/rootfs/layer_names.hpp"
 #include "injector/rootfs/removal.hpp"
 #include "injector/rootfs/xattrs.hpp"
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot::rootfs {
 

@@ -13,7 +13,7 @@
 #include "injector/rootfs/beneath.hpp"
 #include "injector/rootfs/elf.hpp"
 #include "injector/rootfs/hidden.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs {
 namespace {

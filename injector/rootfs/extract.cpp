@@ -16,15 +16,15 @@
 
 #include "injector/failure.hpp"
 #include "injector/interruption.hpp"
-#include "injector/rootfs/full.hpp"
+#include "injector/rootfs/no_space.hpp"
 #include "injector/rootfs/posix_acl.hpp"
 #include "injector/rootfs/whiteout.hpp"
 #include "injector/stream/archive_input.hpp"
 #include "injector/stream/bounded_stream.hpp"
 #include "injector/stream/damage.hpp"
 #include "injector/stream/decompress.hpp"
-#include "shared/log.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/log/log.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs {
 namespace {
@@ -148,7 +148,7 @@ void report_by_entry(int root_fd, const std::string& description, Work work) {
   try {
     work(last, any);
   } catch (const std::system_error& error) {
-    if (error.code().value() == ENOSPC) report_full(root_fd, last);
+    if (error.code().value() == ENOSPC) report_no_space(root_fd, last);
     report(description, last, error.what());
   } catch (const BadEntry& error) {
     report(description, last, error.what());

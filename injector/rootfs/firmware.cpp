@@ -13,7 +13,7 @@
 #include <optional>
 #include <stdexcept>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs::firmware {
 namespace {

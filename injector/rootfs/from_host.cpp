@@ -17,8 +17,8 @@
 #include "injector/rootfs/entry_writer.hpp"
 #include "injector/rootfs/kernel_selection.hpp"
 #include "injector/rootfs/modules.hpp"
-#include "shared/log.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/log/log.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs {
 namespace {

@@ -1,7 +1,7 @@
 #include "injector/rootfs/hidden.hpp"
 
 #include "injector/rootfs/beneath.hpp"
-#include "shared/layout.hpp"
+#include "shared/plan/layout.hpp"
 
 namespace dboot::rootfs {
 

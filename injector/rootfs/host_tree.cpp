@@ -19,10 +19,10 @@
 #include "injector/rootfs/beneath.hpp"
 #include "injector/rootfs/copy_content.hpp"
 #include "injector/rootfs/entry_writer.hpp"
-#include "injector/rootfs/full.hpp"
+#include "injector/rootfs/no_space.hpp"
 #include "injector/rootfs/xattrs.hpp"
-#include "shared/log.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/log/log.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs {
 namespace {
@@ -229,7 +229,7 @@ void HostTree::copy(int root_fd, const std::string& to, Progress& progress,
     }
     copier.finish();
   } catch (const std::system_error& error) {
-    if (error.code().value() == ENOSPC) report_full(root_fd, last);
+    if (error.code().value() == ENOSPC) report_no_space(root_fd, last);
     throw Failure("cannot copy " + last + " into the new root: " + error.what(),
                   "leave it out, or give it another path in the new root");
   } catch (const BadEntry& error) {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "injector/progress.hpp"
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot::rootfs {
 

@@ -15,7 +15,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs {
 namespace {

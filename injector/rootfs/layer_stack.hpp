@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "injector/rootfs/xattrs.hpp"
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot::rootfs {
 

@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "shared/syscalls.hpp"
-#include "shared/unique_fd.hpp"
+#include "shared/system/syscalls.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot::rootfs {
 namespace {

@@ -16,7 +16,7 @@
 
 #include "injector/failure.hpp"
 #include "injector/rootfs/beneath.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs {
 namespace {
@@ -88,11 +88,11 @@ std::string read_database(int root_fd, const std::string& path) {
 }
 
 /// In a child: the errno of the first call that fails; 0 when none does.
-int try_as(int root_fd, const std::string& path, const Identity& identity) {
-  const std::vector<gid_t> groups(identity.groups.begin(), identity.groups.end());
+int try_as(int root_fd, const std::string& path, const Credentials& credentials) {
+  const std::vector<gid_t> groups(credentials.groups.begin(), credentials.groups.end());
   if (::fchdir(root_fd) < 0 || ::chroot(".") < 0) return errno;
-  if (::setgroups(groups.size(), groups.data()) < 0 || ::setgid(identity.gid) < 0 ||
-      ::setuid(identity.uid) < 0) {
+  if (::setgroups(groups.size(), groups.data()) < 0 || ::setgid(credentials.gid) < 0 ||
+      ::setuid(credentials.uid) < 0) {
     return errno;
   }
   return ::access(path.c_str(), X_OK) < 0 ? errno : 0;
@@ -114,11 +114,11 @@ User resolve_user(const std::string& specification, std::string_view passwd,
   User user;
   const Fields* entry = find(users, user_name);
   if (entry != nullptr) {
-    user.identity.uid = *parse_id((*entry)[2]);
-    user.identity.gid = parse_id((*entry)[3]).value_or(0);
+    user.credentials.uid = *parse_id((*entry)[2]);
+    user.credentials.gid = parse_id((*entry)[3]).value_or(0);
     if ((*entry)[5].starts_with('/')) user.home = (*entry)[5];
   } else if (const auto id = parse_id(user_name)) {
-    user.identity.uid = *id;
+    user.credentials.uid = *id;
   } else {
     unknown("user", user_name);
   }
@@ -127,12 +127,12 @@ User resolve_user(const std::string& specification, std::string_view passwd,
     const Fields* own = find(groups, group_name);
     const auto id = own != nullptr ? parse_id((*own)[2]) : parse_id(group_name);
     if (!id) unknown("group", group_name);
-    user.identity.gid = *id;
-    user.identity.groups = {*id};
+    user.credentials.gid = *id;
+    user.credentials.groups = {*id};
     return user;
   }
-  auto& ids = user.identity.groups;
-  ids.push_back(user.identity.gid);
+  auto& ids = user.credentials.groups;
+  ids.push_back(user.credentials.gid);
   for (const auto& candidate : groups) {
     if (entry != nullptr && has_member(candidate, (*entry)[0])) {
       ids.push_back(*parse_id(candidate[2]));
@@ -149,10 +149,10 @@ User find_user(int root_fd, const std::string& specification) {
 }
 
 void check_permission(int root_fd, const std::string& path, const std::string& user,
-                      const Identity& identity) {
+                      const Credentials& credentials) {
   if (::geteuid() != 0) return;
   const pid_t child = sys::check(::fork(), "fork");
-  if (child == 0) ::_exit(try_as(root_fd, path, identity));
+  if (child == 0) ::_exit(try_as(root_fd, path, credentials));
   int status = 0;
   while (::waitpid(child, &status, 0) < 0) {
     if (errno != EINTR) sys::fail(errno, {"wait for a child"});

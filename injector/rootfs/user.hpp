@@ -3,13 +3,13 @@
 #include <string>
 #include <string_view>
 
-#include "shared/plan.hpp"
+#include "shared/plan/plan.hpp"
 
 /// Who a program of the image is executed by.
 namespace dboot::rootfs {
 
 struct User {
-  Identity identity;
+  Credentials credentials;
   std::string home = "/";
 };
 
@@ -27,6 +27,6 @@ User find_user(int root_fd, const std::string& specification);
 /// Throws Failure, status 126, unless that user may execute the file at `path`, as the kernel has
 /// it, inside the root. Does nothing where this process may not become another user itself.
 void check_permission(int root_fd, const std::string& path, const std::string& user,
-                      const Identity& identity);
+                      const Credentials& credentials);
 
 }  // namespace dboot::rootfs

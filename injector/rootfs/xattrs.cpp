@@ -4,8 +4,8 @@
 
 #include <cerrno>
 
-#include "shared/log.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/log/log.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "injector/interruption.hpp"
 #include "injector/stream/damage.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {

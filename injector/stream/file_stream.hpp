@@ -5,7 +5,7 @@
 #include <string>
 
 #include "injector/stream/filling_stream.hpp"
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot {
 

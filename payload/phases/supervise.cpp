@@ -8,10 +8,11 @@
 #include <boost/asio/signal_set.hpp>
 #include <system_error>
 
-#include "payload/power.hpp"
-#include "payload/prompt.hpp"
-#include "payload/spawn.hpp"
-#include "shared/log.hpp"
+#include "payload/condition.hpp"
+#include "payload/console/prompt.hpp"
+#include "payload/processes/spawn.hpp"
+#include "payload/system/power.hpp"
+#include "shared/log/log.hpp"
 
 namespace dboot {
 namespace {
@@ -29,15 +30,15 @@ int exit_status_of(int status) {
 
 class Supervisor {
  public:
-  Supervisor(Takeover& takeover, const boost::asio::any_io_executor& executor)
-      : takeover_(takeover),
+  Supervisor(Context& context, const boost::asio::any_io_executor& executor)
+      : context_(context),
         executor_(executor),
         changed_(executor),
         signals_(executor, SIGTERM, SIGUSR1, SIGUSR2) {
     signals_.add(SIGINT);
     signals_.add(SIGPWR);
     // With it the kernel reboots by itself.
-    if (takeover.permissions.allows(Action::reboot)) ::reboot(RB_DISABLE_CAD);
+    if (context.permissions.allows(Action::reboot)) ::reboot(RB_DISABLE_CAD);
     listen();
   }
 
@@ -47,7 +48,7 @@ class Supervisor {
       co_await wait_for_its_end();
       command_.reset();
       log::info("the command has ended", {{"how", describe_wait_status(*status_)}});
-      if (!takeover_.permissions.on_machine()) leave_namespace();
+      if (!context_.permissions.on_machine()) leave_namespace();
       co_await after_the_end();
     }
   }
@@ -64,9 +65,7 @@ class Supervisor {
     });
   }
 
-  Task<> end(Power power) {
-    co_await end_system(power, takeover_.plan.grace, takeover_.permissions);
-  }
+  Task<> end(Power power) { co_await end_system(power, context_.plan.grace, context_.permissions); }
 
   Task<> obey() {
     if (!requested_) co_return;
@@ -77,27 +76,27 @@ class Supervisor {
   /// An image that names a signal has a command that ends in good order with no other, so that it
   /// comes before everything else is asked.
   Task<> stop_command() {
-    const int signal = takeover_.plan.stop_signal;
+    const int signal = context_.plan.stop_signal;
     if (!command_ || status_ || signal == SIGTERM) co_return;
     log::info("the command is asked to end", {{"pid", *command_}, {"signal", signal}});
     ::kill(*command_, signal);
     ::kill(*command_, SIGCONT);
-    const auto end = Clock::now() + takeover_.plan.grace;
+    const auto end = Clock::now() + context_.plan.grace;
     while (!status_ && Clock::now() < end) co_await changed_.wait_until(end);
   }
 
   Task<pid_t> start(Program program) {
-    auto opening = takeover_.console.open_stdio();
+    auto opening = context_.console.open_stdio();
     auto stdio = co_await std::move(opening);
-    program.limits = takeover_.limits;
+    program.limits = context_.limits;
     program.environment =
-        with_terminal_type(std::move(program.environment), takeover_.console.terminal_type());
+        with_terminal_type(std::move(program.environment), context_.console.terminal_type());
     status_.reset();
     std::function<void(int)> ended = [this](int status) {
       status_ = status;
       changed_.notify();
     };
-    auto starting = spawn(std::move(program), std::move(stdio), takeover_.reaper, std::move(ended));
+    auto starting = spawn(std::move(program), std::move(stdio), context_.reaper, std::move(ended));
     co_return co_await std::move(starting);
   }
 
@@ -117,9 +116,9 @@ class Supervisor {
       co_await changed_.wait_until(last_start_ + between_starts);
     }
     last_start_ = Clock::now();
-    const auto& plan = takeover_.plan;
+    const auto& plan = context_.plan;
     Program program{plan.executable, plan.arguments, plan.environment, plan.working_directory, "/",
-                    plan.identity};
+                    plan.credentials};
     auto starting = start(std::move(program));
     command_ = co_await std::move(starting);
   }
@@ -131,7 +130,7 @@ class Supervisor {
 
   /// Returns when the command is to be started again.
   Task<> after_the_end() {
-    switch (resolve(takeover_.plan.on_exit, takeover_.console.is_interactive())) {
+    switch (resolve(context_.plan.on_exit, context_.console.is_interactive())) {
       case OnExit::restart:
         co_return;
       case OnExit::poweroff:
@@ -147,7 +146,7 @@ class Supervisor {
 
   /// Until a key is pressed that means something.
   Task<char> ask(std::string question) {
-    auto opening = takeover_.console.open_interactive();
+    auto opening = context_.console.open_interactive();
     UniqueFd terminal = co_await std::move(opening);
     if (!terminal) {
       co_await end(Power::reboot);
@@ -186,7 +185,7 @@ class Supervisor {
   Task<> run_shell() {
     const auto before = status_;
     try {
-      Program shell{"/bin/sh", {"-sh"}, takeover_.plan.environment, "/", "/"};
+      Program shell{"/bin/sh", {"-sh"}, context_.plan.environment, "/", "/"};
       auto starting = start(std::move(shell));
       co_await std::move(starting);
       co_await wait_for_its_end();
@@ -196,9 +195,9 @@ class Supervisor {
     status_ = before;
   }
 
-  Takeover& takeover_;
+  Context& context_;
   boost::asio::any_io_executor executor_;
-  Event changed_;
+  Condition changed_;
   boost::asio::signal_set signals_;
   std::optional<Power> requested_;
   std::optional<int> status_;
@@ -219,10 +218,10 @@ std::string describe_wait_status(int status) {
   return "exit status " + std::to_string(WEXITSTATUS(status));
 }
 
-Task<> supervise(Takeover& takeover) {
-  Supervisor supervisor(takeover, co_await boost::asio::this_coro::executor);
-  takeover.console.stop_log();
-  co_await takeover.kernel_log.restore();
+Task<> supervise(Context& context) {
+  Supervisor supervisor(context, co_await boost::asio::this_coro::executor);
+  context.console.stop_log();
+  co_await context.kernel_log.restore();
   log::set_phase("supervise");
   wake::admit_requests();
   co_await supervisor.run();

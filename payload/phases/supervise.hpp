@@ -1,6 +1,6 @@
 #pragma once
 
-#include "payload/takeover.hpp"
+#include "payload/context.hpp"
 
 namespace dboot {
 
@@ -16,6 +16,6 @@ std::string describe_wait_status(int status);
 /// gets that one first, and the plan's grace period to end. In a namespace this process exits with
 /// the command's status. Throws std::system_error when the command cannot be started. Does not
 /// return.
-Task<> supervise(Takeover& takeover);
+Task<> supervise(Context& context);
 
 }  // namespace dboot

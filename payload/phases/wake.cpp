@@ -11,11 +11,11 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "payload/blocking.hpp"
-#include "shared/layout.hpp"
-#include "shared/log.hpp"
-#include "shared/log_sinks.hpp"
-#include "shared/syscalls.hpp"
+#include "payload/system/blocking.hpp"
+#include "shared/log/log.hpp"
+#include "shared/log/sinks.hpp"
+#include "shared/plan/layout.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::wake {
 namespace {
@@ -104,7 +104,7 @@ std::vector<UniqueFd> inherited_stdio() {
   return fds;
 }
 
-void detach_stdio(const Devices& devices) {
+void detach_stdio(const DeviceNodes& devices) {
   UniqueFd null;
   try {
     null = devices.open("null", O_RDWR);

@@ -2,10 +2,10 @@
 
 #include <vector>
 
-#include "payload/devices.hpp"
-#include "payload/phases/kernel_limits.hpp"
-#include "shared/plan.hpp"
-#include "shared/unique_fd.hpp"
+#include "payload/devices/device_nodes.hpp"
+#include "payload/processes/resource_limits.hpp"
+#include "shared/plan/plan.hpp"
+#include "shared/system/unique_fd.hpp"
 
 /// From execve in the old system's PID 1 to a process that depends on nothing of it.
 namespace dboot::wake {
@@ -36,7 +36,7 @@ void check_proc();
 /// Duplicates of 0 to 2.
 std::vector<UniqueFd> inherited_stdio();
 /// /dev/null on 0 to 2, or, where there is none, an empty file in memory.
-void detach_stdio(const Devices& devices);
+void detach_stdio(const DeviceNodes& devices);
 
 /// Starts the record in layout::payload_log, if that can be opened.
 void open_log(const Plan& plan);

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "shared/process_status.hpp"
+#include "shared/proc/process_status.hpp"
 
 namespace dboot {
 

@@ -10,8 +10,8 @@
 #include <cerrno>
 #include <limits>
 
-#include "shared/process_status.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/proc/process_status.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {

@@ -8,7 +8,7 @@
 #include <functional>
 #include <optional>
 
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot {
 

@@ -10,9 +10,9 @@
 #include <algorithm>
 #include <sstream>
 
-#include "payload/blocking.hpp"
-#include "shared/log.hpp"
-#include "shared/syscalls.hpp"
+#include "payload/system/blocking.hpp"
+#include "shared/log/log.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::process_scan {
 namespace {

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 
-#include "payload/blocking.hpp"
 #include "payload/processes/process_handle.hpp"
 #include "payload/processes/process_scan.hpp"
-#include "shared/log.hpp"
+#include "payload/system/blocking.hpp"
+#include "shared/log/log.hpp"
 
 namespace dboot {
 namespace {

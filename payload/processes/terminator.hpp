@@ -4,6 +4,7 @@
 #include <deque>
 #include <optional>
 
+#include "payload/condition.hpp"
 #include "payload/processes/old_processes.hpp"
 #include "payload/task.hpp"
 
@@ -53,7 +54,7 @@ class Terminator {
 
   boost::asio::any_io_executor executor_;
   unsigned descriptors_;  ///< for pidfds
-  Event gone_;
+  Condition gone_;
   OldProcesses processes_;
   std::deque<Pointer> asked_;  ///< by SIGTERM, the earliest first
   Found silent_;               ///< those alive whose end nobody tells

@@ -23,7 +23,7 @@
 #include "injector/rootfs/unpack.hpp"
 #include "injector/staging.hpp"
 #include "injector/stream/file_stream.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/bench/race.hpp"
 
 namespace dboot {

@@ -14,8 +14,8 @@
 #include "injector/image/source.hpp"
 #include "injector/rootfs/unpack.hpp"
 #include "injector/staging.hpp"
-#include "shared/log.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/log/log.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/bench/race.hpp"
 #include "tests/support/docker_engine.hpp"
 

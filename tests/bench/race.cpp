@@ -11,7 +11,7 @@
 #include <cstdio>
 #include <stdexcept>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::bench {
 

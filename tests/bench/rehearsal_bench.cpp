@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/sandbox/sandbox_host.hpp"
 #include "tests/support/busybox_image.hpp"
 

@@ -5,7 +5,7 @@
 #include "injector/failure.hpp"
 #include "injector/image/source.hpp"
 #include "injector/progress.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/fuzz/support/input.hpp"
 #include "tests/fuzz/support/scratch.hpp"
 #include "tests/fuzz/support/tar_headers.hpp"

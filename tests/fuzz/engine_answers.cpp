@@ -12,7 +12,7 @@
 #include "injector/image/engine_client.hpp"
 #include "injector/image/json.hpp"
 #include "injector/image/pull.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/fuzz/support/input.hpp"
 #include "tests/support/temporary_directory.hpp"
 

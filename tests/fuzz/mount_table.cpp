@@ -1,4 +1,4 @@
-#include "shared/mount_table.hpp"
+#include "shared/proc/mount_table.hpp"
 
 #include "tests/fuzz/support/input.hpp"
 

@@ -1,4 +1,4 @@
-#include "shared/plan.hpp"
+#include "shared/plan/plan.hpp"
 
 #include <boost/crc.hpp>
 #include <boost/endian/conversion.hpp>

@@ -6,7 +6,7 @@
 
 #include <array>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace dboot::hostile {

@@ -6,7 +6,7 @@
 
 #include <csignal>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/hostile/raw_tar.hpp"
 #include "tests/sandbox/sandbox_host.hpp"
 #include "tests/support/temporary_directory.hpp"

@@ -17,7 +17,7 @@
 #include "injector/progress.hpp"
 #include "injector/rootfs/adapt.hpp"
 #include "injector/rootfs/command.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/hostile/canary.hpp"
 #include "tests/hostile/hostile_image.hpp"
 #include "tests/sandbox/sandbox_host.hpp"

@@ -9,7 +9,7 @@
 
 #include "injector/failure.hpp"
 #include "injector/inject/injection.hpp"
-#include "shared/log.hpp"
+#include "shared/log/log.hpp"
 
 int main(int argc, char** argv) {
   using namespace dboot;

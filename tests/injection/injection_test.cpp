@@ -15,8 +15,8 @@
 
 #include "injector/failure.hpp"
 #include "injector/rehearsal/rehearsal.hpp"
-#include "shared/log.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/log/log.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/injection/stub_init.hpp"
 
 namespace dboot::inject {

@@ -12,7 +12,7 @@
 #include <sstream>
 
 #include "injector/failure.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/injection/stub_init.hpp"
 
 // kill -9 of those who inject, wherever they stand: PID 1 has executed the program, or goes on as

@@ -20,7 +20,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/injection/canary.hpp"
 
 namespace dboot::testing {

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "injector/target.hpp"
-#include "shared/process_status.hpp"
-#include "shared/unique_fd.hpp"
+#include "shared/proc/process_status.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot::testing {
 

@@ -2,7 +2,7 @@
 
 #include <sstream>
 
-#include "shared/layout.hpp"
+#include "shared/plan/layout.hpp"
 
 namespace dboot::machine::new_system {
 

@@ -14,7 +14,7 @@
 #include "injector/image/source.hpp"
 #include "injector/progress.hpp"
 #include "injector/staging.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/sandbox/reference_tools.hpp"
 #include "tests/support/byte_streams.hpp"
 #include "tests/support/image_builder.hpp"

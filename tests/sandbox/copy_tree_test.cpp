@@ -16,7 +16,7 @@
 
 #include "injector/image/source.hpp"
 #include "injector/interruption.hpp"
-#include "injector/rootfs/tree.hpp"
+#include "injector/rootfs/directory_content.hpp"
 #include "injector/staging.hpp"
 #include "tests/support/failure_of.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -315,7 +315,7 @@ TEST_F(CopyTree, ClearedTreeIsEmptyAndTakesNothing) {
   RamRoot root;
   write_text(root.path() / "a/b/c", "x");
   fs::create_symlink("/etc", root.path() / "a/link");
-  tree::clear(root.fd());
+  directory_content::clear(root.fd());
   EXPECT_TRUE(fs::is_empty(root.path()));
   EXPECT_TRUE(fs::exists("/etc/passwd"));
 }

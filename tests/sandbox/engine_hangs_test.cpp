@@ -10,8 +10,8 @@
 #include "injector/clean_up_deadline.hpp"
 #include "injector/image/engine_socket.hpp"
 #include "injector/interruption.hpp"
-#include "shared/log.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/log/log.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/support/failure_of.hpp"
 #include "tests/support/scripted_engine.hpp"
 

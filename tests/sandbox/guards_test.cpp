@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/sandbox/unchanged_host.hpp"
 #include "tests/support/busybox_image.hpp"
 

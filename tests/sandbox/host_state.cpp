@@ -13,9 +13,9 @@
 #include <functional>
 #include <sstream>
 
-#include "shared/log.hpp"
-#include "shared/process_status.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/log/log.hpp"
+#include "shared/proc/process_status.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::testing {
 namespace {

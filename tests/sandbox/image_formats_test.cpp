@@ -1,6 +1,6 @@
 #include <gmock/gmock.h>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/sandbox/sandbox_host.hpp"
 #include "tests/support/busybox_image.hpp"
 #include "tests/support/docker_engine.hpp"

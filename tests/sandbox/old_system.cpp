@@ -21,8 +21,8 @@
 #include <exception>
 #include <filesystem>
 
-#include "shared/layout.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/plan/layout.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::test {
 namespace {

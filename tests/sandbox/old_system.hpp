@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "shared/plan.hpp"
-#include "shared/unique_fd.hpp"
+#include "shared/plan/plan.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot::test {
 

@@ -8,7 +8,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "shared/plan.hpp"
+#include "shared/plan/plan.hpp"
 #include "tests/sandbox/old_system.hpp"
 
 namespace dboot::test {
@@ -108,7 +108,7 @@ TEST(Payload, GivesTheCommandTheConsoleAndJobControl) {
 
 TEST(Payload, CommandOfAnotherUserIsThatUserAndMayOpenItsTerminal) {
   OldSystem system;
-  system.plan().identity = {1234, 5678, {6, 5678}};
+  system.plan().credentials = {1234, 5678, {6, 5678}};
   system.command("grep -E '^(Uid|Gid|Groups|CapEff)' /proc/self/status; echo opened >/dev/console");
   ASSERT_EQ(system.run(), 0) << system.output();
   EXPECT_THAT(system.output(),
@@ -120,7 +120,7 @@ TEST(Payload, CommandOfAnotherUserIsThatUserAndMayOpenItsTerminal) {
 TEST(Payload, InitOfAnotherUserIsPid1) {
   OldSystem system;
   system.plan().start = Start::exec;
-  system.plan().identity = {1234, 5678, {}};
+  system.plan().credentials = {1234, 5678, {}};
   system.command("echo pid=$$; grep -E '^(Uid|Groups)' /proc/1/status; echo opened >/dev/console");
   ASSERT_EQ(system.run(), 0) << system.output();
   EXPECT_THAT(system.output(), AllOf(HasSubstr("pid=1"), HasSubstr("Uid:\t1234\t1234"),

@@ -11,9 +11,9 @@
 #include <algorithm>
 #include <array>
 
-#include "shared/plan.hpp"
-#include "shared/process_status.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/plan/plan.hpp"
+#include "shared/proc/process_status.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/support/busybox_image.hpp"
 #include "tests/support/temporary_directory.hpp"
 

@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
-#include "shared/mount_table.hpp"
-#include "shared/process_status.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/proc/mount_table.hpp"
+#include "shared/proc/process_status.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {

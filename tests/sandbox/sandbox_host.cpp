@@ -16,10 +16,10 @@
 #include <stdexcept>
 
 #include "injector/inject/injection.hpp"
-#include "shared/mount_table.hpp"
-#include "shared/namespace.hpp"
-#include "shared/process_status.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/proc/mount_table.hpp"
+#include "shared/proc/namespace.hpp"
+#include "shared/proc/process_status.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::testing {
 namespace {

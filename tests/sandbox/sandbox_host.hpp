@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "injector/rehearsal/rehearsal.hpp"
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 #include "tests/sandbox/host_state.hpp"
 
 namespace dboot::testing {

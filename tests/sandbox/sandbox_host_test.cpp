@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
-#include "shared/namespace.hpp"
+#include "shared/proc/namespace.hpp"
 
 // That the sandbox of the other tests holds, and that its comparison sees what they look for.
 namespace dboot::testing {

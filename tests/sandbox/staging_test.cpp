@@ -12,8 +12,8 @@
 
 #include <filesystem>
 
-#include "shared/layout.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/plan/layout.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {

@@ -8,7 +8,7 @@
 #include <chrono>
 #include <stdexcept>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/support/busybox_image.hpp"
 
 namespace dboot::testing {

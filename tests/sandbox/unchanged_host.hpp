@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "shared/process_status.hpp"
+#include "shared/proc/process_status.hpp"
 #include "tests/sandbox/sandbox_host.hpp"
 #include "tests/support/temporary_directory.hpp"
 

@@ -7,7 +7,7 @@
 #include <csignal>
 #include <filesystem>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/sandbox/unchanged_host.hpp"
 #include "tests/support/busybox_image.hpp"
 

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/support/tar_builder.hpp"
 
 namespace dboot {

@@ -14,7 +14,7 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {

@@ -10,7 +10,7 @@
 #include <csignal>
 #include <stdexcept>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {

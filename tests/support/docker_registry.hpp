@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace dboot {

@@ -7,7 +7,7 @@
 
 #include <stdexcept>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace dboot {

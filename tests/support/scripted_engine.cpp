@@ -11,7 +11,7 @@
 
 #include "injector/image/source.hpp"
 #include "injector/staging.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/support/tar_builder.hpp"
 
 namespace dboot {

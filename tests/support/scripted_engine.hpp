@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace dboot {

@@ -9,8 +9,8 @@
 #include <iterator>
 #include <string>
 
-#include "shared/syscalls.hpp"
-#include "shared/unique_fd.hpp"
+#include "shared/system/syscalls.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot {
 

@@ -11,7 +11,7 @@
 #include <sstream>
 #include <vector>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {

@@ -191,11 +191,11 @@ TEST_F(FindCommand, UserHasTheHomeAndTheGroupsOfTheImagesPasswd) {
   write_text(root / "etc/passwd", "web:x:33:34::/var/www:\n");
   write_text(root / "etc/group", "disk:x:6:web\n");
   const Command command = rootfs::find_command(root_fd.get(), image, {"tool"}, "web");
-  EXPECT_EQ(command.identity, (Identity{33, 34, {6, 34}}));
+  EXPECT_EQ(command.credentials, (Credentials{33, 34, {6, 34}}));
   EXPECT_THAT(command.environment, testing::Contains("HOME=/var/www"));
-  EXPECT_EQ(find({"tool"}).identity, Identity());
+  EXPECT_EQ(find({"tool"}).credentials, Credentials());
   image.user = "web";  // of no effect by itself
-  EXPECT_EQ(find({"tool"}).identity, Identity());
+  EXPECT_EQ(find({"tool"}).credentials, Credentials());
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "injector/failure.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {

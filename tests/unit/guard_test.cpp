@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "injector/failure.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {

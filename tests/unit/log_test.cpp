@@ -1,4 +1,4 @@
-#include "shared/log.hpp"
+#include "shared/log/log.hpp"
 
 #include <gmock/gmock.h>
 

@@ -1,4 +1,4 @@
-#include "shared/mount_table.hpp"
+#include "shared/proc/mount_table.hpp"
 
 #include <gmock/gmock.h>
 #include <sys/sysmacros.h>

@@ -3,14 +3,14 @@
 #include <signal.h>
 #include <sys/sysmacros.h>
 
+#include "payload/console/console_choice.hpp"
+#include "payload/console/kernel_log.hpp"
+#include "payload/devices/proof.hpp"
 #include "payload/permissions.hpp"
-#include "payload/phases/console_choice.hpp"
-#include "payload/phases/kernel_limits.hpp"
-#include "payload/phases/kernel_log.hpp"
-#include "payload/phases/proof.hpp"
 #include "payload/phases/supervise.hpp"
-#include "payload/phases/swap.hpp"
 #include "payload/processes/process_class.hpp"
+#include "payload/processes/resource_limits.hpp"
+#include "payload/release/swap.hpp"
 
 namespace dboot {
 namespace {

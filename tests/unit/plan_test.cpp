@@ -1,4 +1,4 @@
-#include "shared/plan.hpp"
+#include "shared/plan/plan.hpp"
 
 #include <gmock/gmock.h>
 
@@ -22,7 +22,7 @@ Plan example() {
   plan.began = std::chrono::nanoseconds(123'456'789);
   plan.kernel_panic = 0;
   plan.injector_version = "0.1.0";
-  plan.identity = {1000, 4'294'967'294, {27, 1000}};
+  plan.credentials = {1000, 4'294'967'294, {27, 1000}};
   plan.stop_signal = 37;
   return plan;
 }

@@ -1,4 +1,4 @@
-#include "shared/process_status.hpp"
+#include "shared/proc/process_status.hpp"
 
 #include <gmock/gmock.h>
 #include <signal.h>

@@ -46,40 +46,40 @@ std::string refusal(const std::string& specification) {
 
 TEST(User, NameHasItsGroupsAndItsHome) {
   const auto user = resolve("web");
-  EXPECT_EQ(user.identity.uid, 33U);
-  EXPECT_EQ(user.identity.gid, 33U);
-  EXPECT_THAT(user.identity.groups, ElementsAre(6, 29, 33));
+  EXPECT_EQ(user.credentials.uid, 33U);
+  EXPECT_EQ(user.credentials.gid, 33U);
+  EXPECT_THAT(user.credentials.groups, ElementsAre(6, 29, 33));
   EXPECT_EQ(user.home, "/var/www");
 }
 
 TEST(User, NumberOfAnEntryIsThatEntry) {
-  EXPECT_EQ(resolve("33").identity, resolve("web").identity);
+  EXPECT_EQ(resolve("33").credentials, resolve("web").credentials);
   EXPECT_EQ(resolve("33").home, "/var/www");
-  EXPECT_EQ(resolve("root").identity, (Identity{0, 0, {0, 6}}));
+  EXPECT_EQ(resolve("root").credentials, (Credentials{0, 0, {0, 6}}));
 }
 
 TEST(User, NumberNeedsNoEntry) {
   const auto user = resolve("1234");
-  EXPECT_EQ(user.identity, (Identity{1234, 0, {0}}));
+  EXPECT_EQ(user.credentials, (Credentials{1234, 0, {0}}));
   EXPECT_EQ(user.home, "/");
 }
 
 TEST(User, ExplicitGroupIsTheOnlyOne) {
-  EXPECT_EQ(resolve("web:audio").identity, (Identity{33, 29, {29}}));
-  EXPECT_EQ(resolve("web:77").identity, (Identity{33, 77, {77}}));
-  EXPECT_EQ(resolve("77:78").identity, (Identity{77, 78, {78}}));
-  EXPECT_EQ(resolve(":audio").identity, (Identity{0, 29, {29}}));
-  EXPECT_EQ(resolve("web:").identity, resolve("web").identity);
+  EXPECT_EQ(resolve("web:audio").credentials, (Credentials{33, 29, {29}}));
+  EXPECT_EQ(resolve("web:77").credentials, (Credentials{33, 77, {77}}));
+  EXPECT_EQ(resolve("77:78").credentials, (Credentials{77, 78, {78}}));
+  EXPECT_EQ(resolve(":audio").credentials, (Credentials{0, 29, {29}}));
+  EXPECT_EQ(resolve("web:").credentials, resolve("web").credentials);
 }
 
 TEST(User, FirstEntryOfANameCounts) {
-  EXPECT_EQ(resolve("twice").identity.uid, 34U);
+  EXPECT_EQ(resolve("twice").credentials.uid, 34U);
   EXPECT_EQ(resolve("twice").home, "/first");
 }
 
 TEST(User, IncompleteEntriesHaveRootsGroupAndHome) {
   EXPECT_EQ(resolve("homeless").home, "/");
-  EXPECT_EQ(resolve("short").identity, (Identity{37, 0, {0}}));
+  EXPECT_EQ(resolve("short").credentials, (Credentials{37, 0, {0}}));
 }
 
 TEST(User, UnknownNamesAreRefused) {
@@ -100,7 +100,7 @@ class UserOfRoot : public testing::Test {
   std::string found(const std::string& specification) const {
     try {
       const auto user = rootfs::find_user(open_directory(root).get(), specification);
-      return std::to_string(user.identity.uid);
+      return std::to_string(user.credentials.uid);
     } catch (const Failure& failure) {
       return failure.what();
     }

@@ -12,7 +12,7 @@
 
 #include "injector/failure.hpp"
 #include "injector/inject/arch/arch.hpp"
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::inject::arch {
 

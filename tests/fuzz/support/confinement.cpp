@@ -7,7 +7,7 @@
 
 #include <cstdlib>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::fuzz {
 

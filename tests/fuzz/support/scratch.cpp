@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/fuzz/support/confinement.hpp"
 #include "tests/fuzz/support/input.hpp"
 

@@ -5,7 +5,7 @@
 #include <array>
 #include <memory>
 
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace dboot::fuzz {

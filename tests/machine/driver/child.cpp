@@ -9,7 +9,7 @@
 
 #include <csignal>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::machine {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot::machine {
 

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::machine::files {
 namespace {

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::machine {
 namespace fs = std::filesystem;

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 #include "tests/machine/driver/loop.hpp"
 
 namespace dboot::machine {

@@ -6,7 +6,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "shared/syscalls.hpp"
+#include "shared/system/syscalls.hpp"
 #include "tests/machine/driver/files.hpp"
 
 namespace dboot::machine {

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "shared/unique_fd.hpp"
+#include "shared/system/unique_fd.hpp"
 #include "tests/machine/driver/loop.hpp"
 #include "tests/machine/driver/terminal_text.hpp"
 

@@ -1,0 +1,155 @@
+#include "payload/console/console.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "payload/console/terminal_settings.hpp"
+#include "payload/system/blocking.hpp"
+#include "shared/log/log.hpp"
+#include "shared/plan/layout.hpp"
+#include "shared/system/syscalls.hpp"
+
+namespace dboot {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto to_open = 2s;
+
+bool is_terminal(const UniqueFd& fd) {
+  return fd && ::isatty(fd.get()) == 1;
+}
+
+}  // namespace
+
+/// Empty when there is no such terminal, or its driver does not answer.
+Task<UniqueFd> Console::open(std::string name, Settings settings) {
+  const bool own_it = permissions_.allows(Action::use_consoles);
+  blocking::Work work = [&](const blocking::Report& report) {
+    const UniqueFd fd = devices_.open(name, O_RDWR | O_NOCTTY | O_NONBLOCK);
+    if (own_it && terminal_settings::virtual_terminal_number(name) > 0)
+      terminal_settings::make_text(fd.get());
+    if (settings == Settings::sane) terminal_settings::make_sane(fd.get());
+    report.write(name, fd);
+  };
+  auto child = blocking::run("open /dev/" + name, to_open, std::move(work), {devices_.mount()});
+  auto outcome = co_await std::move(child);
+  if (!outcome.fds.empty()) co_return std::move(outcome.fds.front());
+  log::info("no console", {{"name", name}, {"reason", outcome.error}});
+  co_return UniqueFd();
+}
+
+Task<> Console::add_sink(std::string name, Earlier earlier) {
+  auto opening = open(name, Settings::as_they_are);
+  UniqueFd fd = co_await std::move(opening);
+  if (!fd) co_return;
+  if (const auto known = sinks_.find(name); known != sinks_.end() && known->second) {
+    log::sinks::reopen_console(known->second, std::move(fd));
+    co_return;
+  }
+  const auto lines = earlier == Earlier::shown ? "" : sys::read_file_or_empty(layout::payload_log);
+  auto sink = log::sinks::console(std::move(fd), lines);
+  log::add_sink(sink);
+  sinks_[std::move(name)] = std::move(sink);
+}
+
+Task<> Console::find_in_namespace(const std::string& wanted) {
+  if (wanted == "none") co_return;
+  auto opening = open("console", Settings::as_they_are);
+  const UniqueFd console = co_await std::move(opening);
+  if (is_terminal(console)) {
+    name_ = "console";
+    inherited_.clear();  // they may hold a filesystem of the old root
+    co_await add_sink(name_, Earlier::missing);
+  } else if (inherited_.size() > STDERR_FILENO) {
+    log::add_sink(log::sinks::descriptor(inherited_[STDERR_FILENO].get()));
+  }
+}
+
+Task<> Console::start(const std::string& wanted) {
+  if (!permissions_.allows_logged(Action::use_consoles)) {
+    co_await find_in_namespace(wanted);
+    co_return;
+  }
+  const auto choice =
+      choose_consoles(sys::read_file_or_empty("/sys/class/tty/console/active"), wanted);
+  for (const auto& name : choice.log_to) co_await add_sink(name, Earlier::missing);
+  name_ = choice.interactive;
+  if (!sinks_.contains(name_)) name_ = sinks_.empty() ? "" : sinks_.rbegin()->first;
+  co_await bring_to_screen();
+  for (const auto& [name, sink] : sinks_)
+    log::info("console", {{"name", name}, {"interactive", name == name_ ? "yes" : "no"}});
+  if (sinks_.empty()) log::warning("no console at all");
+}
+
+Task<> Console::restart() {
+  std::vector<std::string> names;
+  for (const auto& [name, sink] : sinks_) names.push_back(name);
+  for (const auto& name : names) co_await add_sink(name, Earlier::shown);
+  if (permissions_.allows(Action::use_consoles)) co_await bring_to_screen();
+}
+
+/// For a virtual terminal.
+Task<> Console::bring_to_screen() {
+  const auto screen = std::find_if(sinks_.begin(), sinks_.end(), [](const auto& entry) {
+    return terminal_settings::virtual_terminal_number(entry.first) > 0;
+  });
+  if (screen == sinks_.end()) co_return;
+  const std::string name = screen->first;
+  blocking::Work work = [&](const blocking::Report&) {
+    const UniqueFd fd = devices_.open(name, O_RDWR | O_NOCTTY | O_NONBLOCK);
+    // The kernel does not leave a terminal in graphics mode, which a display server that was killed
+    // has left it in.
+    if (const int shown = terminal_settings::active_virtual_terminal(fd.get()); shown > 0) {
+      const UniqueFd old =
+          devices_.open("tty" + std::to_string(shown), O_RDWR | O_NOCTTY | O_NONBLOCK);
+      terminal_settings::make_text(old.get());
+    }
+    terminal_settings::switch_to(fd.get(), terminal_settings::virtual_terminal_number(name));
+  };
+  auto child = blocking::run("switch to " + name, to_open, std::move(work), {devices_.mount()});
+  const auto outcome = co_await std::move(child);
+  if (!outcome.finished()) log::warning("no switch", {{"to", name}, {"reason", outcome.error}});
+}
+
+void Console::stop_log() {
+  for (auto& [name, sink] : sinks_) {
+    if (sink) log::remove_sink(std::exchange(sink, nullptr));
+  }
+}
+
+Task<UniqueFd> Console::open_interactive() {
+  if (name_.empty()) co_return UniqueFd();
+  auto opening = open(name_, Settings::sane);
+  UniqueFd fd = co_await std::move(opening);
+  if (!fd) co_return UniqueFd();
+  const int flags = ::fcntl(fd.get(), F_GETFL);
+  ::fcntl(fd.get(), F_SETFL, flags & ~O_NONBLOCK);
+  co_return fd;
+}
+
+Task<std::vector<UniqueFd>> Console::open_stdio() {
+  std::vector<UniqueFd> stdio;
+  auto opening = open_interactive();
+  const UniqueFd terminal = co_await std::move(opening);
+  for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    int source = number;  // /dev/null
+    if (terminal) {
+      source = terminal.get();
+    } else if (!inherited_.empty() && !permissions_.on_machine()) {
+      source = inherited_[static_cast<std::size_t>(number)].get();
+    }
+    constexpr int above_stdio = 3;
+    stdio.emplace_back(
+        sys::check(::fcntl(source, F_DUPFD_CLOEXEC, above_stdio), "duplicate the terminal"));
+  }
+  co_return stdio;
+}
+
+std::string Console::terminal_type() const {
+  return terminal_settings::type_of(name_);
+}
+
+}  // namespace dboot

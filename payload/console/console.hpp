@@ -1,0 +1,64 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "payload/console/console_choice.hpp"
+#include "payload/devices/device_nodes.hpp"
+#include "payload/permissions.hpp"
+#include "payload/task.hpp"
+#include "shared/log/sinks.hpp"
+
+namespace dboot {
+
+/// The terminals of the takeover: all consoles show the log, one of them is for a person.
+class Console {
+ public:
+  /// `inherited`: what stood on 0 to 2 when the payload began, for namespaces without a console of
+  /// their own.
+  Console(const DeviceNodes& devices, Permissions permissions, std::vector<UniqueFd> inherited)
+      : devices_(devices), permissions_(permissions), inherited_(std::move(inherited)) {}
+
+  /// Finds the consoles, gets the interactive one ready and lets the log go to all of them.
+  /// `wanted`: the plan's console.
+  Task<> start(const std::string& wanted);
+
+  /// Opens them again: when the session that had a terminal ended, the terminal hung up on
+  /// everybody else. What the log could not write meanwhile is written now. After stop_log() the
+  /// log comes back.
+  Task<> restart();
+
+  /// The log leaves the terminals, which belong to the new system from now on.
+  void stop_log();
+
+  /// The interactive terminal for a person's program: blocking, sane. Empty when there is none.
+  Task<UniqueFd> open_interactive();
+  /// Three descriptors for the stdio of a program: the terminal, or what was inherited, or
+  /// /dev/null.
+  Task<std::vector<UniqueFd>> open_stdio();
+
+  bool is_interactive() const noexcept { return !name_.empty(); }
+  /// Its name below /dev; empty for none.
+  const std::string& name() const noexcept { return name_; }
+  /// For TERM.
+  std::string terminal_type() const;
+
+ private:
+  enum class Settings { as_they_are, sane };
+  Task<UniqueFd> open(std::string name, Settings settings);
+  /// Whether a terminal has shown the log's first lines.
+  enum class Earlier { missing, shown };
+  Task<> add_sink(std::string name, Earlier earlier);
+  Task<> bring_to_screen();
+  Task<> find_in_namespace(const std::string& wanted);
+
+  const DeviceNodes& devices_;
+  Permissions permissions_;
+  std::vector<UniqueFd> inherited_;
+  std::string name_;
+  std::map<std::string, log::sinks::Sink> sinks_;  ///< by name; empty while the log is stopped
+};
+
+}  // namespace dboot

@@ -1,0 +1,34 @@
+#include "payload/console/console_choice.hpp"
+
+#include <algorithm>
+#include <sstream>
+
+#include "payload/console/terminal_settings.hpp"
+
+namespace dboot {
+namespace {
+
+bool is_screen(std::string_view name) {
+  return name == "tty0" || terminal_settings::virtual_terminal_number(name) > 0;
+}
+
+}  // namespace
+
+ConsoleChoice choose_consoles(std::string_view active, std::string_view wanted) {
+  ConsoleChoice choice;
+  if (wanted == "none") return choice;
+  std::string screen = "tty3";
+  if (wanted != "auto" && is_screen(wanted) && wanted != "tty0") screen = wanted;
+  const auto add = [&](std::string_view name) {
+    std::string console = is_screen(name) ? screen : std::string(name);
+    if (std::find(choice.log_to.begin(), choice.log_to.end(), console) == choice.log_to.end())
+      choice.log_to.push_back(console);
+    return console;
+  };
+  std::istringstream names{std::string(active)};
+  for (std::string name; names >> name;) choice.interactive = add(name);
+  if (wanted != "auto") choice.interactive = add(wanted);
+  return choice;
+}
+
+}  // namespace dboot

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "payload/devices/device_nodes.hpp"
+#include "payload/permissions.hpp"
+#include "payload/task.hpp"
+#include "shared/log/sinks.hpp"
+
+namespace dboot {
+
+/// The kernel's log during a takeover. The payload's lines go to /dev/kmsg and, by itself, to every
+/// console: so the kernel must not drop them (printk_devkmsg: by default a process gets 10 lines in
+/// 5 seconds) and must not show them a second time (console_loglevel).
+/// https://docs.kernel.org/admin-guide/sysctl/kernel.html#printk-devkmsg
+class KernelLog {
+ public:
+  explicit KernelLog(Permissions permissions) : permissions_(permissions) {}
+  /// Changes both, remembers what they were, and lets the log go to kmsg. Does nothing where that
+  /// is not allowed.
+  void take(const DeviceNodes& devices);
+  /// Puts both back; the kernel's log gets no more lines, which would be shown on consoles that
+  /// belong to the new system. May be called more than once.
+  Task<> restore();
+
+ private:
+  static Task<> wait_for_consoles();
+
+  Permissions permissions_;
+  std::optional<std::string> devkmsg_;
+  std::optional<int> console_level_;
+  log::sinks::Sink sink_;
+};
+
+/// The first of the four numbers of /proc/sys/kernel/printk.
+std::optional<int> parse_console_level(const std::string& printk);
+
+}  // namespace dboot

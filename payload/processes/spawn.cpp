@@ -1,0 +1,91 @@
+#include "payload/processes/spawn.hpp"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include "payload/processes/credentials.hpp"
+#include "payload/system/blocking.hpp"
+#include "shared/system/syscalls.hpp"
+
+namespace dboot {
+namespace {
+
+[[noreturn]] void be_child(Program& program, const std::vector<UniqueFd>& stdio, int failure) {
+  blocking::reset_signals();
+  ::setsid();
+  for (std::size_t number = 0; number < stdio.size(); ++number)
+    ::dup2(stdio[number].get(), static_cast<int>(number));
+  blocking::close_all_but({failure});
+  // 1: even when another session still has it.
+  if (::isatty(STDIN_FILENO) == 1) ::ioctl(STDIN_FILENO, TIOCSCTTY, 1);
+  give_terminals(std::array{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, program.credentials);
+  apply(program.limits);
+  auto argv = pointers_to(program.arguments);
+  auto envp = pointers_to(program.environment);
+  if ((program.root == "/" || ::chroot(program.root.c_str()) == 0) &&
+      ::chdir(program.working_directory.c_str()) == 0 && become(program.credentials)) {
+    ::execve(program.executable.c_str(), argv.data(), envp.data());
+  }
+  const int error = errno;
+  [[maybe_unused]] const auto written = ::write(failure, &error, sizeof error);
+  ::_exit(1);
+}
+
+/// execve's errno; 0 when the pipe was closed by its success.
+Task<int> wait_for_exec(UniqueFd failure) {
+  boost::asio::posix::stream_descriptor pipe(co_await boost::asio::this_coro::executor,
+                                             failure.release());
+  co_await pipe.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                           boost::asio::use_awaitable);
+  int error = 0;
+  const auto count = ::read(pipe.native_handle(), &error, sizeof error);
+  co_return count == sizeof error ? error : 0;
+}
+
+}  // namespace
+
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
+  for (auto& text : texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+std::vector<std::string> with_terminal_type(std::vector<std::string> environment,
+                                            const std::string& type) {
+  const auto is_type = [](const std::string& entry) { return entry.starts_with("TERM="); };
+  if (std::none_of(environment.begin(), environment.end(), is_type))
+    environment.push_back("TERM=" + type);
+  return environment;
+}
+
+Task<pid_t> spawn(Program program, std::vector<UniqueFd> stdio, Reaper& reaper,
+                  std::function<void(int)> ended) {
+  std::array<int, 2> ends{};
+  sys::check(::pipe2(ends.data(), O_CLOEXEC), "pipe");
+  UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  pid_t pid = 0;
+  {
+    const blocking::SignalsBlocked blocked;
+    pid = sys::check(::fork(), "fork");
+    if (pid == 0) be_child(program, stdio, write_end.get());
+  }
+  reaper.watch(pid, std::move(ended));
+  write_end.reset();
+  stdio.clear();
+  auto waiting = wait_for_exec(std::move(read_end));
+  if (const int error = co_await std::move(waiting); error != 0) {
+    reaper.watch(pid, [](int) {});
+    sys::fail(error, {"start ", program.executable, " in ", program.working_directory});
+  }
+  co_return pid;
+}
+
+}  // namespace dboot

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "payload/processes/reaper.hpp"
+#include "payload/processes/resource_limits.hpp"
+#include "payload/task.hpp"
+#include "shared/plan/plan.hpp"
+#include "shared/system/unique_fd.hpp"
+
+namespace dboot {
+
+struct Program {
+  std::string executable;
+  std::vector<std::string> arguments;
+  std::vector<std::string> environment;
+  std::string working_directory = "/";
+  std::string root = "/";
+  Credentials credentials = {};
+  ResourceLimits limits = {};  ///< instead of this process's own
+};
+
+/// Starts a program in a session of its own, with `stdio` on 0 to 2 and the terminal among them as
+/// its controlling terminal: job control and Ctrl-C are its, not PID 1's. `ended` is called with
+/// its wait status. Throws std::system_error when it cannot be started, with execve's errno.
+Task<pid_t> spawn(Program program, std::vector<UniqueFd> stdio, Reaper& reaper,
+                  std::function<void(int)> ended);
+
+/// With TERM when there is none.
+std::vector<std::string> with_terminal_type(std::vector<std::string> environment,
+                                            const std::string& type);
+
+/// argv or envp, for the lifetime of `texts`.
+std::vector<char*> pointers_to(std::vector<std::string>& texts);
+
+}  // namespace dboot

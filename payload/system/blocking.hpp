@@ -1,0 +1,73 @@
+#pragma once
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "payload/task.hpp"
+#include "shared/system/unique_fd.hpp"
+
+/// Whatever can block inside the kernel (umount, sync, swapoff, opening a device, reading
+/// /proc/PID/cmdline) runs in a forked child with a deadline. Not in a thread: a thread that sleeps
+/// uninterruptibly would hold up the final execve for ever.
+namespace dboot::blocking {
+
+/// Where the work in the child reports to; what was given before the deadline arrives in any case.
+class Report {
+ public:
+  explicit Report(int socket) noexcept : socket_(socket) {}
+  /// Sends bytes.
+  void write(std::string_view bytes) const;
+  /// Sends a descriptor along with one line of text (without its newline).
+  void write(std::string_view line, const UniqueFd& fd) const;
+
+ private:
+  int socket_;
+};
+
+struct Outcome {
+  enum class End { finished, failed, late };
+  End end = End::finished;
+  std::string text;           ///< what the work reported
+  std::vector<UniqueFd> fds;  ///< in the order in which they were reported
+  std::string error;          ///< why it failed, or that it was late; empty when finished
+  bool finished() const noexcept { return end == End::finished; }
+};
+
+using Work = std::function<void(const Report&)>;
+
+/// Runs `work` in a child. `what` names it in errors ("sync"). Of the parent's descriptors the
+/// child keeps 0 to 2 and `keep`. An exception in it makes the outcome "failed", with its what().
+/// At the deadline the child is killed and left to the reaper: it may stay in the kernel for ever.
+/// Throws std::system_error when no child can be made.
+Task<Outcome> run(std::string what, std::chrono::milliseconds deadline, Work work,
+                  std::vector<int> keep = {});
+
+/// True for children made here that have not been reaped: they are none of the old system's.
+bool is_child(pid_t pid) noexcept;
+/// For the reaper: the process is gone.
+void forget(pid_t pid) noexcept;
+
+/// Blocks every signal while the object lives.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() noexcept;
+  ~SignalsBlocked();
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+/// For a child right after fork: default dispositions, nothing blocked.
+void reset_signals() noexcept;
+/// Closes everything from 3 on but `keep`, without touching a parent's epoll registrations.
+void close_all_but(std::vector<int> keep) noexcept;
+
+}  // namespace dboot::blocking

@@ -1,0 +1,77 @@
+#include "payload/system/last_resort.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/reboot.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <exception>
+
+namespace dboot::last_resort {
+namespace {
+
+// Everything here is for signal handlers: no allocation, no lock, no library.
+
+bool on_machine = false;
+constexpr unsigned seconds_until_reboot = 10;
+
+void say(int fd, const char* text) noexcept {
+  [[maybe_unused]] const auto written = ::write(fd, text, std::strlen(text));
+}
+
+[[noreturn]] void reboot_from_child() noexcept {
+  if (::fork() == 0) {
+    ::sleep(seconds_until_reboot);
+    ::reboot(RB_AUTOBOOT);
+    ::_exit(1);
+  }
+  for (;;) {
+    if (::waitpid(-1, nullptr, 0) < 0) ::pause();
+  }
+}
+
+void on_crash(int signal) {
+  act(signal == SIGABRT ? "dboot-init: aborted\n" : "dboot-init: crashed\n");
+}
+
+void on_terminate() {
+  try {
+    if (const auto pending = std::current_exception()) std::rethrow_exception(pending);
+  } catch (const std::exception& error) {
+    say(STDERR_FILENO, error.what());
+  } catch (...) {
+    say(STDERR_FILENO, "an exception of unknown type");
+  }
+  act("dboot-init: unhandled exception\n");
+}
+
+}  // namespace
+
+void install(Permissions permissions) {
+  on_machine = permissions.on_machine();
+  static std::array<char, 64UL * 1024> memory;
+  stack_t stack{};
+  stack.ss_sp = memory.data();
+  stack.ss_size = memory.size();
+  ::sigaltstack(&stack, nullptr);
+  struct sigaction action {};
+  action.sa_handler = &on_crash;
+  action.sa_flags = static_cast<int>(SA_ONSTACK | SA_RESETHAND);
+  for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT})
+    ::sigaction(signal, &action, nullptr);
+  std::set_terminate(&on_terminate);
+}
+
+void act(const char* why) noexcept {
+  say(STDERR_FILENO, why);
+  if (::getpid() != 1 || !on_machine) ::_exit(exit_status);
+  const int kernel_log = ::open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+  say(kernel_log, why);
+  say(kernel_log, "dboot-init: the machine reboots in ten seconds\n");
+  reboot_from_child();
+}
+
+}  // namespace dboot::last_resort

@@ -1,0 +1,135 @@
+#include "payload/system/new_root.hpp"
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <string>
+#include <system_error>
+
+#include "shared/log/log.hpp"
+#include "shared/plan/layout.hpp"
+#include "shared/system/detached_mount.hpp"
+#include "shared/system/syscalls.hpp"
+
+namespace dboot {
+namespace {
+
+constexpr unsigned no_devices = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+constexpr unsigned no_programs = no_devices | MOUNT_ATTR_NOEXEC;
+
+void make_directory(int parent, const char* name, mode_t mode) {
+  if (::mkdirat(parent, name, mode) != 0 && errno != EEXIST) sys::fail(errno, {"mkdir ", name});
+}
+
+/// No link is followed: /run of an image may lead to its /proc.
+UniqueFd mount_point(const UniqueFd& root, const char* name) {
+  make_directory(root.get(), name, 0755);
+  constexpr int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  return UniqueFd(
+      sys::check(::openat(root.get(), name, flags), "mount on /", name, " of the new root"));
+}
+
+void mount(const char* type, const UniqueFd& where, unsigned attributes,
+           const detached_mount::Options& options = {}) {
+  detached_mount::attach(detached_mount::make(type, attributes, options).get(), where.get());
+}
+
+/// For a directory of a filesystem that was mounted here.
+void mount_below(const UniqueFd& parent, const char* name, const char* type, unsigned attributes,
+                 const detached_mount::Options& options) {
+  make_directory(parent.get(), name, 0755);
+  mount(type, sys::open_at(parent.get(), name, O_PATH | O_DIRECTORY | O_NOFOLLOW), attributes,
+        options);
+}
+
+/// A mount with what is mounted in it.
+void move(const std::string& from, const UniqueFd& to) {
+  sys::check(
+      ::syscall(SYS_move_mount, AT_FDCWD, from.c_str(), to.get(), "", MOVE_MOUNT_T_EMPTY_PATH),
+      "move ", from);
+}
+
+/// Of this mount alone: without MS_BIND the filesystem itself would become read-only, and with it
+/// every other mount of it on the machine.
+void make_read_only(const char* where) {
+  constexpr unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+  sys::check(::mount(nullptr, where, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, nullptr),
+             "make read-only ", where);
+}
+
+/// For what a system can do without.
+template <class Mounting>
+void attempt(Mounting mounting) {
+  try {
+    mounting();
+  } catch (const std::system_error& error) {
+    log::warning("not mounted", {{"reason", error.what()}});
+  }
+}
+
+}  // namespace
+
+void make_private() {
+  sys::check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr),
+             "make the mounts private");
+}
+
+NewRoot::NewRoot()
+    : root_(sys::open(layout::root, O_PATH | O_DIRECTORY | O_NOFOLLOW)),
+      proc_(mount_point(root_, "proc")),
+      sys_(mount_point(root_, "sys")),
+      dev_(mount_point(root_, "dev")),
+      run_(mount_point(root_, "run")) {}
+
+void NewRoot::pivot() const {
+  const UniqueFd run = detached_mount::make("tmpfs", no_devices, {{"mode", "0755"}});
+  make_directory(run.get(), ".old-root", 0700);
+  detached_mount::attach(run.get(), run_.get());
+  // pivot_root(2) takes no descriptors; "run" is the directory that has just been mounted on.
+  sys::check(::fchdir(root_.get()), "chdir ", layout::root);
+  sys::check(::syscall(SYS_pivot_root, ".", "run/.old-root"), "pivot_root to ", layout::root);
+  sys::check(::chdir("/"), "chdir /");
+}
+
+void NewRoot::mount_of_machine(const DeviceNodes& devices) const {
+  mount("proc", proc_, no_programs);
+  attempt([&] { mount("sysfs", sys_, no_programs); });
+  detached_mount::attach(devices.mount(), dev_.get());
+  const UniqueFd dev = sys::open("/dev", O_PATH | O_DIRECTORY);
+  attempt([&] {
+    mount_below(dev, "pts", "devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+                {{"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}});
+  });
+  attempt([&] { mount_below(dev, "shm", "tmpfs", no_devices, {{"mode", "1777"}}); });
+}
+
+void NewRoot::mount_of_namespace() const {
+  mount("proc", proc_, no_programs);
+  attempt([] {
+    sys::check(::mount("/proc/sys", "/proc/sys", nullptr, MS_BIND, nullptr), "bind /proc/sys");
+    make_read_only("/proc/sys");
+  });
+  attempt([&] {
+    mount("sysfs", sys_, no_programs);
+    make_read_only("/sys");
+  });
+  attempt([&] { move(std::string(layout::old_root) + "/dev", dev_); });
+}
+
+void NewRoot::mount_all(const DeviceNodes& devices, Permissions permissions) const {
+  if (permissions.allows(Action::mount_devtmpfs)) {
+    mount_of_machine(devices);
+  } else {
+    mount_of_namespace();
+  }
+  const UniqueFd run = sys::open("/run", O_PATH | O_DIRECTORY);
+  make_directory(run.get(), "dboot", 0755);
+  move(layout::old_root + std::string(layout::directory),
+       sys::open_at(run.get(), "dboot", O_PATH | O_DIRECTORY | O_NOFOLLOW));
+}
+
+}  // namespace dboot

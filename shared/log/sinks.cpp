@@ -1,0 +1,142 @@
+#include "shared/log/sinks.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <spdlog/details/null_mutex.h>
+#include <spdlog/sinks/base_sink.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <string_view>
+
+namespace dboot::log::sinks {
+namespace {
+
+using Base = spdlog::sinks::base_sink<spdlog::details::null_mutex>;
+
+std::string_view text_of(const spdlog::details::log_msg& message) {
+  return {message.payload.data(), message.payload.size()};
+}
+
+/// Best effort: a log line that cannot be written is lost, the takeover goes on.
+void write_line(int fd, std::string_view line) {
+  while (!line.empty()) {
+    const ssize_t count = ::write(fd, line.data(), line.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return;
+    line.remove_prefix(static_cast<std::size_t>(count));
+  }
+}
+
+class Descriptor final : public Base {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  explicit Descriptor(UniqueFd fd) : owned_(std::move(fd)), fd_(owned_.get()) {}
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    write_line(fd_, fmt::format("{}\n", text_of(message)));
+  }
+  void flush_() override {}
+
+  UniqueFd owned_;
+  int fd_;
+};
+
+class Kmsg final : public Base {
+ public:
+  explicit Kmsg(UniqueFd fd) : fd_(std::move(fd)) {}
+
+ private:
+  static int priority(spdlog::level::level_enum level) {
+    switch (level) {
+      case spdlog::level::err:
+      case spdlog::level::critical:
+        return LOG_ERR;
+      case spdlog::level::warn:
+        return LOG_WARNING;
+      case spdlog::level::info:
+        return LOG_INFO;
+      default:
+        return LOG_DEBUG;
+    }
+  }
+
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    // The kernel takes 1024 bytes less its own prefix per record and refuses longer ones whole.
+    constexpr std::size_t longest = 900;
+    // Without the newline a record stays open for a continuation until the next one comes, and the
+    // consoles get it only then (kernel/printk: LOG_NEWLINE).
+    write_line(fd_.get(), fmt::format("<{}>dboot: {}\n", LOG_DAEMON | priority(message.level),
+                                      text_of(message).substr(0, longest)));
+  }
+  void flush_() override {}
+
+  UniqueFd fd_;
+};
+
+class Console final : public Base {
+ public:
+  Console(UniqueFd fd, std::string_view earlier) {
+    for (const char byte : earlier) backlog_ += byte == '\n' ? "\r\n" : std::string(1, byte);
+    reopen(std::move(fd));
+  }
+  ~Console() override { Console::flush_(); }
+
+  void reopen(UniqueFd fd) {
+    fd_ = std::move(fd);
+    const int flags = ::fcntl(fd_.get(), F_GETFL);
+    if (flags >= 0) ::fcntl(fd_.get(), F_SETFL, flags | O_NONBLOCK);
+    write_backlog();
+  }
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    backlog_ += fmt::format("{}\r\n", text_of(message));
+    write_backlog();
+    constexpr std::size_t most = 64UL * 1024;
+    if (backlog_.size() <= most) return;
+    const std::size_t line_end = backlog_.find('\n', backlog_.size() - most);
+    backlog_.erase(0, line_end == std::string::npos ? backlog_.size() : line_end + 1);
+  }
+
+  /// Waits up to a second in all for a slow line.
+  void flush_() override {
+    for (int round = 0; round < 10 && !backlog_.empty(); ++round) {
+      pollfd writable{fd_.get(), POLLOUT, 0};
+      if (::poll(&writable, 1, 100) > 0) write_backlog();
+    }
+  }
+
+  void write_backlog() {
+    while (!backlog_.empty()) {
+      const ssize_t count = ::write(fd_.get(), backlog_.data(), backlog_.size());
+      if (count <= 0) return;
+      backlog_.erase(0, static_cast<std::size_t>(count));
+    }
+  }
+
+  UniqueFd fd_;
+  std::string backlog_;
+};
+
+}  // namespace
+
+Sink descriptor(int fd) {
+  return std::make_shared<Descriptor>(fd);
+}
+Sink file(UniqueFd fd) {
+  return std::make_shared<Descriptor>(std::move(fd));
+}
+Sink kmsg(UniqueFd fd) {
+  return std::make_shared<Kmsg>(std::move(fd));
+}
+Sink console(UniqueFd fd, std::string_view earlier) {
+  return std::make_shared<Console>(std::move(fd), earlier);
+}
+void reopen_console(const Sink& console, UniqueFd fd) {
+  static_cast<Console&>(*console).reopen(std::move(fd));
+}
+
+}  // namespace dboot::log::sinks

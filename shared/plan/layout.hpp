@@ -1,0 +1,22 @@
+#pragma once
+
+#include <array>
+
+/// The directory that the two programs share, and what lies in it. See README, "How it works".
+namespace dboot::layout {
+
+inline constexpr const char* directory = "/run/dboot";           ///< tmpfs of its own, 0700, exec
+inline constexpr const char* payload = "/run/dboot/dboot-init";  ///< executed by PID 1
+inline constexpr const char* plan = "/run/dboot/plan";           ///< see shared/plan/plan.hpp
+inline constexpr const char* payload_log = "/run/dboot/payload.log";  ///< written by the payload
+inline constexpr const char* root = "/run/dboot/root";                ///< tmpfs: the new root
+
+/// Where the old root is after the pivot: in the tmpfs that is the new root's /run, so that nothing
+/// of the image is in the way, and a root that is full does not matter.
+inline constexpr const char* old_root = "/run/.old-root";
+
+/// Directories of the new root that the payload mounts on, below it. What an image has there is
+/// hidden.
+inline constexpr std::array mount_points{"proc", "sys", "dev", "run"};
+
+}  // namespace dboot::layout

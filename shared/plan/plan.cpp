@@ -1,0 +1,232 @@
+#include "shared/plan/plan.hpp"
+
+#include <flatbuffers/flatbuffers.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <boost/crc.hpp>
+#include <boost/endian/conversion.hpp>
+#include <cstring>
+#include <limits>
+#include <string_view>
+
+#include "plan_generated.h"
+
+namespace dboot::plan {
+namespace {
+
+constexpr std::string_view magic = "DBOOTPLN";
+constexpr std::size_t major_at = 8, minor_at = 10, crc_at = 12, length_at = 16, header_size = 24;
+constexpr std::int32_t no_kernel_panic = std::numeric_limits<std::int32_t>::min();
+
+/// Of all bytes but the checksum itself.
+std::uint32_t checksum(std::span<const std::uint8_t> file) {
+  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;  // Castagnoli
+  crc.process_bytes(file.data(), crc_at);
+  crc.process_bytes(file.data() + length_at, file.size() - length_at);
+  return crc.checksum();
+}
+
+using Builder = flatbuffers::FlatBufferBuilder;
+
+flatbuffers::Offset<wire::Bytes> put(Builder& builder, std::string_view text) {
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(text.data());
+  return wire::CreateBytes(builder, builder.CreateVector(bytes, text.size()));
+}
+
+auto put(Builder& builder, const std::vector<std::string>& texts) {
+  std::vector<flatbuffers::Offset<wire::Bytes>> offsets;
+  offsets.reserve(texts.size());
+  for (const auto& text : texts) offsets.push_back(put(builder, text));
+  return builder.CreateVector(offsets);
+}
+
+/// Bytes that go to the kernel as a C string.
+std::string get(const wire::Bytes* bytes, const char* field) {
+  const auto* value = bytes->value();
+  std::string text(value->begin(), value->end());
+  if (text.find('\0') != std::string::npos) {
+    throw Error(fmt::format("the plan's {} contains a NUL byte", field));
+  }
+  return text;
+}
+
+std::vector<std::string> get(const flatbuffers::Vector<flatbuffers::Offset<wire::Bytes>>* vector,
+                             const char* field) {
+  std::vector<std::string> texts;
+  texts.reserve(vector->size());
+  for (const auto* bytes : *vector) texts.push_back(get(bytes, field));
+  return texts;
+}
+
+/// `highest` is the last value that this version knows; a newer minor version may have added one.
+template <class To, class From>
+To get(From value, From highest, const char* field) {
+  if (value > highest) {
+    throw Error(fmt::format("the plan's {} is {}, which this payload does not know", field,
+                            static_cast<unsigned>(value)));
+  }
+  return static_cast<To>(value);
+}
+
+void check_values(const Plan& plan) {
+  if (plan.arguments.empty()) throw Error("the plan has no arguments: argv[0] is missing");
+  constexpr int last_signal = 64;
+  if (plan.stop_signal < 1 || plan.stop_signal > last_signal)
+    throw Error(fmt::format("the plan's stop signal is {}, which is none", plan.stop_signal));
+  for (const auto& [field, path] : {std::pair{"executable", &plan.executable},
+                                    std::pair{"working directory", &plan.working_directory}}) {
+    if (!path->starts_with('/')) {
+      throw Error(fmt::format("the plan's {} '{}' is not an absolute path", field, *path));
+    }
+  }
+}
+
+std::span<const std::uint8_t> checked_body(std::span<const std::uint8_t> file) {
+  if (file.empty()) throw Error("the plan is empty");
+  if (file.size() < header_size) {
+    throw Error(fmt::format("the plan is cut short: {} bytes, its header alone has {}", file.size(),
+                            header_size));
+  }
+  if (std::memcmp(file.data(), magic.data(), magic.size()) != 0) {
+    throw Error("this is not a plan: it does not begin with DBOOTPLN");
+  }
+  const auto* data = file.data();
+  const std::uint16_t major = boost::endian::load_little_u16(data + major_at);
+  if (major != major_version) {
+    throw Error(
+        fmt::format("the plan has major version {}, this payload knows {}: use the dboot-init "
+                    "that came with this dboot-inject",
+                    major, major_version));
+  }
+  const std::uint64_t length = boost::endian::load_little_u64(data + length_at);
+  if (length != file.size() - header_size) {
+    throw Error(
+        fmt::format("the plan is cut short or has grown: {} bytes follow its header, which says {}",
+                    file.size() - header_size, length));
+  }
+  const std::uint32_t expected = boost::endian::load_little_u32(data + crc_at);
+  if (const std::uint32_t found = checksum(file); found != expected) {
+    throw Error(fmt::format("the plan is damaged: CRC-32C {:08x}, its header says {:08x}", found,
+                            expected));
+  }
+  return file.subspan(header_size);
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> encode(const Plan& plan) {
+  check_values(plan);
+  Builder builder;
+  const auto executable = put(builder, plan.executable);
+  const auto arguments = put(builder, plan.arguments);
+  const auto environment = put(builder, plan.environment);
+  const auto working_directory = put(builder, plan.working_directory);
+  const auto console = builder.CreateString(plan.console);
+  const auto hostname = put(builder, plan.hostname);
+  const auto injector_version = builder.CreateString(plan.injector_version);
+  const auto groups = builder.CreateVector(plan.credentials.groups);
+
+  wire::PlanBuilder table(builder);
+  table.add_scope(static_cast<wire::Scope>(plan.scope));
+  table.add_executable(executable);
+  table.add_arguments(arguments);
+  table.add_environment(environment);
+  table.add_working_directory(working_directory);
+  table.add_start(static_cast<wire::Start>(plan.start));
+  table.add_on_exit(static_cast<wire::OnExit>(plan.on_exit));
+  table.add_on_failure(static_cast<wire::OnFailure>(plan.on_failure));
+  table.add_grace_ms(static_cast<std::uint32_t>(plan.grace.count()));
+  table.add_console(console);
+  table.add_hostname(hostname);
+  table.add_log_level(static_cast<wire::LogLevel>(plan.log_level));
+  table.add_began_ns(static_cast<std::uint64_t>(plan.began.count()));
+  table.add_kernel_panic(plan.kernel_panic.value_or(no_kernel_panic));
+  table.add_injector_version(injector_version);
+  table.add_uid(plan.credentials.uid);
+  table.add_gid(plan.credentials.gid);
+  table.add_groups(groups);
+  table.add_stop_signal(plan.stop_signal);
+  builder.Finish(table.Finish());
+
+  std::vector<std::uint8_t> file(header_size + builder.GetSize());
+  std::memcpy(file.data(), magic.data(), magic.size());
+  boost::endian::store_little_u16(file.data() + major_at, major_version);
+  boost::endian::store_little_u16(file.data() + minor_at, minor_version);
+  boost::endian::store_little_u64(file.data() + length_at, builder.GetSize());
+  std::memcpy(file.data() + header_size, builder.GetBufferPointer(), builder.GetSize());
+  boost::endian::store_little_u32(file.data() + crc_at, checksum(file));
+  return file;
+}
+
+Plan decode(std::span<const std::uint8_t> file) {
+  const auto body = checked_body(file);
+  // FlatBuffers reads its scalars in place and wants them aligned.
+  std::vector<std::uint64_t> aligned(body.size() / sizeof(std::uint64_t) + 1);
+  std::memcpy(aligned.data(), body.data(), body.size());
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(aligned.data());
+  flatbuffers::Verifier verifier(bytes, body.size());
+  if (!wire::VerifyPlanBuffer(verifier)) {
+    throw Error("the plan's FlatBuffer is malformed or lacks a required field");
+  }
+  const wire::Plan* table = wire::GetPlan(bytes);
+
+  Plan plan;
+  plan.scope = get<Scope>(table->scope(), wire::Scope::MAX, "scope");
+  plan.executable = get(table->executable(), "executable");
+  plan.arguments = get(table->arguments(), "arguments");
+  plan.environment = get(table->environment(), "environment");
+  plan.working_directory = get(table->working_directory(), "working directory");
+  plan.start = get<Start>(table->start(), wire::Start::MAX, "start");
+  plan.on_exit = get<OnExit>(table->on_exit(), wire::OnExit::MAX, "on-exit");
+  plan.on_failure = get<OnFailure>(table->on_failure(), wire::OnFailure::MAX, "on-failure");
+  plan.grace = std::chrono::milliseconds(table->grace_ms());
+  plan.console = table->console()->str();
+  plan.hostname = get(table->hostname(), "hostname");
+  plan.log_level = get<log::Level>(table->log_level(), wire::LogLevel::MAX, "log level");
+  plan.began = std::chrono::nanoseconds(table->began_ns());
+  if (table->kernel_panic() != no_kernel_panic) plan.kernel_panic = table->kernel_panic();
+  if (table->injector_version() != nullptr)
+    plan.injector_version = table->injector_version()->str();
+  plan.credentials.uid = table->uid();
+  plan.credentials.gid = table->gid();
+  if (table->groups() != nullptr)
+    plan.credentials.groups.assign(table->groups()->begin(), table->groups()->end());
+  plan.stop_signal = table->stop_signal();
+  check_values(plan);
+  return plan;
+}
+
+std::string describe(const Plan& plan) {
+  static constexpr std::array scopes{"machine", "namespace"};
+  static constexpr std::array starts{"exec", "supervise"};
+  static constexpr std::array on_exits{"automatic", "menu", "reboot", "poweroff", "restart"};
+  static constexpr std::array on_failures{"shell", "reboot"};
+  const auto name = [](const auto& names, auto value) {
+    return names.at(static_cast<std::size_t>(value));
+  };
+
+  std::string text;
+  const auto line = [&text](std::string_view field, std::string_view value) {
+    text += fmt::format("{}: {}\n", field, value);
+  };
+  line("scope", name(scopes, plan.scope));
+  line("executable", plan.executable);
+  line("arguments", fmt::format("{}", plan.arguments));
+  line("environment", fmt::format("{}", plan.environment));
+  line("working directory", plan.working_directory);
+  const auto& [uid, gid, groups] = plan.credentials;
+  line("user", fmt::format("uid {}, gid {}, groups {}", uid, gid, groups));
+  line("start", name(starts, plan.start));
+  line("stop signal", fmt::format("{}", plan.stop_signal));
+  line("on exit", name(on_exits, plan.on_exit));
+  line("on failure", name(on_failures, plan.on_failure));
+  line("grace", fmt::format("{} ms", plan.grace.count()));
+  line("console", plan.console);
+  line("hostname", plan.hostname.empty() ? "unchanged" : plan.hostname);
+  line("log level", log::to_string(plan.log_level));
+  return text;
+}
+
+}  // namespace dboot::plan

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "shared/log/log.hpp"
+
+/// The plan is the contract between the two programs: everything that dboot-init is told.
+///
+/// A plan file is a header of 24 bytes, little-endian, and a FlatBuffer (schema:
+/// shared/plan/plan.fbs):
+///
+///     offset  size  what
+///          0     8  "DBOOTPLN"
+///          8     2  major version: a payload refuses one that it does not know
+///         10     2  minor version: fields were added; older payloads may ignore them
+///         12     4  CRC-32C of all other bytes of the file
+///         16     8  length of the FlatBuffer in bytes
+///         24        the FlatBuffer
+namespace dboot {
+
+enum class Scope : std::uint8_t { machine, in_namespace };
+enum class Start : std::uint8_t { exec, supervise };
+enum class OnExit : std::uint8_t { automatic, menu, reboot, poweroff, restart };
+enum class OnFailure : std::uint8_t { shell, reboot };
+
+/// Who executes a program, by the numbers of the new root.
+struct Credentials {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::vector<std::uint32_t> groups;  ///< supplementary
+
+  bool operator==(const Credentials&) const = default;
+};
+
+struct Plan {
+  Scope scope = Scope::machine;
+  std::string executable;              ///< absolute path inside the new root
+  std::vector<std::string> arguments;  ///< argv, at least argv[0]
+  std::vector<std::string> environment;
+  std::string working_directory = "/";  ///< inside the new root
+  Start start = Start::supervise;
+  OnExit on_exit = OnExit::automatic;
+  OnFailure on_failure = OnFailure::shell;
+  std::chrono::milliseconds grace{10'000};  ///< from SIGTERM to SIGKILL, at most; below 2^32 ms
+  std::string console = "auto";             ///< "auto", "none", or a terminal's name below /dev
+  std::string hostname;                     ///< empty: unchanged
+  log::Level log_level = log::Level::info;
+  std::chrono::nanoseconds began{0};  ///< CLOCK_MONOTONIC; 0: when the payload starts
+  std::optional<int> kernel_panic;    ///< sysctl to put back at hand-over
+  std::string injector_version;
+  Credentials credentials;        ///< who executes the command
+  std::uint8_t stop_signal = 15;  ///< asks a supervised command to end; 1 to 64
+
+  bool operator==(const Plan&) const = default;
+};
+
+namespace plan {
+
+inline constexpr std::uint16_t major_version = 1;
+inline constexpr std::uint16_t minor_version = 1;
+
+/// Why a plan was refused, in words for the console.
+class Error : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// The bytes of a plan file.
+std::vector<std::uint8_t> encode(const Plan& plan);
+
+/// Reads and checks a plan file. Throws Error for whatever is not a plan that this version
+/// understands: truncated, damaged, another major version, missing or impossible values.
+Plan decode(std::span<const std::uint8_t> file);
+
+/// One `field: value` line per field, for --dry-run and debugging.
+std::string describe(const Plan& plan);
+
+}  // namespace plan
+}  // namespace dboot

@@ -1,0 +1,124 @@
+#include "shared/proc/mount_table.hpp"
+
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <optional>
+#include <ranges>
+#include <set>
+
+namespace dboot {
+namespace {
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> fields;
+  while (!text.empty()) {
+    const auto end = std::min(text.find(separator), text.size());
+    if (end != 0) fields.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return fields;
+}
+
+std::optional<unsigned> number(std::string_view text) {
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue"
+std::optional<Mount> parse_line(std::string_view line) {
+  const auto fields = split(line, ' ');
+  const auto dash = std::find(fields.begin(), fields.end(), "-");
+  if (dash - fields.begin() < 6 || fields.end() - dash < 3) return std::nullopt;
+  const auto colon = fields[2].find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto id = number(fields[0]);
+  const auto parent = number(fields[1]);
+  const auto major = number(fields[2].substr(0, colon));
+  const auto minor = number(fields[2].substr(colon + 1));
+  if (!id || !parent || !major || !minor) return std::nullopt;
+
+  Mount mount;
+  mount.id = static_cast<int>(*id);
+  mount.parent = static_cast<int>(*parent);
+  mount.device = makedev(*major, *minor);
+  mount.root = decode_octal(fields[3]);
+  mount.mount_point = decode_octal(fields[4]);
+  mount.options = fields[5];
+  mount.shared = std::any_of(fields.begin() + 6, dash,
+                             [](auto field) { return field.starts_with("shared:"); });
+  mount.type = dash[1];
+  // An empty source leaves only two fields behind the dash.
+  mount.source = fields.end() - dash > 3 ? decode_octal(dash[2]) : "";
+  return mount;
+}
+
+bool is_below(std::string_view path, std::string_view directory) {
+  if (directory == "/" || path == directory) return true;
+  return path.starts_with(directory) && path.size() > directory.size() &&
+         path[directory.size()] == '/';
+}
+
+}  // namespace
+
+std::string decode_octal(std::string_view field) {
+  const auto digit = [](char raw) { return raw >= '0' && raw <= '7'; };
+  std::string text;
+  for (std::size_t at = 0; at < field.size(); ++at) {
+    if (field[at] == '\\' && at + 3 < field.size() && digit(field[at + 1]) &&
+        digit(field[at + 2]) && digit(field[at + 3])) {
+      text += static_cast<char>((field[at + 1] - '0') * 64 + (field[at + 2] - '0') * 8 +
+                                (field[at + 3] - '0'));
+      at += 3;
+    } else {
+      text += field[at];
+    }
+  }
+  return text;
+}
+
+MountTable parse_mount_table(std::string_view mountinfo) {
+  MountTable table;
+  for (const auto line : split(mountinfo, '\n')) {
+    if (auto mount = parse_line(line)) table.push_back(std::move(*mount));
+  }
+  return table;
+}
+
+MountTable unmount_order(const MountTable& table, std::string_view directory) {
+  std::multimap<int, const Mount*> children;
+  std::set<int> inside;
+  for (const auto& mount : table) {
+    if (mount.id != mount.parent) children.emplace(mount.parent, &mount);
+    if (is_below(mount.mount_point, directory)) inside.insert(mount.id);
+  }
+  const auto is_top = [&](const Mount& mount) {
+    return is_below(mount.mount_point, directory) &&
+           (mount.id == mount.parent || !inside.contains(mount.parent));
+  };
+  // Each mount before those that lie on it, in the order in which they were mounted; the reverse of
+  // that is wanted. With a stack of its own: a hundred thousand mounts may lie on each other. And
+  // each mount once: a table that changes while it is read can name an ID twice.
+  std::vector<const Mount*> pending;
+  for (const auto& mount : std::views::reverse(table)) {
+    if (is_top(mount)) pending.push_back(&mount);
+  }
+  std::set<int> visited;
+  MountTable order;
+  while (!pending.empty()) {
+    const Mount& mount = *pending.back();
+    pending.pop_back();
+    if (!visited.insert(mount.id).second) continue;
+    order.push_back(mount);
+    const auto [first, last] = children.equal_range(mount.id);
+    for (auto child = last; child != first;) pending.push_back((--child)->second);
+  }
+  std::reverse(order.begin(), order.end());
+  return order;
+}
+
+}  // namespace dboot

@@ -1,0 +1,128 @@
+#include "shared/proc/process_status.hpp"
+
+#include <dirent.h>
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+
+#include "shared/system/syscalls.hpp"
+
+namespace dboot {
+namespace {
+
+template <class Number>
+std::optional<Number> number(std::string_view text, int base = 10) {
+  const auto start = text.find_first_not_of(" \t");
+  if (start == std::string_view::npos) return std::nullopt;
+  text.remove_prefix(start);
+  Number value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (error != std::errc() || end == text.data()) return std::nullopt;
+  return value;
+}
+
+/// The text behind "Key:" up to the end of its line, without leading blanks; empty when there is
+/// none.
+std::string_view field(std::string_view status, std::string_view key) {
+  while (!status.empty()) {
+    const auto line = status.substr(0, status.find('\n'));
+    if (line.size() > key.size() && line.starts_with(key) && line[key.size()] == ':') {
+      const auto value = line.substr(key.size() + 1);
+      return value.substr(std::min(value.find_first_not_of(" \t"), value.size()));
+    }
+    status.remove_prefix(std::min(line.size() + 1, status.size()));
+  }
+  return {};
+}
+
+std::vector<pid_t> pids(std::string_view text) {
+  std::vector<pid_t> result;
+  for (;;) {
+    const auto pid = number<pid_t>(text);
+    if (!pid) return result;
+    result.push_back(*pid);
+    text.remove_prefix(text.find_first_not_of(" \t"));
+    text.remove_prefix(std::min(text.find_first_of(" \t"), text.size()));
+  }
+}
+
+/// Field `index` of stat, counted from 1 as the manual does; only those behind the command's name.
+std::string_view stat_field(std::string_view stat, int index) {
+  const auto paren = stat.rfind(')');
+  if (paren == std::string_view::npos) return {};
+  stat.remove_prefix(paren + 1);
+  for (int at = 3;; ++at) {
+    const auto start = stat.find_first_not_of(' ');
+    if (start == std::string_view::npos) return {};
+    stat.remove_prefix(start);
+    const auto end = std::min(stat.find(' '), stat.size());
+    if (at == index) return stat.substr(0, end);
+    stat.remove_prefix(end);
+  }
+}
+
+}  // namespace
+
+std::optional<ProcessStatus> parse_process_status(std::string_view status, std::string_view stat) {
+  constexpr unsigned pf_kthread = 0x00200000;  // include/linux/sched.h
+  const auto pid = number<pid_t>(field(status, "Pid"));
+  const auto parent = number<pid_t>(field(status, "PPid"));
+  const auto state = field(status, "State");
+  const auto flags = number<unsigned>(stat_field(stat, 9));
+  const auto session = number<pid_t>(stat_field(stat, 6));
+  const auto terminal = number<int>(stat_field(stat, 7));
+  if (!pid || !parent || state.empty() || !flags || !session || !terminal) return std::nullopt;
+
+  const auto mask = [&](std::string_view key) {
+    return number<std::uint64_t>(field(status, key), 16).value_or(0);
+  };
+  ProcessStatus process;
+  process.pid = *pid;
+  process.parent = *parent;
+  process.name = field(status, "Name");
+  process.state = state.front();
+  process.tracer = number<pid_t>(field(status, "TracerPid")).value_or(0);
+  process.namespace_pids = pids(field(status, "NSpid"));
+  process.ignored = mask("SigIgn");
+  process.caught = mask("SigCgt");
+  process.blocked = mask("SigBlk");
+  process.pending = mask("SigPnd") | mask("ShdPnd");
+  process.session = *session;
+  process.has_terminal = *terminal != 0;
+  process.threads = number<int>(field(status, "Threads")).value_or(0);
+  process.started = number<std::uint64_t>(stat_field(stat, 22)).value_or(0);
+  process.kernel_thread = (*flags & pf_kthread) != 0;
+  return process;
+}
+
+std::optional<ProcessStatus> read_process_status(pid_t pid) {
+  const std::string directory = "/proc/" + std::to_string(pid);
+  return parse_process_status(sys::read_file_or_empty(directory + "/status"),
+                              sys::read_file_or_empty(directory + "/stat"));
+}
+
+std::optional<ProcessStatus> read_process_status_at(int process_directory) {
+  try {
+    return parse_process_status(sys::read_file_at(process_directory, "status"),
+                                sys::read_file_at(process_directory, "stat"));
+  } catch (const std::system_error&) {
+    return std::nullopt;  // ESRCH: it has ended
+  }
+}
+
+std::vector<pid_t> list_processes() {
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir("/proc"), &::closedir);
+  std::vector<pid_t> processes;
+  if (!directory) return processes;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    const std::string_view name(entry->d_name);
+    pid_t pid = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (error == std::errc() && end == name.data() + name.size()) processes.push_back(pid);
+  }
+  std::sort(processes.begin(), processes.end());
+  return processes;
+}
+
+}  // namespace dboot

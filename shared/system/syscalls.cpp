@@ -1,0 +1,89 @@
+#include "shared/system/syscalls.hpp"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <system_error>
+
+namespace dboot::sys {
+
+void fail(int error, std::initializer_list<std::string_view> attempted) {
+  std::string what;
+  for (const auto part : attempted) what += part;
+  throw std::system_error(error, std::generic_category(), what);
+}
+
+UniqueFd open(const std::string& path, int flags, unsigned mode) {
+  return open_at(AT_FDCWD, path, flags, mode);
+}
+
+UniqueFd open_at(int directory, const std::string& path, int flags, unsigned mode) {
+  return UniqueFd(check(::openat(directory, path.c_str(), flags | O_CLOEXEC, mode), "open ", path));
+}
+
+UniqueFd try_open_at2(int directory, const std::string& path, std::uint64_t flags,
+                      std::uint64_t mode, std::uint64_t resolve) noexcept {
+  open_how how{};
+  how.flags = flags | O_CLOEXEC;
+  how.mode = mode;
+  how.resolve = resolve;
+  long fd = -1;
+  do {
+    fd = ::syscall(SYS_openat2, directory, path.c_str(), &how, sizeof how);
+  } while (fd < 0 && errno == EAGAIN);
+  return UniqueFd(static_cast<int>(fd));
+}
+
+UniqueFd try_pidfd_open(int pid) noexcept {
+  return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
+
+namespace {
+
+std::string drain(int fd, const std::string& path) {
+  std::string text;
+  std::array<char, 16384> buffer;
+  for (;;) {
+    const ssize_t count = ::read(fd, buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (check(count, "read ", path) == 0) return text;
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+  }
+}
+
+}  // namespace
+
+std::string read_file(const std::string& path) {
+  return read_file_at(AT_FDCWD, path);
+}
+
+std::string read_file_at(int directory, const std::string& path) {
+  const UniqueFd fd = open_at(directory, path, O_RDONLY);
+  return drain(fd.get(), path);
+}
+
+std::string read_file_or_empty(const std::string& path) noexcept {
+  try {
+    return read_file(path);
+  } catch (const std::exception&) {
+    return {};
+  }
+}
+
+void write_file(const std::string& path, std::string_view text) {
+  const UniqueFd fd = open(path, O_WRONLY);
+  check(::write(fd.get(), text.data(), text.size()), "write ", path);
+}
+
+void write_all(int fd, std::string_view data) {
+  while (!data.empty()) {
+    const ssize_t count = ::write(fd, data.data(), data.size());
+    if (count < 0 && errno == EINTR) continue;
+    data.remove_prefix(static_cast<std::size_t>(check(count, "write")));
+  }
+}
+
+}  // namespace dboot::sys

@@ -12,13 +12,13 @@
 #include <cerrno>
 #include <cstdlib>
 #include <iostream>
-#include <memory>
 #include <sstream>
 
 #include "injector/failure.hpp"
 #include "injector/interruption.hpp"
 #include "injector/rootfs/beneath.hpp"
 #include "shared/proc/process_status.hpp"
+#include "shared/system/directory.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::guard {
@@ -64,15 +64,15 @@ std::string text_of(int file) {
   return text;
 }
 
-/// Of the regular files in a directory.
-std::vector<std::string> texts_in(UniqueFd directory) {
+/// Of the regular files in a directory, which may be missing.
+std::vector<std::string> texts_in(int root, const std::string& path) {
   std::vector<std::string> texts;
-  const int fd = directory.get();
-  const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(directory.release()), &::closedir);
-  if (!entries) return texts;
-  while (const dirent* entry = ::readdir(entries.get())) {
-    if (entry->d_type != DT_REG) continue;
-    const UniqueFd file(::openat(fd, entry->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  const UniqueFd directory = rootfs::try_open_beneath(root, path, O_RDONLY | O_DIRECTORY);
+  if (!directory) return texts;
+  for (const auto& entry : entries_of(directory.get(), path)) {
+    if (entry.type != DT_REG) continue;
+    const UniqueFd file(
+        ::openat(directory.get(), entry.name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     texts.push_back(text_of(file.get()));
   }
   return texts;
@@ -131,8 +131,7 @@ std::vector<std::string> blocking_inhibitors(const std::vector<std::string>& fil
 }
 
 void refuse_while_inhibited(int root) {
-  const auto blocking = blocking_inhibitors(
-      texts_in(rootfs::try_open_beneath(root, "run/systemd/inhibit", O_RDONLY | O_DIRECTORY)));
+  const auto blocking = blocking_inhibitors(texts_in(root, "run/systemd/inhibit"));
   if (blocking.empty()) return;
   std::string who;
   for (const auto& inhibitor : blocking) who += (who.empty() ? "" : "; ") + inhibitor;

@@ -3,7 +3,7 @@
 #include <exception>
 #include <string>
 
-#include "shared/log/log.hpp"
+#include "injector/report.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
@@ -15,7 +15,7 @@ void write(int value) noexcept {
   try {
     sys::write_file(path, std::to_string(value));
   } catch (const std::exception& error) {
-    log::debug("kernel.panic stays as it is", {{"reason", error.what()}});
+    report::debug("kernel.panic stays as it is", {{"reason", error.what()}});
   }
 }
 

@@ -8,57 +8,35 @@
 
 #include <cerrno>
 #include <string>
+#include <system_error>
 
-#include "shared/log/log.hpp"
+#include "injector/report.hpp"
 #include "shared/plan/layout.hpp"
+#include "shared/system/detached_mount.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {
 
-constexpr const char* payload_name = "dboot-init";
-constexpr const char* plan_name = "plan";
-constexpr const char* root_name = "root";
-
-/// A tmpfs being configured; see fsconfig(2).
-class NewTmpfs {
- public:
-  NewTmpfs() : context_(sys::check(::fsopen("tmpfs", FSOPEN_CLOEXEC), "fsopen tmpfs")) {}
-
-  void set(const char* option, const std::string& value) {
-    sys::check(::fsconfig(context_.get(), FSCONFIG_SET_STRING, option, value.c_str(), 0),
-               "tmpfs option ", option, "=", value);
-  }
-  bool try_set(const char* option, const char* value) noexcept {
-    return ::fsconfig(context_.get(), FSCONFIG_SET_STRING, option, value, 0) == 0;
-  }
-  UniqueFd mount(unsigned attributes) {
-    sys::check(::fsconfig(context_.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0),
-               "create tmpfs");
-    return UniqueFd(
-        sys::check(::fsmount(context_.get(), FSMOUNT_CLOEXEC, attributes), "fsmount tmpfs"));
-  }
-
- private:
-  UniqueFd context_;
-};
-
 UniqueFd mount_directory() {
-  NewTmpfs tmpfs;
-  tmpfs.set("source", "dboot");
-  tmpfs.set("mode", "0700");
-  return tmpfs.mount(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+  return detached_mount::make("tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+                              {{"source", "dboot"}, {"mode", "0700"}});
 }
 
 UniqueFd mount_root(std::uint64_t bytes, std::uint64_t entries) {
-  NewTmpfs tmpfs;
-  tmpfs.set("source", "dboot-root");
-  tmpfs.set("mode", "0755");
-  tmpfs.set("size", std::to_string(bytes));
-  tmpfs.set("nr_inodes", std::to_string(entries));
-  // Kernels without transparent huge pages do not know the option.
-  if (!tmpfs.try_set("huge", "within_size")) log::debug("the RAM root does without huge pages");
-  return tmpfs.mount(0);
+  detached_mount::Options options{{"source", "dboot-root"},
+                                  {"mode", "0755"},
+                                  {"size", std::to_string(bytes)},
+                                  {"nr_inodes", std::to_string(entries)},
+                                  {"huge", "within_size"}};
+  try {
+    return detached_mount::make("tmpfs", 0, options);
+  } catch (const std::system_error&) {
+    // Kernels without transparent huge pages do not know the option.
+    report::debug("the RAM root does without huge pages");
+  }
+  options.pop_back();
+  return detached_mount::make("tmpfs", 0, options);
 }
 
 UniqueFd create(int directory, const char* name, mode_t mode) {
@@ -76,16 +54,16 @@ void move_mount(int mount, int directory, const char* to, const char* shown) {
 
 Staging::Staging(std::uint64_t root_bytes, std::uint64_t root_entries)
     : directory_(mount_directory()), root_(mount_root(root_bytes, root_entries)) {
-  sys::check(::mkdirat(directory_.get(), root_name, 0755), "mkdir ", layout::root);
+  sys::check(::mkdirat(directory_.get(), layout::root_name, 0755), "mkdir ", layout::root);
 }
 
 void Staging::write_plan(std::span<const std::uint8_t> plan) const {
-  const UniqueFd fd = create(directory_.get(), plan_name, 0600);
+  const UniqueFd fd = create(directory_.get(), layout::plan_name, 0600);
   sys::write_all(fd.get(), {reinterpret_cast<const char*>(plan.data()), plan.size()});
 }
 
 void Staging::copy_payload(int source) const {
-  const UniqueFd fd = create(directory_.get(), payload_name, 0700);
+  const UniqueFd fd = create(directory_.get(), layout::payload_name, 0700);
   off_t offset = 0;
   constexpr std::size_t most = 1 << 30;
   while (sys::check(::sendfile(fd.get(), source, &offset, most), "copy the payload to ",
@@ -104,7 +82,7 @@ void Staging::attach() const {
     if (::mkdir(layout::directory, 0700) != 0 && errno != EEXIST)
       sys::fail(errno, {"mkdir ", layout::directory});
     move_mount(directory_.get(), AT_FDCWD, layout::directory, layout::directory);
-    move_mount(root_.get(), directory_.get(), root_name, layout::root);
+    move_mount(root_.get(), directory_.get(), layout::root_name, layout::root);
   } catch (...) {
     detach();
     throw;
@@ -115,7 +93,7 @@ void Staging::detach() const noexcept {
   if (!armed_) return;
   // While this is open for writing nothing can execute the file, and while something executes it
   // this fails (ETXTBSY): so whoever is told to execute it either has done so or cannot any more.
-  const UniqueFd interlock(::openat(directory_.get(), payload_name, O_WRONLY | O_CLOEXEC));
+  const UniqueFd interlock(::openat(directory_.get(), layout::payload_name, O_WRONLY | O_CLOEXEC));
   if (!interlock && errno == ETXTBSY) return;
 
   // Lazily, because our own descriptors keep both busy.
@@ -134,7 +112,7 @@ bool Staging::is_executed_by(int process_directory) const noexcept {
   struct stat executed {};
   struct stat ours {};
   return ::fstatat(process_directory, "exe", &executed, 0) == 0 &&
-         ::fstatat(directory_.get(), payload_name, &ours, 0) == 0 &&
+         ::fstatat(directory_.get(), layout::payload_name, &ours, 0) == 0 &&
          executed.st_dev == ours.st_dev && executed.st_ino == ours.st_ino;
 }
 

@@ -1,4 +1,5 @@
 #include "injector/takeover.hpp"
+#include "injector/report.hpp"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -45,7 +46,7 @@ Scope scope_of(const Options& options) {
     return Target::own_pid_1().is_machine() ? Scope::machine : Scope::in_namespace;
   } catch (const Failure& failure) {
     if (!options.dry_run) throw;
-    log::warning(
+    report::warning(
         "this plan is for the machine: PID 1, which would be taken over, is not to be seen",
         {{"reason", failure.what()}});
     return Scope::machine;
@@ -58,7 +59,7 @@ void go_first_when_memory_ends() {
   try {
     sys::write_file("/proc/self/oom_score_adj", "1000");
   } catch (const std::exception& error) {
-    log::debug("the kernel may end others when memory ends", {{"reason", error.what()}});
+    report::debug("the kernel may end others when memory ends", {{"reason", error.what()}});
   }
 }
 
@@ -70,7 +71,7 @@ void leave_memory_limits() {
     try {
       sys::write_file(procs, "0");
     } catch (const std::exception& error) {
-      log::debug("the memory limits of this session stay", {{"reason", error.what()}});
+      report::debug("the memory limits of this session stay", {{"reason", error.what()}});
     }
   }
 }
@@ -111,8 +112,8 @@ int stop_signal_of(const ImageConfig& image, const rootfs::Command& command) {
   if (image.stop_signal.empty())
     return command.canonical.ends_with("/systemd") ? halt_systemd : SIGTERM;
   if (const auto number = image::parse_signal(image.stop_signal)) return *number;
-  log::warning("the image's StopSignal is no signal: SIGTERM takes its place",
-               {{"signal", image.stop_signal}});
+  report::warning("the image's StopSignal is no signal: SIGTERM takes its place",
+                  {{"signal", image.stop_signal}});
   return SIGTERM;
 }
 
@@ -151,8 +152,8 @@ Plan prepare(const Options& options, image::Source& source, const rootfs::FromHo
                 {hostname_for(options), scope == Scope::machine});
   const ImageConfig config = with_overrides(source.config(), options.overrides);
   if (!config.user.empty() && options.user.empty()) {
-    log::info("the image names a user, and its command is started as root all the same",
-              {{"user", config.user}, {"instead", "--user " + config.user}});
+    report::info("the image names a user, and its command is started as root all the same",
+                 {{"user", config.user}, {"instead", "--user " + config.user}});
   }
   const auto command = rootfs::find_command(staging.root(), config, options.command, options.user);
   Plan plan = make_plan(options, command, scope);
@@ -224,9 +225,9 @@ int rehearse(const Options& options, Staging& staging, const Plan& plan) {
   PayloadLog payload_log(staging.directory());
   Attendance attendance = attendance_for(options, plan);
   attendance.log = &payload_log;
-  log::info("rehearsing in namespaces; nothing on this host is replaced");
+  report::info("rehearsing in namespaces; nothing on this host is replaced");
   if (stdio == Rehearsal::Stdio::console)
-    log::info("Ctrl-] three times within a second ends the rehearsal");
+    report::info("Ctrl-] three times within a second ends the rehearsal");
   commit(rehearsal.target(), staging, plan, [] {});
   return rehearsal.attend(own, attendance);
 }
@@ -255,7 +256,8 @@ int run(const Options& options) {
   const std::uint64_t available = memory::available();
   memory::require(needed, available);
   if (claim) {
-    if (guard::is_over_ssh()) log::warning("this is an ssh session, and it ends with the takeover");
+    if (guard::is_over_ssh())
+      report::warning("this is an ssh session, and it ends with the takeover");
     guard::confirm(source->description(), options.yes);
     leave_memory_limits();
   }
@@ -269,7 +271,7 @@ int run(const Options& options) {
     return 0;
   }
   if (options.rehearse) return rehearse(options, staging, plan);
-  log::info("taking over PID 1");
+  report::info("taking over PID 1");
   // Minutes of copying later, somebody may have forbidden it.
   commit(Target::own_pid_1(), staging, plan, [&] { ask_guards(open_root().get(), options); });
   wait_for_the_end();

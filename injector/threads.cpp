@@ -10,27 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "shared/system/signals.hpp"
+
 namespace dboot::threads {
-namespace {
-
-/// Blocks every signal; a new thread inherits that.
-class BlockedSignals {
- public:
-  BlockedSignals() noexcept {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~BlockedSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  BlockedSignals(const BlockedSignals&) = delete;
-  BlockedSignals& operator=(const BlockedSignals&) = delete;
-
- private:
-  sigset_t before_{};
-};
-
-}  // namespace
-
 unsigned processors() noexcept {
   cpu_set_t set;
   if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
@@ -38,7 +20,7 @@ unsigned processors() noexcept {
 }
 
 std::jthread start(std::function<void()> work) {
-  const BlockedSignals blocked;
+  const SignalsBlocked blocked;
   return std::jthread(std::move(work));
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,31 +7,50 @@
 #include "payload/console/kernel_log.hpp"
 #include "payload/devices/device_nodes.hpp"
 #include "payload/permissions.hpp"
-#include "payload/phases/wake.hpp"
-#include "payload/processes/reaper.hpp"
+#include "payload/processes/children.hpp"
+#include "payload/processes/resource_limits.hpp"
 #include "payload/processes/terminator.hpp"
+#include "payload/system/last_resort.hpp"
+#include "shared/log/log.hpp"
 #include "shared/plan/plan.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot {
 
-/// What lives as long as the takeover does.
-struct Context {
-  Context(const boost::asio::any_io_executor& executor, Plan the_plan, Permissions allowed,
-          DeviceNodes the_devices, std::vector<UniqueFd> inherited, ResourceLimits of_old_system)
-      : plan(std::move(the_plan)),
-        permissions(allowed),
-        devices(std::move(the_devices)),
-        limits(std::move(of_old_system)),
-        reaper(executor),
-        terminator(executor),
-        console(devices, permissions, std::move(inherited)),
-        kernel_log(permissions) {}
+/// What the payload brings along from the PID 1 that it was.
+struct Inheritance {
+  UniqueFd directory;  ///< layout::directory: no path to it leads through the old root any more
+  Plan plan;
+  std::string refusal;  ///< why the plan cannot be carried out; empty when it can
+  Permissions permissions{Scope::in_namespace, false, false};
+  DeviceNodes devices;
+  std::vector<UniqueFd> stdio;  ///< what stood on 0 to 2; empty on a machine
+  ResourceLimits limits;
+};
 
+/// What lives as long as the takeover does. Steps get it, the parts of it get references to what
+/// they use of one another; nothing is global, so that a custom payload or a test makes its own.
+struct Context {
+  Context(const boost::asio::any_io_executor& executor, Inheritance inherited)
+      : directory(std::move(inherited.directory)),
+        plan(std::move(inherited.plan)),
+        permissions(inherited.permissions),
+        devices(std::move(inherited.devices)),
+        limits(std::move(inherited.limits)),
+        last_resort(permissions),
+        children(executor),
+        terminator(log, children, executor),
+        console(log, children, devices, permissions, directory, std::move(inherited.stdio)),
+        kernel_log(log, children, permissions) {}
+
+  UniqueFd directory;
   Plan plan;
   Permissions permissions;
   DeviceNodes devices;
   ResourceLimits limits;  ///< for what is started
-  Reaper reaper;
+  LastResort last_resort;
+  Log log;
+  Children children;
   Terminator terminator;
   Console console;
   KernelLog kernel_log;

@@ -1,7 +1,6 @@
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
 #include <exception>
@@ -9,12 +8,11 @@
 #include <string_view>
 #include <vector>
 
-#include "payload/phases/way_out.hpp"
+#include "payload/context.hpp"
+#include "payload/phases/wake.hpp"
+#include "payload/plan_file.hpp"
 #include "payload/self_test.hpp"
 #include "payload/sequence.hpp"
-#include "payload/system/last_resort.hpp"
-#include "shared/plan/layout.hpp"
-#include "shared/proc/namespace.hpp"
 
 namespace dboot {
 namespace {
@@ -28,7 +26,7 @@ int check_plans(const std::vector<std::string>& files) {
   int status = 0;
   for (const auto& file : files) {
     try {
-      wake::read_plan(file);
+      plan_file::read(file);
     } catch (const std::exception& error) {
       complain(file + ": " + error.what());
       status = 1;
@@ -37,44 +35,25 @@ int check_plans(const std::vector<std::string>& files) {
   return status;
 }
 
-/// Empty when the plan may be carried out.
-std::string prepare(Plan& plan) {
-  try {
-    wake::check_proc();
-    plan = wake::read_plan(layout::plan);
-    return "";
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-}
-
 [[noreturn]] void run_as_pid_1() {
-  wake::reset_process();
-  if (!in_initial_namespace("pid")) wake::keep_requests_pending();
-  auto limits = wake::take_limits();
-  Plan plan;
-  const std::string refusal = prepare(plan);
-  const auto permissions = Permissions::of_this_process(plan.scope);
-  if (!refusal.empty() && !permissions.on_machine()) {
-    complain(refusal);
+  Inheritance inherited = phases::wake_up();
+  if (!inherited.refusal.empty() && !inherited.permissions.on_machine()) {
+    complain(inherited.refusal);
     ::_exit(1);
   }
-  last_resort::install(permissions);
-  auto inherited = permissions.on_machine() ? std::vector<UniqueFd>() : wake::inherited_stdio();
-  DeviceNodes devices;
-  if (permissions.allows(Action::mount_devtmpfs)) devices = DeviceNodes::detached();
-  wake::detach_stdio(devices);
-  wake::open_log(plan);
+  LastResort(inherited.permissions).install();
+  phases::leave_stdio(inherited);
 
+  const std::string refusal = inherited.refusal;
   boost::asio::io_context loop(1);
-  Context context(loop.get_executor(), std::move(plan), permissions, std::move(devices),
-                  std::move(inherited), std::move(limits));
+  Context context(loop.get_executor(), std::move(inherited));
+  phases::open_log(context);
   boost::asio::co_spawn(loop, refusal.empty() ? take_over(context) : refuse(context, refusal),
                         [](const std::exception_ptr& error) {
                           if (error) std::rethrow_exception(error);
                         });
   loop.run();
-  last_resort::act("dboot-init: the event loop has ended\n");
+  context.last_resort.act("dboot-init: the event loop has ended\n");
 }
 
 int run(int argc, char** argv) {

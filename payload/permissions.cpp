@@ -2,7 +2,6 @@
 
 #include <array>
 
-#include "shared/log/log.hpp"
 #include "shared/proc/namespace.hpp"
 
 namespace dboot {
@@ -39,9 +38,9 @@ bool Permissions::allows(Action action) const noexcept {
   }
 }
 
-bool Permissions::allows_logged(Action action) const {
+bool Permissions::allows(Action action, Log& log) const {
   const bool allowed = allows(action);
-  if (!allowed) log::info("skipped in a namespace", {{"action", to_string(action)}});
+  if (!allowed) log.info("skipped in a namespace", {{"action", to_string(action)}});
   return allowed;
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "shared/log/log.hpp"
 #include "shared/plan/plan.hpp"
 
 namespace dboot {
@@ -45,9 +46,9 @@ class Permissions {
 
   bool on_machine() const noexcept { return machine_; }
   bool allows(Action action) const noexcept;
-  /// As allows(); a denied action is logged as skipped, because a rehearsal shall show what a
-  /// takeover would have done.
-  bool allows_logged(Action action) const;
+  /// The same; a denied action is logged as skipped, because a rehearsal shall show what a takeover
+  /// would have done.
+  bool allows(Action action, Log& log) const;
 
  private:
   bool machine_;

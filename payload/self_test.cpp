@@ -4,7 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <exception>
 
-#include "payload/processes/reaper.hpp"
+#include "payload/processes/children.hpp"
 #include "payload/system/blocking.hpp"
 #include "shared/log/log.hpp"
 #include "shared/plan/plan.hpp"
@@ -14,9 +14,9 @@ namespace {
 
 Task<> exercise(bool& works) {
   using namespace std::chrono_literals;
-  const Reaper reaper(co_await boost::asio::this_coro::executor);
+  Children children(co_await boost::asio::this_coro::executor);
   blocking::Work work = [](const blocking::Report& report) { report.write("alive"); };
-  auto child = blocking::run("self-test", 10s, std::move(work));
+  auto child = blocking::run(children, "self-test", 10s, std::move(work));
   const auto outcome = co_await std::move(child);
   works = outcome.finished() && outcome.text == "alive";
 }
@@ -32,8 +32,7 @@ bool plan_round_trip() {
 
 int self_test() noexcept {
   try {
-    log::keep_record(log::monotonic_now(), log::Level::info);
-    log::info("self-test");
+    Log().info("self-test");
     boost::asio::io_context loop(1);
     bool works = false;
     boost::asio::co_spawn(loop, exercise(works),

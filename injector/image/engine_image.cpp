@@ -17,10 +17,10 @@
 #include "injector/image/platform.hpp"
 #include "injector/image/pull.hpp"
 #include "injector/interruption.hpp"
+#include "injector/report.hpp"
 #include "injector/rootfs/copy_tree.hpp"
 #include "injector/rootfs/directory_content.hpp"
 #include "injector/rootfs/unpack.hpp"
-#include "shared/log/log.hpp"
 
 namespace dboot::image {
 namespace {
@@ -80,9 +80,9 @@ class Container {
         reason = error.what();
       }
     } while (deadline.wait(interval));
-    log::warning("a container may be left in " + engine_.name + ": " + engine_.command + " rm -f " +
-                     name_ + " removes it",
-                 {{"reason", reason}});
+    report::warning("a container may be left in " + engine_.name + ": " + engine_.command +
+                        " rm -f " + name_ + " removes it",
+                    {{"reason", reason}});
   }
 
   const Engine& engine_;
@@ -131,9 +131,9 @@ class EngineImageSource : public Source {
       copy_layers(root_fd, progress);
       return;
     } catch (const LayersOutOfReach& error) {
-      log::debug("the engine's layers cannot be read directly", {{"reason", error.what()}});
+      report::debug("the engine's layers cannot be read directly", {{"reason", error.what()}});
     } catch (const rootfs::NeedsOverlayfs& error) {
-      log::debug("the engine's layers cannot be read directly", {{"reason", error.what()}});
+      report::debug("the engine's layers cannot be read directly", {{"reason", error.what()}});
       rootfs::directory_content::clear(root_fd);
     }
     unpack_export(root_fd, progress);
@@ -144,7 +144,7 @@ class EngineImageSource : public Source {
     const auto layers = open_layers(image_.layers, engine_.client.process());
     std::vector<int> fds;
     for (const auto& layer : layers) fds.push_back(layer.get());
-    log::debug("reading the engine's layers directly", {{"layers", fds.size()}});
+    report::debug("reading the engine's layers directly", {{"layers", fds.size()}});
     rootfs::copy_tree(LayerStack(fds, LayerStack::Whiteouts::are_honoured), root_fd, progress,
                       description());
     // The engine forgets an image before it removes its layers: if it still knows this one, all of
@@ -163,14 +163,14 @@ class EngineImageSource : public Source {
     auto stream = engine_.client.export_container(container.name());
     try {
       const UniqueFd mounted = open_mounted_container(process, before, container.marker());
-      log::debug("reading the container where the engine has mounted it for an export");
+      report::debug("reading the container where the engine has mounted it for an export");
       using rootfs::LayerStack;
       rootfs::copy_tree(LayerStack({mounted.get()}, LayerStack::Whiteouts::are_devices), root_fd,
                         progress, description());
       stream.reset();
     } catch (const LayersOutOfReach& error) {
-      log::debug("the engine's container cannot be read directly", {{"reason", error.what()}});
-      log::info("an engine's export has no ACLs, no user xattrs and times in whole seconds");
+      report::debug("the engine's container cannot be read directly", {{"reason", error.what()}});
+      report::info("an engine's export has no ACLs, no user xattrs and times in whole seconds");
       rootfs::unpack(std::move(stream), root_fd, progress, description());
     }
     ::unlinkat(root_fd, container.marker().c_str(), AT_REMOVEDIR);

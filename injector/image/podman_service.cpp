@@ -20,7 +20,8 @@
 #include "injector/clean_up_deadline.hpp"
 #include "injector/failure.hpp"
 #include "injector/interruption.hpp"
-#include "shared/log/log.hpp"
+#include "injector/report.hpp"
+#include "shared/system/detached_mount.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::image {
@@ -33,13 +34,6 @@ constexpr std::chrono::seconds ending{5};
 constexpr std::chrono::seconds ending_when_interrupted{2};
 /// A signal that comes right before poll(2) does not interrupt it.
 constexpr int slice_ms = 250;
-
-UniqueFd detached_tmpfs() {
-  const UniqueFd context(sys::check(::fsopen("tmpfs", FSOPEN_CLOEXEC), "fsopen tmpfs"));
-  sys::check(::fsconfig(context.get(), FSCONFIG_SET_STRING, "mode", "0700", 0), "tmpfs mode");
-  sys::check(::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0), "create tmpfs");
-  return UniqueFd(sys::check(::fsmount(context.get(), FSMOUNT_CLOEXEC, 0), "fsmount tmpfs"));
-}
 
 UniqueFd listen_at(const std::string& path) {
   sockaddr_un address{};
@@ -106,7 +100,7 @@ int become_podman(int listener, int output, pid_t parent) {
 }  // namespace
 
 PodmanService::PodmanService()
-    : directory_(detached_tmpfs()),
+    : directory_(detached_mount::make("tmpfs", 0, {{"mode", "0700"}})),
       output_(sys::check(::memfd_create("podman", MFD_CLOEXEC), "memfd_create")) {
   const UniqueFd listener = listen_at(socket_path());
   std::array<int, 2> ends{};
@@ -138,8 +132,8 @@ PodmanService::PodmanService()
     throw Failure("cannot start podman: " + std::generic_category().message(error),
                   "install it, or name the socket of a Podman that runs with --host");
   }
-  log::info("no Podman listens: started podman system service for as long as it is needed",
-            {{"pid", pid_}});
+  report::info("no Podman listens: started podman system service for as long as it is needed",
+               {{"pid", pid_}});
 }
 
 PodmanService::~PodmanService() {

@@ -10,7 +10,7 @@
 #include "injector/failure.hpp"
 #include "injector/image/json.hpp"
 #include "injector/image/registry_auth.hpp"
-#include "shared/log/log.hpp"
+#include "injector/report.hpp"
 
 namespace dboot::image {
 namespace {
@@ -121,7 +121,7 @@ void pull(const EngineClient& engine, const std::string& name, const std::string
                                    " login, or fetch it with " + command + " pull " + name
                              : auth.mend;
   };
-  log::info("the engine fetches " + name);
+  report::info("the engine fetches " + name);
   PullDisplay display;
   const auto [repository, tag] = split_reference(name);
   const auto answer = engine.pull_image(repository, tag, auth.header, mend());

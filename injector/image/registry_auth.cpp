@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "injector/image/json.hpp"
-#include "shared/log/log.hpp"
+#include "injector/report.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::image {
@@ -128,7 +128,7 @@ RegistryAuth parse_registry_auth(std::string_view config, const std::string& reg
   try {
     return parse(parse_json(config), registry);
   } catch (const BadDocument& error) {
-    log::debug("Docker's config.json is passed over", {{"reason", error.what()}});
+    report::debug("Docker's config.json is passed over", {{"reason", error.what()}});
     return {};
   }
 }

@@ -10,7 +10,7 @@
 #include "injector/image/podman.hpp"
 #include "injector/image/recognise.hpp"
 #include "injector/image/reference.hpp"
-#include "shared/log/log.hpp"
+#include "injector/report.hpp"
 
 namespace dboot::image {
 
@@ -20,8 +20,9 @@ std::unique_ptr<Source> open(const std::string& text, const EngineOptions& engin
   switch (reference.transport) {
     case Transport::engine:
       if (::access(location.c_str(), F_OK) == 0) {
-        log::warning(location + " is taken for the name of an image; the file of that name is ./" +
-                     location);
+        report::warning(location +
+                        " is taken for the name of an image; the file of that name is ./" +
+                        location);
       }
       break;
     case Transport::podman:

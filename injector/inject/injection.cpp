@@ -13,7 +13,7 @@
 #include "injector/inject/diagnosis.hpp"
 #include "injector/inject/tracee.hpp"
 #include "injector/inject/tracer_process.hpp"
-#include "shared/log/log.hpp"
+#include "injector/report.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::inject {
@@ -176,14 +176,14 @@ Outcome execute(const Target& target, const Program& program, milliseconds deadl
   TracerResult result = run_tracer(
       [&](const Reporter& reporter) { trace(target, program, deadline, hooks, reporter); },
       from_now());
-  for (const std::string& warning : result.warnings) log::warning(warning);
+  for (const std::string& warning : result.warnings) report::warning(warning);
 
   if (!result.verdict) {
     const std::string how = how_it_ended(result);
     if (!result.changing) {
       throw Failure(how + " before it had changed " + name_of(target), "try again");
     }
-    log::warning(how);
+    report::warning(how);
     const PendingCall call = *result.changing;
     const Deadline later = from_now();
     result = run_tracer(

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <span>
 
+#include "shared/system/signals.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::inject {
@@ -45,22 +46,6 @@ void send(int pipe, const Record& record) {
   // The parent may be gone; SIGPIPE is blocked.
   [[maybe_unused]] const ssize_t written = ::write(pipe, &record, sizeof record);
 }
-
-// Blocks all signals for as long as it lives.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    ::sigprocmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_{};
-};
 
 [[noreturn]] void be_tracer(const std::function<void(const Reporter&)>& trace,
                             const Reporter& reporter) {

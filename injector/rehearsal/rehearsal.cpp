@@ -14,7 +14,7 @@
 
 #include "injector/failure.hpp"
 #include "injector/rehearsal/stub_init.hpp"
-#include "shared/log/log.hpp"
+#include "injector/report.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
@@ -98,8 +98,8 @@ int Rehearsal::attend(OwnStdio& own, const Attendance& attendance) {
   if (attended.lost_output != 0)
     sys::fail(attended.lost_output, {"write what the rehearsal has put out"});
   if (status > exit_status::signalled && signal_ != 0 && !attended.is_ended)
-    log::error("the PID 1 of the rehearsal was killed",
-               {{"signal", std::string("SIG") + ::sigabbrev_np(signal_)}});
+    report::error("the PID 1 of the rehearsal was killed",
+                  {{"signal", std::string("SIG") + ::sigabbrev_np(signal_)}});
   return status;
 }
 

@@ -16,6 +16,8 @@
 #include <string>
 
 #include "injector/failure.hpp"
+#include "shared/system/descriptor_passing.hpp"
+#include "shared/system/signals.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::stub_init {
@@ -92,31 +94,6 @@ UniqueFd furnish(const Pipes& pipes) {
   return open_console(pipes);
 }
 
-/// A message is one byte with a descriptor, or a text.
-void send_descriptor(int socket, int fd) {
-  char byte = 0;
-  iovec data{&byte, 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof fd)> control{};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof fd);
-  std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
-  sys::check(::sendmsg(socket, &message, MSG_NOSIGNAL), "hand over the console");
-}
-
-void reset_signals() {
-  for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-}
-
 }  // namespace
 
 Channel::Channel() {
@@ -129,27 +106,17 @@ Channel::Channel() {
 UniqueFd Channel::receive_console() {
   stub_.reset();
   std::array<char, 1024> text{};
-  iovec data{text.data(), text.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
+  std::vector<UniqueFd> fds;
   ssize_t count = 0;
   do {
-    count = ::recvmsg(injector_.get(), &message, MSG_CMSG_CLOEXEC);
+    count = descriptor_passing::receive(injector_.get(), text, fds);
   } while (count < 0 && errno == EINTR);
   sys::check(count, "wait for the init of the rehearsal");
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    UniqueFd console(fd);
+  if (!fds.empty()) {
     // It closes its end when nothing else is open any more.
     while (::recv(injector_.get(), text.data(), text.size(), 0) < 0 && errno == EINTR) {
     }
-    return console;
+    return std::move(fds.front());
   }
   const std::string why =
       count > 0 ? std::string(text.data(), static_cast<std::size_t>(count)) : "it ended";
@@ -168,7 +135,7 @@ void run(Channel& channel, const Pipes& pipes) noexcept {
   reset_signals();
   try {
     const UniqueFd master = furnish(pipes);
-    send_descriptor(channel.stub_.get(), master.get());
+    descriptor_passing::send(channel.stub_.get(), "console", master.get());
   } catch (const std::exception& error) {
     const std::string what = error.what();
     ::send(channel.stub_.get(), what.data(), what.size(), MSG_NOSIGNAL);

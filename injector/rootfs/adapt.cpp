@@ -10,10 +10,10 @@
 #include <system_error>
 
 #include "injector/failure.hpp"
+#include "injector/report.hpp"
 #include "injector/rootfs/beneath.hpp"
 #include "injector/rootfs/hidden.hpp"
 #include "injector/rootfs/no_space.hpp"
-#include "shared/log/log.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/system/syscalls.hpp"
 
@@ -129,8 +129,8 @@ void fill_in_etc(int root_fd, const std::string& name, std::string_view text) {
 void remove_container_marks(int root_fd) {
   const auto remove = [](int directory, const char* name) {
     if (::unlinkat(directory, name, 0) == 0 || errno == ENOENT) return;
-    log::warning("what makes systemd believe that it is in a container stays",
-                 {{"name", name}, {"reason", std::generic_category().message(errno)}});
+    report::warning("what makes systemd believe that it is in a container stays",
+                    {{"name", name}, {"reason", std::generic_category().message(errno)}});
   };
   remove(root_fd, ".dockerenv");
   const UniqueFd run = try_open_beneath(root_fd, "run", O_PATH | O_DIRECTORY);
@@ -158,7 +158,7 @@ HostFiles read_host_files() {
   if (!names_only_local_servers(files.resolv_conf)) return files;
   std::string upstream = sys::read_file_or_empty(upstream_resolv_conf);
   if (upstream.empty() || names_only_local_servers(upstream)) {
-    log::warning(
+    report::warning(
         "the host resolves names by itself, and its servers are not known: edit "
         "/etc/resolv.conf in the new system");
     return files;

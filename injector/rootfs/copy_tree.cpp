@@ -20,11 +20,11 @@
 
 #include "injector/failure.hpp"
 #include "injector/interruption.hpp"
+#include "injector/report.hpp"
 #include "injector/rootfs/copy_content.hpp"
 #include "injector/rootfs/no_space.hpp"
 #include "injector/rootfs/task_queue.hpp"
 #include "injector/threads.hpp"
-#include "shared/log/log.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs {
@@ -179,7 +179,8 @@ class TreeCopy {
     if (!directory->to) sys::fail(errno, {"open ", subtree.path});
     if (directory->from.layers.empty()) {
       sys::check(::fchmod(directory->to.get(), 0755), "chmod ", subtree.path);
-      log::warning("something is mounted there, which is left out", {{"path", "/" + subtree.path}});
+      report::warning("something is mounted there, which is left out",
+                      {{"path", "/" + subtree.path}});
       return;
     }
     remember(directory->from, subtree.path);
@@ -226,7 +227,7 @@ class TreeCopy {
                  std::span<char> buffer) {
     const UniqueFd file = LayerStack::open_file_at(from, name);
     if (!file && errno == EXDEV) {
-      log::warning("something is mounted there, which is left out", {{"path", "/" + path}});
+      report::warning("something is mounted there, which is left out", {{"path", "/" + path}});
       return;
     }
     if (!file) sys::fail(errno, {"open ", path});
@@ -261,7 +262,7 @@ class TreeCopy {
     sys::check(::fstatat(from, name.c_str(), &status, AT_SYMLINK_NOFOLLOW), "stat ", path);
     if (S_ISSOCK(status.st_mode)) {
       // Nothing without the process that listens on it.
-      log::debug("socket left out", {{"path", "/" + path}});
+      report::debug("socket left out", {{"path", "/" + path}});
       return;
     }
     if (status.st_nlink > 1 && is_link(layer, status, path)) return;

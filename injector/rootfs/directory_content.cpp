@@ -1,6 +1,5 @@
 #include "injector/rootfs/directory_content.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
@@ -8,7 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -16,30 +14,24 @@
 #include <vector>
 
 #include "injector/interruption.hpp"
+#include "shared/system/directory.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs::directory_content {
 namespace {
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const noexcept { ::closedir(directory); }
-};
 
 /// Calls `visit(directory, name, status)` for everything below the directory, what is in a
 /// directory before itself. A mount is passed over with what is in it.
 template <class Visit>
 void for_each(int parent, const std::string& name, Visit& visit) {
   interruption::check();
-  UniqueFd fd = sys::try_open_at2(parent, name, O_RDONLY | O_DIRECTORY, 0,
-                                  RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+  const UniqueFd fd = sys::try_open_at2(parent, name, O_RDONLY | O_DIRECTORY, 0,
+                                        RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
   if (!fd && errno == EXDEV) return;
   if (!fd) sys::fail(errno, {"open ", name});
-  const std::unique_ptr<DIR, CloseDirectory> directory(::fdopendir(fd.get()));
-  if (!directory) sys::fail(errno, {"list ", name});
-  const int self = fd.release();
-  while (const dirent* entry = ::readdir(directory.get())) {
-    const std::string child = entry->d_name;
-    if (child == "." || child == "..") continue;
+  const int self = fd.get();
+  for (const auto& entry : entries_of(self, name)) {
+    const std::string& child = entry.name;
     struct stat status {};
     sys::check(::fstatat(self, child.c_str(), &status, AT_SYMLINK_NOFOLLOW), "stat ", child);
     if (S_ISDIR(status.st_mode)) for_each(self, child, visit);

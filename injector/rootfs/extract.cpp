@@ -16,6 +16,7 @@
 
 #include "injector/failure.hpp"
 #include "injector/interruption.hpp"
+#include "injector/report.hpp"
 #include "injector/rootfs/no_space.hpp"
 #include "injector/rootfs/posix_acl.hpp"
 #include "injector/rootfs/whiteout.hpp"
@@ -23,7 +24,6 @@
 #include "injector/stream/bounded_stream.hpp"
 #include "injector/stream/damage.hpp"
 #include "injector/stream/decompress.hpp"
-#include "shared/log/log.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs {
@@ -108,7 +108,7 @@ void write_entry(archive* reader, const Check& check, archive_entry* entry, Entr
       return writer.node(path, metadata, type, ::archive_entry_rdev(entry));
     case AE_IFSOCK:
       // It is nothing without the process that listens on it.
-      log::debug("socket skipped", {{"path", path}});
+      report::debug("socket skipped", {{"path", path}});
       return;
     default:
       // A hardlink without a target is none of these either.

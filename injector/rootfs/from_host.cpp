@@ -13,11 +13,11 @@
 #include "injector/byte_size.hpp"
 #include "injector/failure.hpp"
 #include "injector/preflight/memory.hpp"
+#include "injector/report.hpp"
 #include "injector/rootfs/beneath.hpp"
 #include "injector/rootfs/entry_writer.hpp"
 #include "injector/rootfs/kernel_selection.hpp"
 #include "injector/rootfs/modules.hpp"
-#include "shared/log/log.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs {
@@ -127,7 +127,7 @@ void FromHost::copy(int root_fd, Progress& progress) const {
   copy_firmware(root_fd, progress);
   for (const auto& [tree, to] : copies_) {
     tree.copy(root_fd, to, progress);
-    log::info("copied from the host", {{"path", tree.path()}, {"to", to}});
+    report::info("copied from the host", {{"path", tree.path()}, {"to", to}});
   }
 }
 
@@ -135,7 +135,7 @@ void FromHost::copy_modules(int root_fd, Progress& progress) const {
   if (!modules_) return;
   const std::string to = "/lib/modules/" + kernel_.release;
   if (is_there(root_fd, to + "/modules.dep")) {
-    log::debug("the image has the modules of this kernel", {{"path", to}});
+    report::debug("the image has the modules of this kernel", {{"path", to}});
     return;
   }
   const auto take = [&](Share share) {
@@ -146,9 +146,9 @@ void FromHost::copy_modules(int root_fd, Progress& progress) const {
     if (modules_share_ == Share::automatic && !fits_unasked(selection.bytes(), root_fd))
       return false;
     selection.copy(root_fd, to, progress);
-    log::info("kernel modules copied", {{"kernel", kernel_.release},
-                                        {"which", share == Share::all ? "all" : "loaded"},
-                                        {"size", byte_size(selection.bytes())}});
+    report::info("kernel modules copied", {{"kernel", kernel_.release},
+                                           {"which", share == Share::all ? "all" : "loaded"},
+                                           {"size", byte_size(selection.bytes())}});
     return true;
   };
   if (modules_share_ != Share::automatic) {
@@ -157,7 +157,7 @@ void FromHost::copy_modules(int root_fd, Progress& progress) const {
   }
   if (!modules::are_used_by(root_fd)) return;
   if (!take(Share::all) && !take(Share::loaded))
-    log::warning("the new system gets no kernel modules: they take too much memory");
+    report::warning("the new system gets no kernel modules: they take too much memory");
 }
 
 void FromHost::copy_firmware(int root_fd, Progress& progress) const {
@@ -171,11 +171,11 @@ void FromHost::copy_firmware(int root_fd, Progress& progress) const {
   const std::uint64_t bytes = selection.bytes();
   if (selection.empty()) return;
   if (automatic && !fits_unasked(bytes, root_fd)) {
-    log::warning("the new system gets no firmware: it takes too much memory");
+    report::warning("the new system gets no firmware: it takes too much memory");
     return;
   }
   selection.copy(root_fd, "/lib/firmware", progress);
-  log::info("firmware copied", {{"size", byte_size(bytes)}});
+  report::info("firmware copied", {{"size", byte_size(bytes)}});
 }
 
 }  // namespace dboot::rootfs

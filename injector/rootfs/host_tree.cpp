@@ -1,6 +1,5 @@
 #include "injector/rootfs/host_tree.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
-#include <memory>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -16,12 +14,13 @@
 
 #include "injector/failure.hpp"
 #include "injector/interruption.hpp"
+#include "injector/report.hpp"
 #include "injector/rootfs/beneath.hpp"
 #include "injector/rootfs/copy_content.hpp"
 #include "injector/rootfs/entry_writer.hpp"
 #include "injector/rootfs/no_space.hpp"
 #include "injector/rootfs/xattrs.hpp"
-#include "shared/log/log.hpp"
+#include "shared/system/directory.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs {
@@ -44,15 +43,8 @@ struct stat status_of(int fd, const std::string& path) {
 }
 
 std::vector<std::string> names_in(int directory, const std::string& path) {
-  UniqueFd again = sys::open_at(directory, ".", O_RDONLY | O_DIRECTORY);
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(again.get()), &::closedir);
-  if (!stream) sys::fail(errno, {"read directory ", path});
-  again.release();
   std::vector<std::string> names;
-  while (const dirent* entry = ::readdir(stream.get())) {
-    const std::string name = entry->d_name;
-    if (name != "." && name != "..") names.push_back(name);
-  }
+  for (auto& entry : entries_of(directory, path)) names.push_back(std::move(entry.name));
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -124,7 +116,7 @@ class Copier {
       case S_IFIFO:
         return writer_.node(path, metadata, status.st_mode & S_IFMT, status.st_rdev);
       default:
-        log::debug("a socket is not copied", {{"path", entry.path}});
+        report::debug("a socket is not copied", {{"path", entry.path}});
     }
   }
 

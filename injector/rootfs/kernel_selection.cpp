@@ -6,11 +6,11 @@
 #include <exception>
 #include <utility>
 
+#include "injector/report.hpp"
 #include "injector/rootfs/beneath.hpp"
 #include "injector/rootfs/entry_writer.hpp"
 #include "injector/rootfs/firmware.hpp"
 #include "injector/rootfs/modules.hpp"
-#include "shared/log/log.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs {
@@ -40,7 +40,7 @@ std::set<std::string> firmware_in_use(const KernelFiles& kernel) {
   for (const auto& file : dependencies_of(kernel).files_for(loaded)) try {
       add(firmware::modinfo_of(firmware::read_module(directory.get(), file)));
     } catch (const std::exception& error) {
-      log::debug("its firmware is not known", {{"module", file}, {"reason", error.what()}});
+      report::debug("its firmware is not known", {{"module", file}, {"reason", error.what()}});
     }
   return names;
 }

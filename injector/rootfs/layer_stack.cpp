@@ -11,10 +11,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <memory>
 #include <string_view>
 #include <unordered_map>
 
+#include "shared/system/directory.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs {
@@ -24,29 +24,6 @@ constexpr std::uint64_t inside = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE
 
 /// The prefixes under which overlayfs keeps its notes; the second one with the option userxattr.
 constexpr const char* prefixes[] = {"trusted.overlay.", "user.overlay."};
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const noexcept { ::closedir(directory); }
-};
-
-template <class Visit>
-void for_each_name(int fd, Visit visit) {
-  // A descriptor of its own: closedir closes it, and the position is its own as well.
-  UniqueFd own = sys::open_at(fd, ".", O_RDONLY | O_DIRECTORY);
-  const std::unique_ptr<DIR, CloseDirectory> directory(::fdopendir(own.get()));
-  if (!directory) sys::fail(errno, {"list a directory"});
-  [[maybe_unused]] const int closed_by_closedir = own.release();
-  for (;;) {
-    errno = 0;
-    const dirent* entry = ::readdir(directory.get());
-    if (entry == nullptr) {
-      if (errno != 0) sys::fail(errno, {"list a directory"});
-      return;
-    }
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") visit(name, entry->d_type);
-  }
-}
 
 struct stat status_of(int directory, const std::string& name) {
   struct stat status {};
@@ -116,8 +93,7 @@ std::vector<StackedEntry> LayerStack::list(const OpenDirectory& directory) const
   std::vector<bool> open_below;  // directories that the next layer down may add to
   const bool merging = directory.layers.size() > 1;
   for (const auto& [layer, fd] : directory.layers) {
-    for_each_name(fd.get(), [&](std::string_view view, unsigned char type) {
-      std::string name(view);
+    for (auto& [name, type] : entries_of(fd.get(), "of the image")) {
       if (type == DT_UNKNOWN) type = IFTODT(status_of(fd.get(), name).st_mode);
       const bool whiteout = type == DT_CHR && whiteouts_ == Whiteouts::are_honoured &&
                             status_of(fd.get(), name).st_rdev == makedev(0, 0);
@@ -125,7 +101,7 @@ std::vector<StackedEntry> LayerStack::list(const OpenDirectory& directory) const
         const auto [found, is_new] = seen.try_emplace(name, whiteout ? hidden : entries.size());
         if (!is_new) {
           const auto index = found->second;
-          if (index == hidden || !open_below[index]) return;
+          if (index == hidden || !open_below[index]) continue;
           // What is no directory, or a whiteout, ends the merging of what lies above it; the
           // absence of the name does not.
           if (type == DT_DIR) {
@@ -133,12 +109,12 @@ std::vector<StackedEntry> LayerStack::list(const OpenDirectory& directory) const
           } else {
             open_below[index] = false;
           }
-          return;
+          continue;
         }
       }
-      if (whiteout) return;
+      if (whiteout) continue;
       entries.push_back({std::move(name), type, {layer}});
-    });
+    }
     for (std::size_t i = open_below.size(); i < entries.size(); ++i)
       open_below.push_back(entries[i].type == DT_DIR);
   }

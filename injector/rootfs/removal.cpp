@@ -1,16 +1,15 @@
 #include "injector/rootfs/removal.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <memory>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "shared/system/directory.hpp"
 #include "shared/system/syscalls.hpp"
 #include "shared/system/unique_fd.hpp"
 
@@ -19,20 +18,9 @@ namespace {
 
 constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
-struct DirCloser {
-  void operator()(DIR* directory) const noexcept { ::closedir(directory); }
-};
-
 std::vector<std::string> names_in(int fd) {
-  UniqueFd copy = sys::open_at(fd, ".", directory_flags);
-  const std::unique_ptr<DIR, DirCloser> directory(::fdopendir(copy.get()));
-  if (!directory) sys::fail(errno, {"read a directory"});
-  copy.release();
   std::vector<std::string> names;
-  while (const dirent* entry = ::readdir(directory.get())) {
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-  }
+  for (auto& entry : entries_of(fd, "to remove")) names.push_back(std::move(entry.name));
   return names;
 }
 

@@ -4,7 +4,7 @@
 
 #include <cerrno>
 
-#include "shared/log/log.hpp"
+#include "injector/report.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs {
@@ -54,8 +54,8 @@ void lost(const std::string& name) {
   if (error == ENOSPC) sys::fail(error, {"set ", name});
   static std::atomic<bool> said = false;
   if (said.exchange(true)) return;
-  log::warning("extended attributes of the image are lost: the RAM root does not take them",
-               {{"first", name}});
+  report::warning("extended attributes of the image are lost: the RAM root does not take them",
+                  {{"first", name}});
 }
 
 std::string path_of(int directory, const std::string& name) {

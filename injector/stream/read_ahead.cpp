@@ -16,6 +16,7 @@
 
 #include "injector/interruption.hpp"
 #include "injector/stream/filling_stream.hpp"
+#include "shared/system/signals.hpp"
 
 namespace dboot {
 namespace {
@@ -24,22 +25,6 @@ constexpr std::size_t block_count = 4;
 constexpr auto patience = std::chrono::milliseconds(100);
 /// Has no meaning of its own here: it ends a system call of the thread, and nothing more.
 constexpr int wake_signal = SIGURG;
-
-/// All signals are blocked as long as this lives, and in threads that are begun meanwhile.
-class BlockedSignals {
- public:
-  BlockedSignals() {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_BLOCK, &all, &before_);
-  }
-  ~BlockedSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  BlockedSignals(const BlockedSignals&) = delete;
-  BlockedSignals& operator=(const BlockedSignals&) = delete;
-
- private:
-  sigset_t before_{};
-};
 
 void catch_wake_signal() {
   struct sigaction action {};
@@ -63,7 +48,7 @@ class ReadAhead : public ByteStream {
  public:
   explicit ReadAhead(std::unique_ptr<ByteStream> stream) : stream_(std::move(stream)) {
     catch_wake_signal();
-    const BlockedSignals blocked;
+    const SignalsBlocked blocked;
     thread_ = std::thread([this] { run(); });
   }
 

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "payload/console/console_choice.hpp"
 #include "payload/console/terminal_settings.hpp"
 #include "payload/system/blocking.hpp"
-#include "shared/log/log.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/system/syscalls.hpp"
 
@@ -34,25 +34,34 @@ Task<UniqueFd> Console::open(std::string name, Settings settings) {
     if (settings == Settings::sane) terminal_settings::make_sane(fd.get());
     report.write(name, fd);
   };
-  auto child = blocking::run("open /dev/" + name, to_open, std::move(work), {devices_.mount()});
+  auto child =
+      blocking::run(children_, "open /dev/" + name, to_open, std::move(work), {devices_.mount()});
   auto outcome = co_await std::move(child);
   if (!outcome.fds.empty()) co_return std::move(outcome.fds.front());
-  log::info("no console", {{"name", name}, {"reason", outcome.error}});
+  log_.info("no console", {{"name", name}, {"reason", outcome.error}});
   co_return UniqueFd();
 }
 
-Task<> Console::add_sink(std::string name, Earlier earlier) {
+std::string Console::earlier_lines() const {
+  try {
+    return sys::read_file_at(directory_.get(), layout::payload_log_name);
+  } catch (const std::system_error&) {
+    return "";
+  }
+}
+
+/// Opens the terminal, anew when it is open: a hangup takes a descriptor its terminal.
+Task<> Console::show_log_on(std::string name) {
   auto opening = open(name, Settings::as_they_are);
   UniqueFd fd = co_await std::move(opening);
   if (!fd) co_return;
-  if (const auto known = sinks_.find(name); known != sinks_.end() && known->second) {
-    log::sinks::reopen_console(known->second, std::move(fd));
-    co_return;
+  auto& shown = shown_[name];
+  if (shown.sink) {
+    log::sinks::reopen_console(shown.sink, std::move(fd));
+  } else {
+    shown.sink = log::sinks::console(std::move(fd), earlier_lines());
   }
-  const auto lines = earlier == Earlier::shown ? "" : sys::read_file_or_empty(layout::payload_log);
-  auto sink = log::sinks::console(std::move(fd), lines);
-  log::add_sink(sink);
-  sinks_[std::move(name)] = std::move(sink);
+  if (!std::exchange(shown.attached, true)) log_.add_sink(shown.sink);
 }
 
 Task<> Console::find_in_namespace(const std::string& wanted) {
@@ -62,41 +71,41 @@ Task<> Console::find_in_namespace(const std::string& wanted) {
   if (is_terminal(console)) {
     name_ = "console";
     inherited_.clear();  // they may hold a filesystem of the old root
-    co_await add_sink(name_, Earlier::missing);
+    co_await show_log_on(name_);
   } else if (inherited_.size() > STDERR_FILENO) {
-    log::add_sink(log::sinks::descriptor(inherited_[STDERR_FILENO].get()));
+    log_.add_sink(log::sinks::descriptor(inherited_[STDERR_FILENO].get()));
   }
 }
 
 Task<> Console::start(const std::string& wanted) {
-  if (!permissions_.allows_logged(Action::use_consoles)) {
+  if (!permissions_.allows(Action::use_consoles, log_)) {
     co_await find_in_namespace(wanted);
     co_return;
   }
   const auto choice =
       choose_consoles(sys::read_file_or_empty("/sys/class/tty/console/active"), wanted);
-  for (const auto& name : choice.log_to) co_await add_sink(name, Earlier::missing);
+  for (const auto& name : choice.log_to) co_await show_log_on(name);
   name_ = choice.interactive;
-  if (!sinks_.contains(name_)) name_ = sinks_.empty() ? "" : sinks_.rbegin()->first;
+  if (!shown_.contains(name_)) name_ = shown_.empty() ? "" : shown_.rbegin()->first;
   co_await bring_to_screen();
-  for (const auto& [name, sink] : sinks_)
-    log::info("console", {{"name", name}, {"interactive", name == name_ ? "yes" : "no"}});
-  if (sinks_.empty()) log::warning("no console at all");
+  for (const auto& [name, shown] : shown_)
+    log_.info("console", {{"name", name}, {"interactive", name == name_ ? "yes" : "no"}});
+  if (shown_.empty()) log_.warning("no console at all");
 }
 
 Task<> Console::restart() {
   std::vector<std::string> names;
-  for (const auto& [name, sink] : sinks_) names.push_back(name);
-  for (const auto& name : names) co_await add_sink(name, Earlier::shown);
+  for (const auto& [name, shown] : shown_) names.push_back(name);
+  for (const auto& name : names) co_await show_log_on(name);
   if (permissions_.allows(Action::use_consoles)) co_await bring_to_screen();
 }
 
 /// For a virtual terminal.
 Task<> Console::bring_to_screen() {
-  const auto screen = std::find_if(sinks_.begin(), sinks_.end(), [](const auto& entry) {
+  const auto screen = std::find_if(shown_.begin(), shown_.end(), [](const auto& entry) {
     return terminal_settings::virtual_terminal_number(entry.first) > 0;
   });
-  if (screen == sinks_.end()) co_return;
+  if (screen == shown_.end()) co_return;
   const std::string name = screen->first;
   blocking::Work work = [&](const blocking::Report&) {
     const UniqueFd fd = devices_.open(name, O_RDWR | O_NOCTTY | O_NONBLOCK);
@@ -109,14 +118,15 @@ Task<> Console::bring_to_screen() {
     }
     terminal_settings::switch_to(fd.get(), terminal_settings::virtual_terminal_number(name));
   };
-  auto child = blocking::run("switch to " + name, to_open, std::move(work), {devices_.mount()});
+  auto child =
+      blocking::run(children_, "switch to " + name, to_open, std::move(work), {devices_.mount()});
   const auto outcome = co_await std::move(child);
-  if (!outcome.finished()) log::warning("no switch", {{"to", name}, {"reason", outcome.error}});
+  if (!outcome.finished()) log_.warning("no switch", {{"to", name}, {"reason", outcome.error}});
 }
 
 void Console::stop_log() {
-  for (auto& [name, sink] : sinks_) {
-    if (sink) log::remove_sink(std::exchange(sink, nullptr));
+  for (auto& [name, shown] : shown_) {
+    if (std::exchange(shown.attached, false)) log_.remove_sink(shown.sink);
   }
 }
 

@@ -5,21 +5,29 @@
 #include <string>
 #include <vector>
 
-#include "payload/console/console_choice.hpp"
 #include "payload/devices/device_nodes.hpp"
 #include "payload/permissions.hpp"
+#include "payload/processes/children.hpp"
 #include "payload/task.hpp"
+#include "shared/log/log.hpp"
 #include "shared/log/sinks.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot {
 
 /// The terminals of the takeover: all consoles show the log, one of them is for a person.
 class Console {
  public:
-  /// `inherited`: what stood on 0 to 2 when the payload began, for namespaces without a console of
-  /// their own.
-  Console(const DeviceNodes& devices, Permissions permissions, std::vector<UniqueFd> inherited)
-      : devices_(devices), permissions_(permissions), inherited_(std::move(inherited)) {}
+  /// `directory`: layout::directory, for the earlier lines of the log. `inherited`: what stood on 0
+  /// to 2 when the payload began, for namespaces without a console of their own.
+  Console(Log& log, Children& children, const DeviceNodes& devices, Permissions permissions,
+          const UniqueFd& directory, std::vector<UniqueFd> inherited)
+      : log_(log),
+        children_(children),
+        devices_(devices),
+        permissions_(permissions),
+        directory_(directory),
+        inherited_(std::move(inherited)) {}
 
   /// Finds the consoles, gets the interactive one ready and lets the log go to all of them.
   /// `wanted`: the plan's console.
@@ -48,17 +56,26 @@ class Console {
  private:
   enum class Settings { as_they_are, sane };
   Task<UniqueFd> open(std::string name, Settings settings);
-  /// Whether a terminal has shown the log's first lines.
-  enum class Earlier { missing, shown };
-  Task<> add_sink(std::string name, Earlier earlier);
+  Task<> show_log_on(std::string name);
   Task<> bring_to_screen();
   Task<> find_in_namespace(const std::string& wanted);
+  std::string earlier_lines() const;
 
+  /// A terminal that shows the log. It stays open when it does not do so any more: the last close
+  /// of one waits until its line has taken everything.
+  struct Shown {
+    log::sinks::Sink sink;
+    bool attached = false;
+  };
+
+  Log& log_;
+  Children& children_;
   const DeviceNodes& devices_;
   Permissions permissions_;
+  const UniqueFd& directory_;
   std::vector<UniqueFd> inherited_;
   std::string name_;
-  std::map<std::string, log::sinks::Sink> sinks_;  ///< by name; empty while the log is stopped
+  std::map<std::string, Shown> shown_;  ///< by name
 };
 
 }  // namespace dboot

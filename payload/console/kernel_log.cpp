@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "payload/system/blocking.hpp"
-#include "shared/log/log.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
@@ -19,16 +18,6 @@ constexpr int set_console_level = 8;  // SYSLOG_ACTION_CONSOLE_LEVEL, syslog(2)
 /// Lines of a level below this are shown: what is worse than an error, of which we write none.
 constexpr int worse_than_error = 3;
 
-void write_devkmsg(const std::string& value) {
-  try {
-    // Without the newline it is refused (kernel/printk/printk.c: devkmsg_sysctl_set_loglvl).
-    sys::write_file(devkmsg_setting, value + '\n');
-  } catch (const std::system_error& error) {
-    // printk.devkmsg= on the kernel's command line fixes it.
-    log::info("printk_devkmsg stays", {{"reason", error.what()}});
-  }
-}
-
 }  // namespace
 
 std::optional<int> parse_console_level(const std::string& printk) {
@@ -38,9 +27,19 @@ std::optional<int> parse_console_level(const std::string& printk) {
   return std::nullopt;
 }
 
+void KernelLog::write_devkmsg(const std::string& value) {
+  try {
+    // Without the newline it is refused (kernel/printk/printk.c: devkmsg_sysctl_set_loglvl).
+    sys::write_file(devkmsg_setting, value + '\n');
+  } catch (const std::system_error& error) {
+    // printk.devkmsg= on the kernel's command line fixes it.
+    log_.info("printk_devkmsg stays", {{"reason", error.what()}});
+  }
+}
+
 void KernelLog::take(const DeviceNodes& devices) {
   if (sink_) return;
-  if (permissions_.allows_logged(Action::write_sysctl)) {
+  if (permissions_.allows(Action::write_sysctl, log_)) {
     auto value = sys::read_file_or_empty(devkmsg_setting);
     if (value.ends_with('\n')) value.pop_back();
     if (!value.empty() && value != "on") {
@@ -48,14 +47,14 @@ void KernelLog::take(const DeviceNodes& devices) {
       devkmsg_ = value;
     }
   }
-  if (!permissions_.allows_logged(Action::write_kernel_log)) return;
+  if (!permissions_.allows(Action::write_kernel_log, log_)) return;
   console_level_ = parse_console_level(sys::read_file_or_empty("/proc/sys/kernel/printk"));
   ::klogctl(set_console_level, nullptr, worse_than_error);
   try {
     sink_ = log::sinks::kmsg(devices.open("kmsg", O_WRONLY | O_NONBLOCK));
-    log::add_sink(sink_);
+    log_.add_sink(sink_);
   } catch (const std::system_error& error) {
-    log::warning("no kernel log", {{"reason", error.what()}});
+    log_.warning("no kernel log", {{"reason", error.what()}});
   }
 }
 
@@ -65,14 +64,14 @@ void KernelLog::take(const DeviceNodes& devices) {
 Task<> KernelLog::wait_for_consoles() {
   using namespace std::chrono_literals;
   blocking::Work work = [](const blocking::Report&) { sys::read_file("/proc/consoles"); };
-  auto child = blocking::run("wait for the consoles", 2s, std::move(work));
+  auto child = blocking::run(children_, "wait for the consoles", 2s, std::move(work));
   const auto outcome = co_await std::move(child);
-  if (!outcome.finished()) log::debug("consoles", {{"reason", outcome.error}});
+  if (!outcome.finished()) log_.debug("consoles", {{"reason", outcome.error}});
 }
 
 Task<> KernelLog::restore() {
   if (console_level_) co_await wait_for_consoles();
-  if (sink_) log::remove_sink(std::exchange(sink_, nullptr));
+  if (sink_) log_.remove_sink(std::exchange(sink_, nullptr));
   if (devkmsg_) write_devkmsg(*devkmsg_);
   if (console_level_) ::klogctl(set_console_level, nullptr, *console_level_);
   devkmsg_.reset();

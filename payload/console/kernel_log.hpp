@@ -5,7 +5,9 @@
 
 #include "payload/devices/device_nodes.hpp"
 #include "payload/permissions.hpp"
+#include "payload/processes/children.hpp"
 #include "payload/task.hpp"
+#include "shared/log/log.hpp"
 #include "shared/log/sinks.hpp"
 
 namespace dboot {
@@ -16,7 +18,8 @@ namespace dboot {
 /// https://docs.kernel.org/admin-guide/sysctl/kernel.html#printk-devkmsg
 class KernelLog {
  public:
-  explicit KernelLog(Permissions permissions) : permissions_(permissions) {}
+  KernelLog(Log& log, Children& children, Permissions permissions)
+      : log_(log), children_(children), permissions_(permissions) {}
   /// Changes both, remembers what they were, and lets the log go to kmsg. Does nothing where that
   /// is not allowed.
   void take(const DeviceNodes& devices);
@@ -25,8 +28,11 @@ class KernelLog {
   Task<> restore();
 
  private:
-  static Task<> wait_for_consoles();
+  Task<> wait_for_consoles();
+  void write_devkmsg(const std::string& value);
 
+  Log& log_;
+  Children& children_;
   Permissions permissions_;
   std::optional<std::string> devkmsg_;
   std::optional<int> console_level_;

@@ -1,55 +1,120 @@
 #include "payload/console/prompt.hpp"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <exception>
 #include <utility>
 
+#include "payload/system/fork.hpp"
+#include "shared/system/syscalls.hpp"
+
 namespace dboot {
+namespace {
 
-/// Shared with the handler, which may be queued when the prompt goes.
-struct Prompt::State : std::enable_shared_from_this<State> {
-  State(const boost::asio::any_io_executor& executor, int fd, Condition& event)
-      : terminal(executor, fd), changed(event) {}
+constexpr int attempts = 10;
+constexpr std::chrono::seconds between_attempts{1};
 
-  void listen() {
-    terminal.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                        [self = shared_from_this()](const boost::system::error_code& cancelled) {
-                          char pressed = 0;
-                          if (cancelled || ::read(self->terminal.native_handle(), &pressed, 1) != 1)
-                            return;
-                          self->key = pressed;
-                          self->changed.notify();
-                          self->listen();
-                        });
-  }
-
-  boost::asio::posix::stream_descriptor terminal;
-  Condition& changed;
+/// The terminal is as before when the key has come. At the end of the terminal there is none.
+[[noreturn]] void be_child(int terminal, int answer, const std::string& question) {
   termios before{};
+  ::tcgetattr(terminal, &before);
+  termios by_key = before;
+  by_key.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO | ISIG);
+  ::tcsetattr(terminal, TCSANOW, &by_key);
+  char key = 0;
+  const bool pressed =
+      ::write(terminal, question.data(), question.size()) >= 0 && ::read(terminal, &key, 1) == 1;
+  ::tcsetattr(terminal, TCSANOW, &before);
+  ::_exit(pressed && ::write(answer, &key, 1) == 1 ? 0 : 1);
+}
+
+Task<> pause() {
+  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, between_attempts);
+  co_await timer.async_wait(boost::asio::use_awaitable);
+}
+
+}  // namespace
+
+/// Shared with the task that asks, which may be waiting when the prompt goes.
+struct Prompt::State {
+  Children& children;
+  Open open;
+  Condition& changed;
+  std::string question;
+  pid_t child = 0;
   std::optional<char> key;
+  bool lost = false;
+  bool over = false;
 };
 
-Prompt::Prompt(const boost::asio::any_io_executor& executor, UniqueFd terminal, Condition& changed,
-               std::string_view question)
-    : state_(std::make_shared<State>(executor, terminal.release(), changed)) {
-  const int fd = state_->terminal.native_handle();
-  ::tcgetattr(fd, &state_->before);
-  termios by_key = state_->before;
-  by_key.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO | ISIG);
-  ::tcsetattr(fd, TCSANOW, &by_key);
-  [[maybe_unused]] const auto written = ::write(fd, question.data(), question.size());
-  state_->listen();
+/// Empty when the terminal has hung up.
+Task<std::optional<char>> Prompt::ask_once(std::shared_ptr<State> state, UniqueFd terminal) {
+  std::array<int, 2> ends{};
+  sys::check(::pipe2(ends.data(), O_CLOEXEC), "pipe");
+  boost::asio::posix::stream_descriptor answer(co_await boost::asio::this_coro::executor, ends[0]);
+  UniqueFd theirs(ends[1]);
+  state->child = fork_child("a question", {terminal.get(), theirs.get()},
+                            [&] { be_child(terminal.get(), theirs.get(), state->question); });
+  state->children.add(state->child, Children::Kind::helper);
+  terminal.reset();
+  theirs.reset();
+  co_await answer.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                             boost::asio::use_awaitable);
+  char key = 0;
+  if (::read(answer.native_handle(), &key, 1) != 1) co_return std::nullopt;
+  co_return key;
+}
+
+Task<> Prompt::ask(std::shared_ptr<State> state) {
+  for (int failures = 0; !state->over;) {
+    try {
+      auto opening = state->open();
+      UniqueFd terminal = co_await std::move(opening);
+      if (state->over) co_return;
+      failures = terminal ? 0 : failures + 1;
+      if (terminal) {
+        auto asking = ask_once(state, std::move(terminal));
+        state->key = co_await std::move(asking);
+      }
+    } catch (const std::exception&) {
+      ++failures;  // no process could be made
+    }
+    state->lost = failures == attempts;
+    if (state->over) co_return;
+    if (state->key || state->lost) {
+      state->changed.notify();
+      co_return;
+    }
+    co_await pause();
+  }
+}
+
+Prompt::Prompt(Children& children, const boost::asio::any_io_executor& executor, Open open,
+               Condition& changed, std::string question)
+    : state_(std::make_shared<State>(
+          State{children, std::move(open), changed, std::move(question), 0, {}, false, false})) {
+  boost::asio::co_spawn(executor, ask(state_), boost::asio::detached);
 }
 
 Prompt::~Prompt() {
-  ::tcsetattr(state_->terminal.native_handle(), TCSANOW, &state_->before);
-  state_->terminal.close();
+  state_->over = true;
+  if (state_->children.contains(state_->child)) ::kill(state_->child, SIGKILL);
 }
 
-std::optional<char> Prompt::take_key() {
-  return std::exchange(state_->key, std::nullopt);
+std::optional<char> Prompt::key() const noexcept {
+  return state_->key;
+}
+
+bool Prompt::is_lost() const noexcept {
+  return state_->lost;
 }
 
 }  // namespace dboot

@@ -1,36 +1,34 @@
 #pragma once
 
-#include <sys/types.h>
-
-#include <string>
-#include <vector>
+#include <cstddef>
 
 #include "payload/devices/device_nodes.hpp"
 #include "payload/permissions.hpp"
+#include "payload/processes/children.hpp"
 #include "payload/task.hpp"
-#include "shared/proc/mount_table.hpp"
+#include "shared/devices/device_graph.hpp"
+#include "shared/log/log.hpp"
 
-/// Shows that the old system's disks are free.
-namespace dboot::proof {
+namespace dboot {
 
-/// A block device that the old system used.
-struct Disk {
-  dev_t device = 0;
-  std::string name;  ///< below /dev
-  std::string use;   ///< "ext4 on /", "swap"
+/// Shows that the old system's disks are free: those that it used when the object was made, down to
+/// the disks themselves.
+class Proof {
+ public:
+  /// Does nothing in a namespace. Throws std::system_error.
+  Proof(Log& log, Children& children, const DeviceNodes& devices, Permissions permissions);
+
+  /// Opens each with O_EXCL, which the kernel refuses while anything in it uses the device, and
+  /// logs "released" or "still busy", and at last how many of them there are.
+  Task<> give() const;
+
+ private:
+  Task<bool> is_free(const DeviceGraph::Used& device) const;
+
+  Log& log_;
+  Children& children_;
+  const DeviceNodes& devices_;
+  DeviceGraph before_;
 };
 
-/// The block devices of a mount table, each once, named for the first mount. What has no block
-/// device of its own (0:N) is left out. Names are still empty.
-std::vector<Disk> of_mounts(const MountTable& table);
-
-/// What backs mounts and swap areas now, with names, and the whole disks that they are partitions
-/// of. To be called before the release.
-std::vector<Disk> collect(Permissions permissions);
-
-/// Opens each with O_EXCL, which the kernel refuses while anything in it uses the device, and logs
-/// "released" or "still busy". The number of busy ones.
-Task<std::size_t> check(std::vector<Disk> disks, const DeviceNodes& devices,
-                        Permissions permissions);
-
-}  // namespace dboot::proof
+}  // namespace dboot

@@ -2,52 +2,56 @@
 
 #include <unistd.h>
 
+#include <array>
+
+#include "payload/devices/proof.hpp"
+#include "payload/release/binfmt_misc.hpp"
 #include "payload/release/loop.hpp"
 #include "payload/release/mounts.hpp"
 #include "payload/release/swap.hpp"
 #include "payload/release/write_back.hpp"
 #include "payload/system/new_root.hpp"
-#include "shared/log/log.hpp"
 #include "shared/plan/layout.hpp"
 
-namespace dboot {
+namespace dboot::phases {
 namespace {
 
-/// A loop device's file is in use by the kernel until the device is detached, and a loop device
-/// until what is mounted from it is gone: round after round, until one achieves nothing.
-Task<std::size_t> release_rounds(const DeviceNodes& devices, Permissions permissions) {
-  std::size_t unmounted = 0;
-  for (std::size_t detached = 1; detached != 0;) {
-    auto unmounting = mounts::unmount_below(layout::old_root);
-    unmounted += co_await std::move(unmounting);
-    auto detaching = loop::detach_all(devices, permissions);
-    detached = co_await std::move(detaching);
-  }
-  co_return unmounted;
+void change_root(Context& context) {
+  make_mounts_private();
+  const NewRoot new_root(context.log, context.directory);
+  new_root.pivot();
+  new_root.mount_all(context.devices, context.permissions);
+}
+
+Task<> release_old_root(Context& context) {
+  auto& log = context.log;
+  auto& children = context.children;
+  const auto permissions = context.permissions;
+  Swap swap(log, children, permissions);
+  Mounts mounts(log, children, permissions, layout::old_root);
+  LoopDevices loop_devices(log, children, context.devices, permissions);
+
+  const std::array<Releaser*, 3> in_rounds{&swap, &mounts, &loop_devices};
+  co_await release_in_rounds(log, in_rounds);
+  auto ending = context.terminator.end_storage_daemons();
+  if (co_await std::move(ending)) co_await release_in_rounds(log, in_rounds);
+
+  for (Releaser* releaser : std::array<Releaser*, 3>{&mounts, &loop_devices, &swap})
+    co_await releaser->give_up();
 }
 
 }  // namespace
 
-Task<> release_old_root(const DeviceNodes& devices, Permissions permissions,
-                        Terminator& terminator) {
-  auto swapoff = swap::detach_all(permissions);
-  co_await std::move(swapoff);
-  permissions.allows_logged(Action::detach_loop);
-  auto rounds = release_rounds(devices, permissions);
-  std::size_t unmounted = co_await std::move(rounds);
-  auto ending = terminator.end_storage_daemons();
-  if (co_await std::move(ending)) {
-    auto again = release_rounds(devices, permissions);
-    unmounted += co_await std::move(again);
-  }
-  const auto left = unmount_order(mounts::current(), layout::old_root).size();
-  log::info("unmounted", {{"mounts", unmounted}, {"left", left}});
-  if (left != 0) {
-    co_await mounts::give_up_on(layout::old_root, permissions);
-    co_await loop::detach_all(devices, permissions);
-  }
-  co_await sync_disks(permissions);
-  if (::rmdir(layout::old_root) != 0) log::warning("the old root's mount point stays");
+Task<> release(Context& context) {
+  auto& log = context.log;
+  const auto permissions = context.permissions;
+  const Proof proof(log, context.children, context.devices, permissions);
+  co_await clear_binfmt_misc(log, context.children, permissions);
+  change_root(context);
+  co_await release_old_root(context);
+  co_await write_back(log, context.children, permissions);
+  if (::rmdir(layout::old_root) != 0) log.warning("the old root's mount point stays");
+  co_await proof.give();
 }
 
-}  // namespace dboot
+}  // namespace dboot::phases

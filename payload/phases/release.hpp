@@ -1,15 +1,12 @@
 #pragma once
 
-#include "payload/devices/device_nodes.hpp"
-#include "payload/permissions.hpp"
-#include "payload/processes/terminator.hpp"
-#include "payload/task.hpp"
+#include "payload/context.hpp"
 
-namespace dboot {
+namespace dboot::phases {
 
-/// Lets go of everything that lies at layout::old_root, and of what kept it busy: swap areas,
-/// loop devices, root's storage daemons. What cannot be released is named and detached.
-Task<> release_old_root(const DeviceNodes& devices, Permissions permissions,
-                        Terminator& terminator);
+/// Makes the prepared root the root, and lets go of everything that lies in the old one and of what
+/// keeps it busy. What cannot be released is named and detached; a proof shows what became of the
+/// disks.
+Task<> release(Context& context);
 
-}  // namespace dboot
+}  // namespace dboot::phases

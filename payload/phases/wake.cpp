@@ -1,27 +1,25 @@
 #include "payload/phases/wake.hpp"
 
 #include <fcntl.h>
-#include <signal.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
-#include <cerrno>
 #include <stdexcept>
 #include <system_error>
 
-#include "payload/system/blocking.hpp"
-#include "shared/log/log.hpp"
+#include "payload/plan_file.hpp"
+#include "payload/system/fork.hpp"
+#include "payload/system/requests.hpp"
 #include "shared/log/sinks.hpp"
 #include "shared/plan/layout.hpp"
+#include "shared/proc/namespace.hpp"
+#include "shared/system/signals.hpp"
 #include "shared/system/syscalls.hpp"
 
-namespace dboot::wake {
+namespace dboot::phases {
 namespace {
-
-/// A process per pidfd is held open while the old system ends.
-constexpr rlim_t descriptors = 65536;
 
 /// A closed 0, 1 or 2 would be given to the next file that is opened.
 void occupy_stdio() {
@@ -31,62 +29,32 @@ void occupy_stdio() {
   }
 }
 
-}  // namespace
-
-void reset_process() {
-  blocking::reset_signals();
-  occupy_stdio();
-  ::close_range(3, ~0U, 0);
-  ::mlockall(MCL_CURRENT | MCL_FUTURE);  // ours is the memory that must be there when swap is not
-}
-
-namespace {
-
-sigset_t requests() noexcept {
-  sigset_t set;
-  ::sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGPWR}) ::sigaddset(&set, signal);
-  return set;
-}
-
-}  // namespace
-
-void keep_requests_pending() noexcept {
-  const sigset_t set = requests();
-  ::sigprocmask(SIG_BLOCK, &set, nullptr);
-}
-
-void admit_requests() noexcept {
-  const sigset_t set = requests();
-  constexpr timespec now{};
-  siginfo_t request{};
-  int from_outside = 0;
-  while (const int signal = ::sigtimedwait(&set, &request, &now)) {
-    if (signal < 0 && errno != EINTR) break;
-    if (signal > 0 && request.si_pid == 0) from_outside = signal;
+/// Waits for the end of a pipe and ends: what it has open is closed by then.
+[[noreturn]] void hold_descriptors(int pipe, int other_end) {
+  ::close(other_end);
+  char byte = 0;
+  while (::read(pipe, &byte, 1) < 0 && errno == EINTR) {
   }
-  ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
-  if (from_outside != 0) ::raise(from_outside);
+  ::_exit(0);
 }
 
-ResourceLimits take_limits() {
-  rlimit core{};
-  rlimit files{};
-  ::getrlimit(RLIMIT_CORE, &core);
-  ::getrlimit(RLIMIT_NOFILE, &files);
-  const rlimit no_core{0, core.rlim_max};
-  ::setrlimit(RLIMIT_CORE, &no_core);
-  const rlimit more{std::max(descriptors, files.rlim_cur), std::max(descriptors, files.rlim_max)};
-  if (::setrlimit(RLIMIT_NOFILE, &more) != 0) {
-    const rlimit all{files.rlim_max, files.rlim_max};
-    ::setrlimit(RLIMIT_NOFILE, &all);
-  }
-  return {{RLIMIT_CORE, core}, {RLIMIT_NOFILE, files}};
-}
-
-Plan read_plan(const std::string& path) {
-  const std::string file = sys::read_file(path);
-  return plan::decode({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()});
+/// The last close of a file waits for what has not been written yet, for a server that is away, for
+/// a terminal that takes nothing (close(2), tty(4)). So a child does the last close of each, and is
+/// waited for a second at most.
+void close_inherited() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return static_cast<void>(::close_range(3, ~0U, 0));
+  const auto [read_end, write_end] = ends;
+  const pid_t holder = ::fork();
+  if (holder == 0) hold_descriptors(read_end, write_end);
+  const auto last = static_cast<unsigned>(write_end);
+  if (last > 3) ::close_range(3, last - 1, 0);
+  ::close_range(last + 1, ~0U, 0);
+  ::close(write_end);
+  const UniqueFd pidfd = sys::try_pidfd_open(holder);
+  pollfd ended{pidfd.get(), POLLIN, 0};
+  constexpr int most_ms = 1000;
+  if (holder > 0 && pidfd) ::poll(&ended, 1, most_ms);
 }
 
 void check_proc() {
@@ -96,7 +64,7 @@ void check_proc() {
     throw std::runtime_error("/proc is not that of this PID namespace: mount proc on it");
 }
 
-std::vector<UniqueFd> inherited_stdio() {
+std::vector<UniqueFd> duplicates_of_stdio() {
   constexpr int above_stdio = 3;
   std::vector<UniqueFd> fds;
   for (const int fd : {0, 1, 2})
@@ -104,24 +72,58 @@ std::vector<UniqueFd> inherited_stdio() {
   return fds;
 }
 
-void detach_stdio(const DeviceNodes& devices) {
+}  // namespace
+
+Inheritance wake_up() {
+  reset_signals();
+  occupy_stdio();
+  close_inherited();
+  ::mlockall(MCL_CURRENT | MCL_FUTURE);  // ours is the memory that must be there when swap is not
+  if (!in_initial_namespace("pid")) requests::keep_pending();
+  Inheritance inherited;
+  inherited.limits = take_limits();
+  try {
+    check_proc();
+    inherited.directory = sys::open(layout::directory, O_PATH | O_DIRECTORY);
+    inherited.plan = plan_file::read_at(inherited.directory.get(), layout::plan_name);
+  } catch (const std::exception& error) {
+    inherited.refusal = error.what();
+  }
+  inherited.permissions = Permissions::of_this_process(inherited.plan.scope);
+  return inherited;
+}
+
+void leave_stdio(Inheritance& inherited) {
+  if (!inherited.permissions.on_machine()) inherited.stdio = duplicates_of_stdio();
+  if (inherited.permissions.allows(Action::mount_devtmpfs))
+    inherited.devices = DeviceNodes::detached();
   UniqueFd null;
   try {
-    null = devices.open("null", O_RDWR);
+    null = inherited.devices.open("null", O_RDWR);
   } catch (const std::system_error&) {
     null.reset(::memfd_create("null", MFD_CLOEXEC));
   }
   for (const int fd : {0, 1, 2}) ::dup2(null.get(), fd);
 }
 
-void open_log(const Plan& plan) {
-  log::keep_record(plan.began.count() != 0 ? plan.began : log::monotonic_now(), plan.log_level);
+void open_log(Context& context) {
+  const auto& plan = context.plan;
+  context.log.set_level(plan.log_level);
+  if (plan.began.count() != 0) context.log.set_origin(plan.began);
   try {
-    log::add_sink(
-        log::sinks::file(sys::open(layout::payload_log, O_CREAT | O_WRONLY | O_APPEND, 0600)));
+    constexpr int flags = O_CREAT | O_WRONLY | O_APPEND;
+    context.log.add_sink(log::sinks::file(
+        sys::open_at(context.directory.get(), layout::payload_log_name, flags, 0600)));
   } catch (const std::system_error&) {
     // The consoles have the log too, and without /run/dboot there is no plan either.
   }
 }
 
-}  // namespace dboot::wake
+Task<> wake(Context& context) {
+  context.log.info("dboot-init " DBOOT_VERSION,
+                   {{"scope", context.permissions.on_machine() ? "machine" : "namespace"},
+                    {"injector", context.plan.injector_version}});
+  co_return;
+}
+
+}  // namespace dboot::phases

@@ -2,20 +2,15 @@
 
 #include <unistd.h>
 
-#include <array>
+#include <exception>
 #include <optional>
-#include <system_error>
 
 #include "payload/condition.hpp"
 #include "payload/console/prompt.hpp"
-#include "payload/processes/spawn.hpp"
-#include "payload/system/last_resort.hpp"
-#include "payload/system/new_root.hpp"
+#include "payload/processes/rescue_shell.hpp"
 #include "payload/system/power.hpp"
-#include "shared/log/log.hpp"
-#include "shared/plan/layout.hpp"
 
-namespace dboot {
+namespace dboot::phases {
 namespace {
 
 using namespace std::chrono_literals;
@@ -23,20 +18,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto without_a_person = 10min;
 constexpr auto before_reboot = 10s;
-
-/// A shell that is there: in this root, or, where the new one has none, in the old or the prepared
-/// one.
-std::optional<Program> find_shell() {
-  for (const std::string root : {"", layout::old_root, layout::root}) {
-    for (const std::string shell : {"/bin/bash", "/bin/sh", "/usr/bin/sh", "/bin/busybox"}) {
-      if (::access((root + shell).c_str(), X_OK) != 0) continue;
-      Program program{shell, {"sh", "-i"}, {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/"}};
-      if (!root.empty()) program.root = root;
-      return program;
-    }
-  }
-  return std::nullopt;
-}
+constexpr const char* question =
+    "\r\nPress a key for a shell. Without one the machine reboots in ten minutes.\r\n";
 
 class WayOut {
  public:
@@ -46,54 +29,46 @@ class WayOut {
   Task<> run() {
     if (context_.plan.on_failure == OnFailure::shell) {
       while (co_await somebody_is_there()) co_await run_shell();
-      log::error("nobody there: rebooting");
+      context_.log.error("nobody there: rebooting");
     } else {
-      log::error("rebooting", {{"in", before_reboot}});
+      context_.log.error("rebooting", {{"in", before_reboot}});
       const auto end = Clock::now() + before_reboot;
       while (Clock::now() < end) co_await changed_.wait_until(end);
     }
-    log::flush();
-    co_await end_machine(Power::reboot);
-    last_resort::act("dboot-init: the machine does not reboot as asked\n");
+    context_.log.flush();
+    co_await end_machine(context_, Power::reboot);
+    context_.last_resort.act("dboot-init: the machine does not reboot as asked\n");
   }
 
  private:
   Task<bool> somebody_is_there() {
     const auto end = Clock::now() + without_a_person;
-    auto opening = context_.console.open_interactive();
-    UniqueFd terminal = co_await std::move(opening);
     std::optional<Prompt> prompt;
-    if (terminal && find_shell())
-      prompt.emplace(executor_, std::move(terminal), changed_,
-                     "\r\nPress a key for a shell. Without one the machine reboots in ten "
-                     "minutes.\r\n");
+    auto looking = has_rescue_shell(context_);
+    if (co_await std::move(looking) && context_.console.is_interactive())
+      prompt.emplace(
+          context_.children, executor_, [this] { return context_.console.open_interactive(); },
+          changed_, question);
     while (Clock::now() < end) {
+      if (prompt && prompt->key()) co_return true;
       co_await changed_.wait_until(end);
-      if (prompt && prompt->take_key()) co_return true;
     }
     co_return false;
   }
 
   Task<> run_shell() {
-    auto shell = find_shell();
-    if (!shell) co_return;
-    auto opening = context_.console.open_stdio();
-    auto stdio = co_await std::move(opening);
-    shell->limits = context_.limits;
-    shell->environment =
-        with_terminal_type(std::move(shell->environment), context_.console.terminal_type());
     bool ended = false;
-    std::function<void(int)> on_end = [&](int) {
+    Children::Ended on_end = [&](int) {
       ended = true;
       changed_.notify();
     };
+    std::vector<std::string> environment{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/"};
     try {
-      auto starting =
-          spawn(std::move(*shell), std::move(stdio), context_.reaper, std::move(on_end));
+      auto starting = start_rescue_shell(context_, std::move(environment), std::move(on_end));
       co_await std::move(starting);
       while (!ended) co_await changed_.wait();
-    } catch (const std::system_error& error) {
-      log::error("no shell", {{"reason", error.what()}});
+    } catch (const std::exception& error) {
+      context_.log.error("no shell", {{"reason", error.what()}});
     }
   }
 
@@ -104,18 +79,18 @@ class WayOut {
 
 }  // namespace
 
-Task<> give_way_out(Context& context, std::string reason) {
-  log::set_phase("failure");
+Task<> way_out(Context& context, std::string reason) {
+  context.log.set_phase("failure");
   // Both had been left to the new system when its start failed.
   context.kernel_log.take(context.devices);
   co_await context.console.restart();
-  log::error(reason);
+  context.log.error(reason);
   if (!context.permissions.on_machine()) {
-    log::flush();
-    ::_exit(last_resort::exit_status);
+    context.log.flush();
+    ::_exit(LastResort::exit_status);
   }
   WayOut way_out(context, co_await boost::asio::this_coro::executor);
   co_await way_out.run();
 }
 
-}  // namespace dboot
+}  // namespace dboot::phases

@@ -4,12 +4,12 @@
 
 #include "payload/context.hpp"
 
-namespace dboot {
+namespace dboot::phases {
 
 /// When the takeover cannot go on: says why on every console, and offers a way out. On a machine
 /// that is a shell from the new root, else from the old one, or a reboot when nobody presses a key
 /// for ten minutes (plan: OnFailure::shell), or a reboot at once (OnFailure::reboot). In a
 /// namespace this process exits with status 125. Does not return.
-Task<> give_way_out(Context& context, std::string reason);
+Task<> way_out(Context& context, std::string reason);
 
-}  // namespace dboot
+}  // namespace dboot::phases

@@ -11,13 +11,15 @@
 #include <sstream>
 
 #include "payload/system/blocking.hpp"
-#include "shared/log/log.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::process_scan {
 namespace {
 
 using namespace std::chrono_literals;
+
+/// For the arguments of one: the one that takes longer holds its lock.
+constexpr auto for_one_process = 5s;
 
 bool is_storage_daemon(pid_t pid) {
   const std::string directory = "/proc/" + std::to_string(pid);
@@ -42,7 +44,7 @@ std::vector<ino_t> nested_namespaces(const ProcessStatus& status) {
   return chain;
 }
 
-Task<std::set<pid_t>> storage_daemons(std::vector<pid_t> candidates) {
+Task<std::set<pid_t>> storage_daemons(Log& log, Children& children, std::vector<pid_t> candidates) {
   std::set<pid_t> daemons;
   while (!candidates.empty()) {
     blocking::Work work = [&candidates](const blocking::Report& report) {
@@ -51,7 +53,8 @@ Task<std::set<pid_t>> storage_daemons(std::vector<pid_t> candidates) {
         report.write(std::to_string(pid) + (daemon ? " @\n" : " -\n"));
       }
     };
-    auto child = blocking::run("read the processes' arguments", 1s, std::move(work));
+    auto child =
+        blocking::run(children, "read the processes' arguments", for_one_process, std::move(work));
     const auto outcome = co_await std::move(child);
     std::istringstream answers(outcome.text);
     std::size_t answered = 0;
@@ -62,7 +65,7 @@ Task<std::set<pid_t>> storage_daemons(std::vector<pid_t> candidates) {
     if (outcome.finished()) break;
     // The first without an answer is the one that holds its lock.
     answered = std::min(answered + 1, candidates.size());
-    log::warning("arguments not readable", {{"pid", candidates[answered - 1]}});
+    log.warning("arguments not readable", {{"pid", candidates[answered - 1]}});
     candidates.erase(candidates.begin(),
                      candidates.begin() + static_cast<std::ptrdiff_t>(answered));
   }

@@ -3,8 +3,10 @@
 #include <set>
 #include <vector>
 
+#include "payload/processes/children.hpp"
 #include "payload/processes/process_class.hpp"
 #include "payload/task.hpp"
+#include "shared/log/log.hpp"
 
 /// Looking at the processes of the system that ends.
 namespace dboot::process_scan {
@@ -15,7 +17,7 @@ std::vector<ino_t> nested_namespaces(const ProcessStatus& status);
 /// Which of these processes are root's storage daemons. Their argv is read in a child: it takes the
 /// process's mmap_lock, which one that hangs may hold. A process whose argv cannot be read in time
 /// is none.
-Task<std::set<pid_t>> storage_daemons(std::vector<pid_t> candidates);
+Task<std::set<pid_t>> storage_daemons(Log& log, Children& children, std::vector<pid_t> candidates);
 
 /// True when its first thread sleeps in rt_sigtimedwait(2) (proc_pid_syscall(5)). Meanwhile the
 /// kernel shows what it waits for as not blocked, although it is neither ignored nor fatal then

@@ -1,5 +1,6 @@
 #include "payload/processes/resource_limits.hpp"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <sstream>
@@ -27,6 +28,9 @@ constexpr std::array<std::pair<std::string_view, int>, 16> names{{
     {"Max realtime timeout", RLIMIT_RTTIME},
 }};
 
+/// A process per pidfd is held open while the old system ends.
+constexpr rlim_t descriptors = 65536;
+
 std::optional<rlim_t> parse_value(const std::string& text) {
   if (text == "unlimited") return RLIM_INFINITY;
   if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos)
@@ -35,6 +39,21 @@ std::optional<rlim_t> parse_value(const std::string& text) {
 }
 
 }  // namespace
+
+ResourceLimits take_limits() noexcept {
+  rlimit core{};
+  rlimit files{};
+  ::getrlimit(RLIMIT_CORE, &core);
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  const rlimit no_core{0, core.rlim_max};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  const rlimit more{std::max(descriptors, files.rlim_cur), std::max(descriptors, files.rlim_max)};
+  if (::setrlimit(RLIMIT_NOFILE, &more) != 0) {
+    const rlimit all{files.rlim_max, files.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &all);
+  }
+  return {{RLIMIT_CORE, core}, {RLIMIT_NOFILE, files}};
+}
 
 void apply(const ResourceLimits& limits) noexcept {
   for (const auto& [resource, limit] : limits)

@@ -7,8 +7,6 @@
 
 #include "payload/processes/process_handle.hpp"
 #include "payload/processes/process_scan.hpp"
-#include "payload/system/blocking.hpp"
-#include "shared/log/log.hpp"
 
 namespace dboot {
 namespace {
@@ -28,8 +26,12 @@ constexpr auto grace_of_storage_daemons = 2s;
 
 }  // namespace
 
-Terminator::Terminator(const boost::asio::any_io_executor& executor)
-    : executor_(executor), descriptors_(descriptors_for_pidfds()), gone_(executor) {}
+Terminator::Terminator(Log& log, Children& children, const boost::asio::any_io_executor& executor)
+    : log_(log),
+      children_(children),
+      executor_(executor),
+      descriptors_(descriptors_for_pidfds()),
+      gone_(executor) {}
 
 /// Empty when there is nothing to end: a kernel thread, a zombie, one that has just gone.
 Terminator::Pointer Terminator::look_at(pid_t pid) const {
@@ -49,13 +51,13 @@ Task<Terminator::Found> Terminator::find_new() {
   Found found;
   std::vector<pid_t> candidates;
   for (const pid_t pid : list_processes()) {
-    if (pid == ::getpid() || blocking::is_child(pid) || processes_.lives(pid)) continue;
+    if (pid == ::getpid() || processes_.lives(pid) || children_.spares(pid)) continue;
     if (auto process = look_at(pid)) {
       candidates.push_back(pid);
       found.push_back(std::move(process));
     }
   }
-  auto reading = process_scan::storage_daemons(candidates);
+  auto reading = process_scan::storage_daemons(log_, children_, candidates);
   const auto daemons = co_await std::move(reading);
   for (const auto& process : found) {
     process->process.storage_daemon = daemons.contains(process->process.status.pid);
@@ -76,7 +78,7 @@ void Terminator::watch(const Pointer& process) {
 
 void Terminator::note_end(OldProcess& process) {
   processes_.note_end(process);
-  log::debug("gone",
+  log_.debug("gone",
              {{"pid", process.process.status.pid}, {"command", process.process.status.name}});
 }
 
@@ -100,7 +102,7 @@ Task<> Terminator::ask_new_ones() {
 
 void Terminator::ask(const Pointer& process) {
   const auto& status = process->process.status;
-  log::debug("asked to end", {{"pid", status.pid},
+  log_.debug("asked to end", {{"pid", status.pid},
                               {"parent", status.parent},
                               {"command", status.name},
                               {"class", to_string(process->kind)}});
@@ -158,7 +160,7 @@ Task<> Terminator::kill_those_that_cannot_answer() {
   for (const auto& process : in_vain) {
     if (process->kind == ProcessClass::namespace_init && processes_.has_members(*process)) continue;
     if (process->gone) continue;
-    log::debug("killed: waits in vain",
+    log_.debug("killed: waits in vain",
                {{"pid", process->process.status.pid}, {"command", process->process.status.name}});
     kill(*process);
   }
@@ -234,7 +236,7 @@ Task<bool> Terminator::end_storage_daemons() {
     const auto end = Clock::now() + grace_of_storage_daemons;
     while (processes_.storage_daemons_left() && Clock::now() < end) co_await wait_for_an_end(end);
     const bool left = processes_.storage_daemons_left();
-    log::info("storage daemons",
+    log_.info("storage daemons",
               {{"signal", signal == SIGTERM ? "TERM" : "KILL"}, {"left", left ? "yes" : "none"}});
     if (!left) break;
   }
@@ -246,11 +248,11 @@ void Terminator::report_answers() const {
   for (const auto& [pid, process] : processes_.all()) {
     if (!process->open) continue;
     ++cut_short;
-    log::warning("killed: not ended within the grace period",
+    log_.warning("killed: not ended within the grace period",
                  {{"pid", pid}, {"command", process->process.status.name}});
   }
   const auto count = [this](ProcessClass kind) { return processes_.count(kind); };
-  log::info("processes asked to end", {{"react", count(ProcessClass::reacts)},
+  log_.info("processes asked to end", {{"react", count(ProcessClass::reacts)},
                                        {"deaf", count(ProcessClass::deaf)},
                                        {"shells", count(ProcessClass::shell)},
                                        {"namespace_inits", count(ProcessClass::namespace_init)},
@@ -263,7 +265,7 @@ void Terminator::report_survivors() const {
     if (process->gone || process->kind == ProcessClass::storage_daemon) continue;
     const auto status = read_process_status(pid);
     const std::string state(1, status ? status->state : '?');
-    log::error("process survives SIGKILL", {{"pid", pid},
+    log_.error("process survives SIGKILL", {{"pid", pid},
                                             {"command", process->process.status.name},
                                             {"state", state},
                                             {"wchan", process_scan::wait_channel(pid)}});

@@ -5,8 +5,10 @@
 #include <optional>
 
 #include "payload/condition.hpp"
+#include "payload/processes/children.hpp"
 #include "payload/processes/old_processes.hpp"
 #include "payload/task.hpp"
+#include "shared/log/log.hpp"
 
 namespace dboot {
 
@@ -15,7 +17,8 @@ namespace dboot {
 /// descriptor is left for are looked at now and then.)
 class Terminator {
  public:
-  explicit Terminator(const boost::asio::any_io_executor& executor);
+  /// The children that it spares are theirs to say.
+  Terminator(Log& log, Children& children, const boost::asio::any_io_executor& executor);
   Terminator(const Terminator&) = delete;
   Terminator& operator=(const Terminator&) = delete;
 
@@ -52,6 +55,8 @@ class Terminator {
   void report_answers() const;
   void report_survivors() const;
 
+  Log& log_;
+  Children& children_;
   boost::asio::any_io_executor executor_;
   unsigned descriptors_;  ///< for pidfds
   Condition gone_;

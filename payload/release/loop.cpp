@@ -11,10 +11,9 @@
 #include <vector>
 
 #include "payload/system/blocking.hpp"
-#include "shared/log/log.hpp"
 #include "shared/system/syscalls.hpp"
 
-namespace dboot::loop {
+namespace dboot {
 namespace {
 
 std::string backing_file(const std::string& name) {
@@ -35,29 +34,48 @@ std::vector<std::string> in_use() {
 
 }  // namespace
 
-Task<std::size_t> detach_all(const DeviceNodes& devices, Permissions permissions) {
+LoopDevices::LoopDevices(Log& log, Children& children, const DeviceNodes& devices,
+                         Permissions permissions)
+    : log_(log),
+      children_(children),
+      devices_(devices),
+      allowed_(permissions.allows(Action::detach_loop, log)) {}
+
+Task<std::size_t> LoopDevices::detach_all(Log::Level level_of_failures) {
   using namespace std::chrono_literals;
-  if (!permissions.allows(Action::detach_loop)) co_return 0;
+  if (!allowed_) co_return 0;
   std::size_t gone = 0;
   for (const auto& name : in_use()) {
     const std::string file = backing_file(name);
     blocking::Work work = [&](const blocking::Report&) {
       {
-        const UniqueFd device = devices.open(name, O_RDONLY | O_NONBLOCK);
+        const UniqueFd device = devices_.open(name, O_RDONLY | O_NONBLOCK);
         sys::check(::ioctl(device.get(), LOOP_CLR_FD, 0), "detach ", name);
       }
       // One that is mounted goes with its last user, which the kernel calls success (loop.c:
       // LO_FLAGS_AUTOCLEAR).
       if (!backing_file(name).empty()) throw std::runtime_error(name + " is still in use");
     };
-    auto child = blocking::run("detach " + name, 10s, std::move(work), {devices.mount()});
+    auto child =
+        blocking::run(children_, "detach " + name, 10s, std::move(work), {devices_.mount()});
     const auto outcome = co_await std::move(child);
-    if (outcome.finished()) ++gone;
-    log::write(outcome.finished() ? log::Level::info : log::Level::debug,
-               outcome.finished() ? "loop device detached" : "loop device stays",
-               {{"device", name}, {"file", file}, {"reason", outcome.error}});
+    if (outcome.finished()) {
+      ++gone;
+      log_.info("loop device detached", {{"device", name}, {"file", file}});
+    } else {
+      log_.write(level_of_failures, "loop device stays",
+                 {{"device", name}, {"file", file}, {"reason", outcome.error}});
+    }
   }
   co_return gone;
 }
 
-}  // namespace dboot::loop
+Task<std::size_t> LoopDevices::release() {
+  return detach_all(Log::Level::debug);
+}
+
+Task<> LoopDevices::give_up() {
+  co_await detach_all(Log::Level::warning);
+}
+
+}  // namespace dboot

@@ -1,15 +1,28 @@
 #pragma once
 
-#include <cstddef>
-
 #include "payload/devices/device_nodes.hpp"
 #include "payload/permissions.hpp"
-#include "payload/task.hpp"
+#include "payload/processes/children.hpp"
+#include "payload/release/releaser.hpp"
 
-namespace dboot::loop {
+namespace dboot {
 
-/// Lets loop devices go that have a backing file; a file that backs one holds its filesystem. The
-/// number of devices that went.
-Task<std::size_t> detach_all(const DeviceNodes& devices, Permissions permissions);
+/// Loop devices that have a backing file; a file that backs one holds its filesystem.
+class LoopDevices final : public Releaser {
+ public:
+  LoopDevices(Log& log, Children& children, const DeviceNodes& devices, Permissions permissions);
 
-}  // namespace dboot::loop
+  std::string_view name() const noexcept override { return "loop devices"; }
+  Task<std::size_t> release() override;
+  Task<> give_up() override;
+
+ private:
+  Task<std::size_t> detach_all(Log::Level level_of_failures);
+
+  Log& log_;
+  Children& children_;
+  const DeviceNodes& devices_;
+  bool allowed_;
+};
+
+}  // namespace dboot

@@ -3,26 +3,32 @@
 #include <string>
 
 #include "payload/permissions.hpp"
-#include "payload/task.hpp"
-#include "shared/proc/mount_table.hpp"
+#include "payload/processes/children.hpp"
+#include "payload/release/releaser.hpp"
 
-/// Unmounting the old system.
-namespace dboot::mounts {
+namespace dboot {
 
-/// The mount table of this process. Throws std::system_error.
-MountTable current();
+/// What is mounted at and below a directory.
+class Mounts final : public Releaser {
+ public:
+  Mounts(Log& log, Children& children, Permissions permissions, std::string directory);
 
-/// Unmounts whatever can be unmounted at and below `directory`, in rounds, until a whole round
-/// makes no progress for 250 ms: a filesystem may stay busy for tens of milliseconds after the last
-/// process that used it has ended. The number of mounts that went.
-Task<std::size_t> unmount_below(std::string directory);
+  std::string_view name() const noexcept override { return "mounts"; }
+  /// Unmounts whatever can be unmounted, until nothing has gone for 250 ms: a filesystem may stay
+  /// busy for tens of milliseconds after the last process that used it has ended.
+  Task<std::size_t> release() override;
+  /// Each that is left is named, its filesystem made read-only (on a machine) and detached lazily,
+  /// so that it goes with its last user.
+  Task<> give_up() override;
 
-/// What could not be unmounted: each is named, its filesystem made read-only (on a machine) and
-/// detached lazily, so that it goes with its last user.
-Task<> give_up_on(std::string directory, Permissions permissions);
+ private:
+  Task<std::size_t> unmount_one_by_one();
 
-/// Binaries registered with the flag F hold their interpreter's filesystem busy: unregisters them
-/// (Documentation/admin-guide/binfmt-misc.rst).
-Task<> clear_binfmt_misc(const MountTable& table, Permissions permissions);
+  Log& log_;
+  Children& children_;
+  bool may_change_filesystems_;
+  std::string directory_;
+  std::size_t gone_ = 0;
+};
 
-}  // namespace dboot::mounts
+}  // namespace dboot

@@ -2,48 +2,44 @@
 
 #include <sys/swap.h>
 
-#include <sstream>
-
 #include "payload/system/blocking.hpp"
-#include "shared/log/log.hpp"
-#include "shared/proc/mount_table.hpp"
+#include "shared/proc/swaps.hpp"
 #include "shared/system/syscalls.hpp"
 
-namespace dboot::swap {
+namespace dboot {
 
-std::vector<std::string> parse(std::string_view swaps) {
-  std::vector<std::string> paths;
-  std::istringstream lines{std::string(swaps)};
-  std::string line;
-  std::getline(lines, line);  // the heading
-  while (std::getline(lines, line)) {
-    auto path = decode_octal(std::string_view(line).substr(0, line.find_first_of(" \t")));
-    if (!path.empty()) paths.push_back(std::move(path));
-  }
-  return paths;
-}
+Swap::Swap(Log& log, Children& children, Permissions permissions)
+    : log_(log), children_(children), allowed_(permissions.allows(Action::detach_swap, log)) {}
 
-Task<std::size_t> detach_all(Permissions permissions) {
+Task<std::size_t> Swap::detach_all(Log::Level level_of_failures) {
   using namespace std::chrono_literals;
-  if (!permissions.allows_logged(Action::detach_swap)) co_return 0;
+  if (!allowed_) co_return 0;
   std::size_t gone = 0;
-  for (const auto& area : parse(sys::read_file_or_empty("/proc/swaps"))) {
+  for (const auto& area : read_swaps()) {
     // As the kernel writes it, the path is valid from the root of who reads: below the old root's
     // new place, as long as that is mounted.
     blocking::Work work = [&area](const blocking::Report&) {
       sys::check(::swapoff(area.c_str()), "swapoff ", area);
     };
-    // Everything in it is read back, from a disk that may be slow.
-    auto child = blocking::run("swapoff " + area, 5min, std::move(work));
+    // It is read from a disk that may be slow.
+    auto child = blocking::run(children_, "swapoff " + area, 5min, std::move(work));
     const auto outcome = co_await std::move(child);
     if (outcome.finished()) {
       ++gone;
-      log::info("swap detached", {{"area", area}});
+      log_.info("swap detached", {{"area", area}});
     } else {
-      log::error("swap stays", {{"area", area}, {"reason", outcome.error}});
+      log_.write(level_of_failures, "swap stays", {{"area", area}, {"reason", outcome.error}});
     }
   }
   co_return gone;
 }
 
-}  // namespace dboot::swap
+Task<std::size_t> Swap::release() {
+  return detach_all(Log::Level::debug);
+}
+
+Task<> Swap::give_up() {
+  co_await detach_all(Log::Level::error);
+}
+
+}  // namespace dboot

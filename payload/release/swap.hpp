@@ -1,19 +1,27 @@
 #pragma once
 
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "payload/permissions.hpp"
-#include "payload/task.hpp"
+#include "payload/processes/children.hpp"
+#include "payload/release/releaser.hpp"
 
-namespace dboot::swap {
+namespace dboot {
 
-/// The files and devices of /proc/swaps (proc_swaps(5)).
-std::vector<std::string> parse(std::string_view swaps);
+/// Swap areas, as long as the paths that lead to them are mounted. Everything in one is read back:
+/// that needs as much memory, which may be free only when a tmpfs has been unmounted.
+class Swap final : public Releaser {
+ public:
+  Swap(Log& log, Children& children, Permissions permissions);
 
-/// Takes every swap area out of use, as long as the paths that lead to them are mounted. The number
-/// of areas that went.
-Task<std::size_t> detach_all(Permissions permissions);
+  std::string_view name() const noexcept override { return "swap"; }
+  Task<std::size_t> release() override;
+  Task<> give_up() override;
 
-}  // namespace dboot::swap
+ private:
+  Task<std::size_t> detach_all(Log::Level level_of_failures);
+
+  Log& log_;
+  Children& children_;
+  bool allowed_;
+};
+
+}  // namespace dboot

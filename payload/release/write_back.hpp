@@ -1,11 +1,13 @@
 #pragma once
 
 #include "payload/permissions.hpp"
+#include "payload/processes/children.hpp"
 #include "payload/task.hpp"
+#include "shared/log/log.hpp"
 
 namespace dboot {
 
-/// Writes every filesystem of the machine back, for two minutes at most.
-Task<> sync_disks(Permissions permissions);
+/// Writes every filesystem of the machine back (sync(2)), for two minutes at most.
+Task<> write_back(Log& log, Children& children, Permissions permissions);
 
 }  // namespace dboot

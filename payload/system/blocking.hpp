@@ -1,14 +1,12 @@
 #pragma once
 
-#include <signal.h>
-#include <sys/types.h>
-
 #include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "payload/processes/children.hpp"
 #include "payload/task.hpp"
 #include "shared/system/unique_fd.hpp"
 
@@ -43,31 +41,9 @@ using Work = std::function<void(const Report&)>;
 
 /// Runs `work` in a child. `what` names it in errors ("sync"). Of the parent's descriptors the
 /// child keeps 0 to 2 and `keep`. An exception in it makes the outcome "failed", with its what().
-/// At the deadline the child is killed and left to the reaper: it may stay in the kernel for ever.
-/// Throws std::system_error when no child can be made.
-Task<Outcome> run(std::string what, std::chrono::milliseconds deadline, Work work,
-                  std::vector<int> keep = {});
-
-/// True for children made here that have not been reaped: they are none of the old system's.
-bool is_child(pid_t pid) noexcept;
-/// For the reaper: the process is gone.
-void forget(pid_t pid) noexcept;
-
-/// Blocks every signal while the object lives.
-class SignalsBlocked {
- public:
-  SignalsBlocked() noexcept;
-  ~SignalsBlocked();
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_{};
-};
-
-/// For a child right after fork: default dispositions, nothing blocked.
-void reset_signals() noexcept;
-/// Closes everything from 3 on but `keep`, without touching a parent's epoll registrations.
-void close_all_but(std::vector<int> keep) noexcept;
+/// When it has reported nothing for as long as `patience`, the child is killed and left to be
+/// reaped: it may stay in the kernel for ever. Throws std::system_error when no child can be made.
+Task<Outcome> run(Children& children, std::string what, std::chrono::milliseconds patience,
+                  Work work, std::vector<int> keep = {});
 
 }  // namespace dboot::blocking

@@ -9,33 +9,31 @@
 
 #include <system_error>
 
-#include "payload/processes/resource_limits.hpp"
-#include "shared/log/log.hpp"
 #include "shared/proc/process_status.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {
 
-void set_hostname(const std::string& hostname, Permissions permissions) {
-  if (hostname.empty() || !permissions.allows_logged(Action::set_hostname)) return;
+void set_hostname(Log& log, const std::string& hostname, Permissions permissions) {
+  if (hostname.empty() || !permissions.allows(Action::set_hostname, log)) return;
   sys::check(::sethostname(hostname.data(), hostname.size()), "sethostname ", hostname);
 }
 
 }  // namespace
 
 /// kthreadd has them too. In a PID namespace, number 2 may be anything.
-ResourceLimits limits_of_kernel(Permissions permissions) {
+ResourceLimits limits_of_kernel(Log& log, Permissions permissions) {
   if (!permissions.on_machine()) return {};
   constexpr pid_t kthreadd = 2;
   const auto status = read_process_status(kthreadd);
   if (status && status->kernel_thread)
     return parse_limits(sys::read_file_or_empty("/proc/2/limits"));
-  log::info("resource limits stay those of the old system");
+  log.info("resource limits stay those of the old system");
   return {};
 }
 
-void become_fresh(const std::string& hostname, Permissions permissions) {
+void become_fresh(Log& log, const std::string& hostname, Permissions permissions) {
   ::umask(022);
   const itimerval off{};
   for (const auto timer : {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF})
@@ -47,9 +45,9 @@ void become_fresh(const std::string& hostname, Permissions permissions) {
   ::munlockall();
   try {
     sys::write_file("/proc/self/oom_score_adj", "0");
-    set_hostname(hostname, permissions);
+    set_hostname(log, hostname, permissions);
   } catch (const std::system_error& error) {
-    log::warning("not as the kernel starts it", {{"reason", error.what()}});
+    log.warning("not as the kernel starts it", {{"reason", error.what()}});
   }
 }
 

@@ -10,12 +10,11 @@
 #include <cstring>
 #include <exception>
 
-namespace dboot::last_resort {
+namespace dboot {
 namespace {
 
 // Everything here is for signal handlers: no allocation, no lock, no library.
 
-bool on_machine = false;
 constexpr unsigned seconds_until_reboot = 10;
 
 void say(int fd, const char* text) noexcept {
@@ -33,10 +32,23 @@ void say(int fd, const char* text) noexcept {
   }
 }
 
-void on_crash(int signal) {
-  act(signal == SIGABRT ? "dboot-init: aborted\n" : "dboot-init: crashed\n");
+[[noreturn]] void end(bool on_machine, const char* why) noexcept {
+  say(STDERR_FILENO, why);
+  if (::getpid() != 1 || !on_machine) ::_exit(LastResort::exit_status);
+  const int kernel_log = ::open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+  say(kernel_log, why);
+  say(kernel_log, "dboot-init: the machine reboots in ten seconds\n");
+  reboot_from_child();
 }
 
+// A handler gets nothing from who installs it: what it has to know is part of its type.
+
+template <bool on_machine>
+void on_crash(int signal) {
+  end(on_machine, signal == SIGABRT ? "dboot-init: aborted\n" : "dboot-init: crashed\n");
+}
+
+template <bool on_machine>
 void on_terminate() {
   try {
     if (const auto pending = std::current_exception()) std::rethrow_exception(pending);
@@ -45,33 +57,28 @@ void on_terminate() {
   } catch (...) {
     say(STDERR_FILENO, "an exception of unknown type");
   }
-  act("dboot-init: unhandled exception\n");
+  end(on_machine, "dboot-init: unhandled exception\n");
 }
 
 }  // namespace
 
-void install(Permissions permissions) {
-  on_machine = permissions.on_machine();
+void LastResort::install() const {
+  // The stack of a crash may be what is broken.
   static std::array<char, 64UL * 1024> memory;
   stack_t stack{};
   stack.ss_sp = memory.data();
   stack.ss_size = memory.size();
   ::sigaltstack(&stack, nullptr);
   struct sigaction action {};
-  action.sa_handler = &on_crash;
+  action.sa_handler = on_machine_ ? &on_crash<true> : &on_crash<false>;
   action.sa_flags = static_cast<int>(SA_ONSTACK | SA_RESETHAND);
   for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT})
     ::sigaction(signal, &action, nullptr);
-  std::set_terminate(&on_terminate);
+  std::set_terminate(on_machine_ ? &on_terminate<true> : &on_terminate<false>);
 }
 
-void act(const char* why) noexcept {
-  say(STDERR_FILENO, why);
-  if (::getpid() != 1 || !on_machine) ::_exit(exit_status);
-  const int kernel_log = ::open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NONBLOCK);
-  say(kernel_log, why);
-  say(kernel_log, "dboot-init: the machine reboots in ten seconds\n");
-  reboot_from_child();
+void LastResort::act(const char* why) const noexcept {
+  end(on_machine_, why);
 }
 
-}  // namespace dboot::last_resort
+}  // namespace dboot

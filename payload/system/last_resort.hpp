@@ -2,17 +2,24 @@
 
 #include "payload/permissions.hpp"
 
+namespace dboot {
+
 /// What happens when the program itself is broken: an exception that nothing catches, a crash. On a
 /// machine, the end of PID 1 is a kernel panic: says why, and reboots instead. In a namespace: exit
 /// status 125.
-namespace dboot::last_resort {
+class LastResort {
+ public:
+  static constexpr int exit_status = 125;
 
-/// Watches over this process from here on. Children forked later just end.
-void install(Permissions permissions);
+  explicit LastResort(Permissions permissions) noexcept : on_machine_(permissions.on_machine()) {}
 
-/// Says why on the kernel's log and stderr, and reboots after ten seconds.
-[[noreturn]] void act(const char* why) noexcept;
+  /// Watches over this process from here on. Children forked later just end.
+  void install() const;
+  /// Says why on the kernel's log and stderr, and reboots after ten seconds.
+  [[noreturn]] void act(const char* why) const noexcept;
 
-inline constexpr int exit_status = 125;
+ private:
+  bool on_machine_;
+};
 
-}  // namespace dboot::last_resort
+}  // namespace dboot

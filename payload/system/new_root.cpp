@@ -10,7 +10,6 @@
 #include <string>
 #include <system_error>
 
-#include "shared/log/log.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/system/detached_mount.hpp"
 #include "shared/system/syscalls.hpp"
@@ -46,11 +45,11 @@ void mount_below(const UniqueFd& parent, const char* name, const char* type, uns
         options);
 }
 
-/// A mount with what is mounted in it.
-void move(const std::string& from, const UniqueFd& to) {
-  sys::check(
-      ::syscall(SYS_move_mount, AT_FDCWD, from.c_str(), to.get(), "", MOVE_MOUNT_T_EMPTY_PATH),
-      "move ", from);
+/// A mount, which is open as `mount`, with what is mounted in it.
+void move(const UniqueFd& mount, const UniqueFd& to, const char* shown) {
+  constexpr unsigned by_descriptors = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+  sys::check(::syscall(SYS_move_mount, mount.get(), "", to.get(), "", by_descriptors), "move ",
+             shown);
 }
 
 /// Of this mount alone: without MS_BIND the filesystem itself would become read-only, and with it
@@ -61,25 +60,18 @@ void make_read_only(const char* where) {
              "make read-only ", where);
 }
 
-/// For what a system can do without.
-template <class Mounting>
-void attempt(Mounting mounting) {
-  try {
-    mounting();
-  } catch (const std::system_error& error) {
-    log::warning("not mounted", {{"reason", error.what()}});
-  }
-}
-
 }  // namespace
 
-void make_private() {
+void make_mounts_private() {
   sys::check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr),
              "make the mounts private");
 }
 
-NewRoot::NewRoot()
-    : root_(sys::open(layout::root, O_PATH | O_DIRECTORY | O_NOFOLLOW)),
+NewRoot::NewRoot(Log& log, const UniqueFd& directory)
+    : log_(log),
+      directory_(directory),
+      old_dev_(::open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC)),
+      root_(sys::open_at(directory.get(), layout::root_name, O_PATH | O_DIRECTORY | O_NOFOLLOW)),
       proc_(mount_point(root_, "proc")),
       sys_(mount_point(root_, "sys")),
       dev_(mount_point(root_, "dev")),
@@ -93,6 +85,16 @@ void NewRoot::pivot() const {
   sys::check(::fchdir(root_.get()), "chdir ", layout::root);
   sys::check(::syscall(SYS_pivot_root, ".", "run/.old-root"), "pivot_root to ", layout::root);
   sys::check(::chdir("/"), "chdir /");
+}
+
+/// For what a system can do without.
+template <class Mounting>
+void NewRoot::attempt(Mounting mounting) const {
+  try {
+    mounting();
+  } catch (const std::system_error& error) {
+    log_.warning("not mounted", {{"reason", error.what()}});
+  }
 }
 
 void NewRoot::mount_of_machine(const DeviceNodes& devices) const {
@@ -117,7 +119,7 @@ void NewRoot::mount_of_namespace() const {
     mount("sysfs", sys_, no_programs);
     make_read_only("/sys");
   });
-  attempt([&] { move(std::string(layout::old_root) + "/dev", dev_); });
+  attempt([&] { move(old_dev_, dev_, "/dev"); });
 }
 
 void NewRoot::mount_all(const DeviceNodes& devices, Permissions permissions) const {
@@ -128,8 +130,8 @@ void NewRoot::mount_all(const DeviceNodes& devices, Permissions permissions) con
   }
   const UniqueFd run = sys::open("/run", O_PATH | O_DIRECTORY);
   make_directory(run.get(), "dboot", 0755);
-  move(layout::old_root + std::string(layout::directory),
-       sys::open_at(run.get(), "dboot", O_PATH | O_DIRECTORY | O_NOFOLLOW));
+  move(directory_, sys::open_at(run.get(), "dboot", O_PATH | O_DIRECTORY | O_NOFOLLOW),
+       layout::directory);
 }
 
 }  // namespace dboot

@@ -2,23 +2,25 @@
 
 #include "payload/devices/device_nodes.hpp"
 #include "payload/permissions.hpp"
+#include "shared/log/log.hpp"
 #include "shared/system/unique_fd.hpp"
 
 namespace dboot {
 
 /// Nothing done here may reach another mount namespace, and under shared propagation pivot_root and
 /// MS_MOVE fail (mount_namespaces(7), pivot_root(2)). Throws std::system_error.
-void make_private();
+void make_mounts_private();
 
-/// The directories of the new root that something is mounted on. They are opened before the first
-/// mount, and made where they are missing; a symlink in the place of one is refused. From then on
-/// no path leads through anything that the image has made.
+/// The prepared root, and the kernel's filesystems in it. The directories that something is mounted
+/// on are opened before the first mount, and made where they are missing; a symlink in the place of
+/// one is refused. From then on no path leads through anything that the image has made, and none
+/// through the old root.
 class NewRoot {
  public:
-  /// Throws std::system_error.
-  NewRoot();
+  /// `directory`: layout::directory. Throws std::system_error.
+  NewRoot(Log& log, const UniqueFd& directory);
 
-  /// It becomes "/", what was "/" lies at old_root. Throws std::system_error.
+  /// It becomes "/", what was "/" lies at layout::old_root. Throws std::system_error.
   void pivot() const;
 
   /// /proc, /sys, /dev, /dev/pts, /dev/shm and /run/dboot in the new root, after the pivot. In a
@@ -28,9 +30,14 @@ class NewRoot {
   void mount_all(const DeviceNodes& devices, Permissions permissions) const;
 
  private:
+  template <class Mounting>
+  void attempt(Mounting mounting) const;
   void mount_of_machine(const DeviceNodes& devices) const;
   void mount_of_namespace() const;
 
+  Log& log_;
+  const UniqueFd& directory_;
+  UniqueFd old_dev_;
   UniqueFd root_;
   UniqueFd proc_;
   UniqueFd sys_;

@@ -2,54 +2,92 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <memory>
-#include <string>
+#include <sstream>
 
 #include "payload/system/blocking.hpp"
-#include "shared/log/log.hpp"
+#include "shared/proc/process_status.hpp"
 #include "shared/system/detached_mount.hpp"
+#include "shared/system/directory.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {
 
-/// The groups in `parent` that are not empty stay; the rest goes, the innermost first.
+UniqueFd mount_root_of(const CgroupHierarchy& hierarchy) {
+  if (hierarchy.unified()) return detached_mount::make("cgroup2");
+  constexpr std::string_view named = "name=";
+  detached_mount::Options options;
+  for (const auto& controller : hierarchy.controllers) {
+    if (controller.starts_with(named)) {
+      options.emplace_back("name", controller.substr(named.size()));
+    } else {
+      options.emplace_back(controller, std::nullopt);
+    }
+  }
+  return detached_mount::make("cgroup", 0, options);
+}
+
+/// The innermost first. A group that is not empty stays.
 std::size_t remove_groups(int parent) {
   std::size_t removed = 0;
-  const int own = ::openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (own < 0) return 0;
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::fdopendir(own), &::closedir);
-  if (!directory) return 0;
-  while (const dirent* entry = ::readdir(directory.get())) {
-    const std::string name = entry->d_name;
-    if (entry->d_type != DT_DIR || name == "." || name == "..") continue;
-    const UniqueFd group(::openat(own, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  for (const auto& [name, type] : entries_of(parent, "of cgroups")) {
+    if (type != DT_DIR) continue;
+    const UniqueFd group(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (group) removed += remove_groups(group.get());
-    if (::unlinkat(own, name.c_str(), AT_REMOVEDIR) == 0) ++removed;
+    if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) == 0) ++removed;
   }
   return removed;
 }
 
+/// This process, PID 1 and whatever else is alive. What ends meanwhile, or belongs to the kernel,
+/// is refused.
+void move_processes(int root) {
+  const UniqueFd processes = sys::open_at(root, "cgroup.procs", O_WRONLY);
+  for (const pid_t pid : list_processes()) {
+    const auto text = std::to_string(pid);
+    [[maybe_unused]] const auto refused = ::write(processes.get(), text.data(), text.size());
+  }
+}
+
 }  // namespace
 
-Task<> leave_old_cgroups(Permissions permissions) {
+std::vector<CgroupHierarchy> parse_cgroup_hierarchies(std::string_view cgroup) {
+  std::vector<CgroupHierarchy> hierarchies;
+  std::istringstream lines{std::string(cgroup)};
+  for (std::string line; std::getline(lines, line);) {
+    const auto first = line.find(':');
+    const auto second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    CgroupHierarchy hierarchy;
+    std::istringstream names(line.substr(first + 1, second - first - 1));
+    for (std::string name; std::getline(names, name, ',');) hierarchy.controllers.push_back(name);
+    hierarchies.push_back(std::move(hierarchy));
+  }
+  return hierarchies;
+}
+
+Task<> leave_old_cgroups(Log& log, Children& children, Permissions permissions) {
   using namespace std::chrono_literals;
-  if (!permissions.allows_logged(Action::leave_cgroup)) co_return;
-  blocking::Work work = [](const blocking::Report& report) {
-    const UniqueFd root = detached_mount::make("cgroup2");
-    const UniqueFd processes = sys::open_at(root.get(), "cgroup.procs", O_WRONLY);
-    sys::write_all(processes.get(), "1");
-    report.write(std::to_string(remove_groups(root.get())));
+  if (!permissions.allows(Action::leave_cgroup, log)) co_return;
+  const auto hierarchies = parse_cgroup_hierarchies(sys::read_file_or_empty("/proc/self/cgroup"));
+  blocking::Work work = [&](const blocking::Report& report) {
+    std::size_t removed = 0;
+    for (const auto& hierarchy : hierarchies) {
+      const UniqueFd root = mount_root_of(hierarchy);
+      move_processes(root.get());
+      removed += remove_groups(root.get());
+    }
+    report.write(std::to_string(removed));
   };
-  auto child = blocking::run("leave the old cgroups", 10s, std::move(work));
+  auto child = blocking::run(children, "leave the old cgroups", 10s, std::move(work));
   const auto outcome = co_await std::move(child);
   if (outcome.finished()) {
-    log::info("moved to the root cgroup", {{"removed", outcome.text}});
+    log.info("moved to the root cgroup",
+             {{"hierarchies", hierarchies.size()}, {"removed", outcome.text}});
   } else {
-    log::warning("old cgroups stay", {{"reason", outcome.error}});
+    log.warning("old cgroups stay", {{"reason", outcome.error}});
   }
 }
 

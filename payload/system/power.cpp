@@ -7,12 +7,9 @@
 
 #include <array>
 
-#include "payload/processes/terminator.hpp"
-#include "payload/release/mounts.hpp"
 #include "payload/release/write_back.hpp"
 #include "payload/system/blocking.hpp"
-#include "payload/system/last_resort.hpp"
-#include "shared/log/log.hpp"
+#include "shared/proc/mount_table.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
@@ -21,18 +18,18 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Disks that the new system has mounted: unmounted, or at least read-only.
-Task<> let_go_of_disks() {
+Task<> let_go_of_disks(Context& context) {
   blocking::Work work = [](const blocking::Report&) {
-    for (const auto& mount : unmount_order(mounts::current(), "/")) {
+    for (const auto& mount : unmount_order(read_mount_table(), "/")) {
       const char* path = mount.mount_point.c_str();
       if (major(mount.device) == 0 || mount.mount_point == "/") continue;
       if (::umount2(path, UMOUNT_NOFOLLOW) != 0)
         ::mount(nullptr, path, nullptr, MS_REMOUNT | MS_RDONLY, nullptr);
     }
   };
-  auto child = blocking::run("unmount", 30s, std::move(work));
+  auto child = blocking::run(context.children, "unmount", 30s, std::move(work));
   const auto outcome = co_await std::move(child);
-  if (!outcome.finished()) log::warning("disks not unmounted", {{"reason", outcome.error}});
+  if (!outcome.finished()) context.log.warning("disks not unmounted", {{"reason", outcome.error}});
 }
 
 }  // namespace
@@ -42,33 +39,34 @@ std::string_view to_string(Power power) {
   return names.at(static_cast<std::size_t>(power));
 }
 
-Task<> end_machine(Power power) {
+Task<> end_machine(Context& context, Power power) {
   blocking::Work work = [power](const blocking::Report&) {
     static constexpr std::array<unsigned, 3> commands{RB_AUTOBOOT, RB_POWER_OFF, RB_HALT_SYSTEM};
     const auto command = commands.at(static_cast<std::size_t>(power));
     sys::check(::reboot(static_cast<int>(command)), to_string(power));
   };
-  auto child = blocking::run("reboot", 30s, std::move(work));
+  auto child = blocking::run(context.children, "reboot", 30s, std::move(work));
   const auto outcome = co_await std::move(child);
-  log::error("the kernel does not end the machine", {{"reason", outcome.error}});
+  context.log.error("the kernel does not end the machine", {{"reason", outcome.error}});
 }
 
-Task<> end_system(Power power, std::chrono::milliseconds grace, Permissions permissions) {
-  log::set_phase("power");
-  log::info("the system ends", {{"by", to_string(power)}});
+Task<> end_system(Context& context, Power power) {
+  context.log.set_phase("power");
+  context.log.info("the system ends", {{"by", to_string(power)}});
   {
-    Terminator terminator(co_await boost::asio::this_coro::executor);
-    co_await terminator.end_all(grace);
+    const auto executor = co_await boost::asio::this_coro::executor;
+    Terminator terminator(context.log, context.children, executor);
+    co_await terminator.end_all(context.plan.grace);
   }
-  if (!permissions.allows_logged(Action::reboot)) {
-    log::flush();
+  if (!context.permissions.allows(Action::reboot, context.log)) {
+    context.log.flush();
     ::_exit(0);
   }
-  co_await let_go_of_disks();
-  co_await sync_disks(permissions);
-  log::flush();
-  co_await end_machine(power);
-  last_resort::act("dboot-init: the machine does not end as asked\n");
+  co_await let_go_of_disks(context);
+  co_await write_back(context.log, context.children, context.permissions);
+  context.log.flush();
+  co_await end_machine(context, power);
+  context.last_resort.act("dboot-init: the machine does not end as asked\n");
 }
 
 }  // namespace dboot

@@ -1,10 +1,9 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <string_view>
 
-#include "payload/permissions.hpp"
+#include "payload/context.hpp"
 #include "payload/task.hpp"
 
 namespace dboot {
@@ -14,10 +13,10 @@ std::string_view to_string(Power power);
 
 /// Ends all processes, with `grace` from SIGTERM to SIGKILL at most, unmounts disks, syncs, and
 /// ends the machine. In a namespace it ends this process instead, with status 0. Does not return.
-Task<> end_system(Power power, std::chrono::milliseconds grace, Permissions permissions);
+Task<> end_system(Context& context, Power power);
 
 /// The last step alone, in a child: reboot(2) waits for devices that may never answer. Returns only
 /// when the kernel refuses or hangs.
-Task<> end_machine(Power power);
+Task<> end_machine(Context& context, Power power);
 
 }  // namespace dboot

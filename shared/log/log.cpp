@@ -9,30 +9,11 @@
 #include <cctype>
 #include <ctime>
 
-#include "shared/log/sinks.hpp"
-
 namespace dboot::log {
 namespace {
 
 constexpr std::array<std::string_view, 5> level_names{"trace", "debug", "info", "warning", "error"};
 static_assert(static_cast<int>(Level::error) == static_cast<int>(spdlog::level::err));
-
-/// The one logger of a process. Only the first thread of a program logs.
-struct State {
-  spdlog::logger logger{"dboot"};
-  bool record = false;
-  std::chrono::nanoseconds origin{0};
-  std::string_view phase = "start";
-};
-
-State& state() {
-  static State instance;
-  return instance;
-}
-
-spdlog::level::level_enum to_spdlog(Level level) {
-  return static_cast<spdlog::level::level_enum>(level);
-}
 
 bool is_plain(unsigned char byte) {
   return byte > ' ' && byte != 0x7f && byte != '"' && byte != '\\';
@@ -70,14 +51,6 @@ std::string one_line(std::string_view message) {
   return text;
 }
 
-std::string format_report(Level level, std::string_view message, Facts facts) {
-  std::string line = "dboot-inject: ";
-  if (level != Level::info) line += fmt::format("{}: ", to_string(level));
-  line += one_line(message);
-  for (const auto& fact : facts) line += fmt::format(" {}={}", fact.key, as_value(fact.value));
-  return line;
-}
-
 }  // namespace
 
 std::string_view to_string(Level level) {
@@ -102,51 +75,12 @@ std::string format_record(std::chrono::nanoseconds elapsed, Level level, std::st
   return line;
 }
 
-void report_to_terminal(Level level) {
-  auto& log = state();
-  log.record = false;
-  log.logger.sinks() = {sinks::descriptor(2)};
-  log.logger.set_level(to_spdlog(level));
-  log.logger.set_pattern("%v");
-}
-
-void keep_record(std::chrono::nanoseconds origin, Level level) {
-  auto& log = state();
-  log.record = true;
-  log.origin = origin;
-  log.logger.set_level(to_spdlog(level));
-}
-
-void add_sink(std::shared_ptr<spdlog::sinks::sink> sink) {
-  sink->set_pattern("%v");
-  state().logger.sinks().push_back(std::move(sink));
-}
-
-void remove_sinks() {
-  state().logger.flush();
-  state().logger.sinks().clear();
-}
-
-void flush() {
-  state().logger.flush();
-}
-
-void remove_sink(const std::shared_ptr<spdlog::sinks::sink>& sink) {
-  sink->flush();
-  std::erase(state().logger.sinks(), sink);
-}
-
-void set_phase(std::string_view phase) {
-  state().phase = phase;
-}
-
-void write(Level level, std::string_view message, Facts facts) {
-  auto& log = state();
-  if (!log.logger.should_log(to_spdlog(level))) return;
-  const std::string line =
-      log.record ? format_record(monotonic_now() - log.origin, level, log.phase, message, facts)
-                 : format_report(level, message, facts);
-  log.logger.log(to_spdlog(level), line);
+std::string format_report(Level level, std::string_view message, Facts facts) {
+  std::string line = "dboot-inject: ";
+  if (level != Level::info) line += fmt::format("{}: ", to_string(level));
+  line += one_line(message);
+  for (const auto& fact : facts) line += fmt::format(" {}={}", fact.key, as_value(fact.value));
+  return line;
 }
 
 std::chrono::nanoseconds monotonic_now() noexcept {
@@ -156,3 +90,61 @@ std::chrono::nanoseconds monotonic_now() noexcept {
 }
 
 }  // namespace dboot::log
+
+namespace dboot {
+namespace {
+
+spdlog::level::level_enum to_spdlog(log::Level level) {
+  return static_cast<spdlog::level::level_enum>(level);
+}
+
+}  // namespace
+
+struct Log::State {
+  Style style;
+  spdlog::logger logger{"dboot"};
+  std::chrono::nanoseconds origin = log::monotonic_now();
+  std::string_view phase = "start";
+};
+
+Log::Log(Style style) : state_(std::make_unique<State>(State{style})) {}
+
+Log::~Log() = default;
+
+void Log::set_level(Level level) {
+  state_->logger.set_level(to_spdlog(level));
+}
+
+void Log::set_origin(std::chrono::nanoseconds origin) {
+  state_->origin = origin;
+}
+
+void Log::set_phase(std::string_view phase) {
+  state_->phase = phase;
+}
+
+void Log::add_sink(std::shared_ptr<spdlog::sinks::sink> sink) {
+  sink->set_pattern("%v");
+  state_->logger.sinks().push_back(std::move(sink));
+}
+
+void Log::remove_sink(const std::shared_ptr<spdlog::sinks::sink>& sink) {
+  sink->flush();
+  std::erase(state_->logger.sinks(), sink);
+}
+
+void Log::flush() {
+  state_->logger.flush();
+}
+
+void Log::write(Level level, std::string_view message, Facts facts) {
+  auto& state = *state_;
+  if (!state.logger.should_log(to_spdlog(level))) return;
+  const std::string line = state.style == Style::record
+                               ? log::format_record(log::monotonic_now() - state.origin, level,
+                                                    state.phase, message, facts)
+                               : log::format_report(level, message, facts);
+  state.logger.log(to_spdlog(level), line);
+}
+
+}  // namespace dboot

@@ -13,7 +13,7 @@ namespace spdlog::sinks {
 class sink;
 }
 
-/// The log of both programs. spdlog is behind it, and only behind it: its headers cost three
+/// The lines of both programs. spdlog is behind them, and only behind them: its headers cost three
 /// seconds a file.
 ///
 /// The injector reports to a person (`dboot-inject: warning: …`), the payload keeps a record:
@@ -47,38 +47,53 @@ using Facts = std::initializer_list<Fact>;
 std::string format_record(std::chrono::nanoseconds elapsed, Level level, std::string_view phase,
                           std::string_view message, Facts facts);
 
-/// Lines for a person on stderr, from `level` on.
-void report_to_terminal(Level level);
-
-/// Record lines from `level` on; their clock starts at `origin` (CLOCK_MONOTONIC). Until a sink is
-/// added they go nowhere.
-void keep_record(std::chrono::nanoseconds origin, Level level);
-void add_sink(std::shared_ptr<spdlog::sinks::sink> sink);
-void remove_sinks();
-/// Writes out what a sink still holds back.
-void flush();
-void remove_sink(const std::shared_ptr<spdlog::sinks::sink>& sink);
-/// The word that the following record lines carry as their phase. The literal must outlive its use.
-void set_phase(std::string_view phase);
-
-void write(Level level, std::string_view message, Facts facts = {});
-inline void trace(std::string_view message, Facts facts = {}) {
-  write(Level::trace, message, facts);
-}
-inline void debug(std::string_view message, Facts facts = {}) {
-  write(Level::debug, message, facts);
-}
-inline void info(std::string_view message, Facts facts = {}) {
-  write(Level::info, message, facts);
-}
-inline void warning(std::string_view message, Facts facts = {}) {
-  write(Level::warning, message, facts);
-}
-inline void error(std::string_view message, Facts facts = {}) {
-  write(Level::error, message, facts);
-}
+/// The line of a report, without its newline.
+std::string format_report(Level level, std::string_view message, Facts facts);
 
 /// CLOCK_MONOTONIC now.
 std::chrono::nanoseconds monotonic_now() noexcept;
 
 }  // namespace dboot::log
+
+namespace dboot {
+
+/// Writes lines to its sinks, each from a level on. For one thread.
+class Log {
+ public:
+  using Level = log::Level;
+  using Facts = log::Facts;
+  enum class Style : std::uint8_t { record, report };
+
+  /// Without a sink the lines go nowhere.
+  explicit Log(Style style = Style::record);
+  ~Log();
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+
+  void set_level(Level level);
+  /// Where the clock of a record starts (CLOCK_MONOTONIC).
+  void set_origin(std::chrono::nanoseconds origin);
+  /// The word that the following record lines carry as their phase. The literal must outlive its
+  /// use.
+  void set_phase(std::string_view phase);
+
+  void add_sink(std::shared_ptr<spdlog::sinks::sink> sink);
+  void remove_sink(const std::shared_ptr<spdlog::sinks::sink>& sink);
+  /// Writes out what a sink still holds back.
+  void flush();
+
+  void write(Level level, std::string_view message, Facts facts = {});
+  void trace(std::string_view message, Facts facts = {}) { write(Level::trace, message, facts); }
+  void debug(std::string_view message, Facts facts = {}) { write(Level::debug, message, facts); }
+  void info(std::string_view message, Facts facts = {}) { write(Level::info, message, facts); }
+  void warning(std::string_view message, Facts facts = {}) {
+    write(Level::warning, message, facts);
+  }
+  void error(std::string_view message, Facts facts = {}) { write(Level::error, message, facts); }
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace dboot

@@ -11,6 +11,12 @@ inline constexpr const char* plan = "/run/dboot/plan";           ///< see shared
 inline constexpr const char* payload_log = "/run/dboot/payload.log";  ///< written by the payload
 inline constexpr const char* root = "/run/dboot/root";                ///< tmpfs: the new root
 
+/// The same below `directory`.
+inline constexpr const char* payload_name = "dboot-init";
+inline constexpr const char* plan_name = "plan";
+inline constexpr const char* payload_log_name = "payload.log";
+inline constexpr const char* root_name = "root";
+
 /// Where the old root is after the pivot: in the tmpfs that is the new root's /run, so that nothing
 /// of the image is in the way, and a root that is full does not matter.
 inline constexpr const char* old_root = "/run/.old-root";

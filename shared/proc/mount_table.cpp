@@ -9,6 +9,8 @@
 #include <ranges>
 #include <set>
 
+#include "shared/system/syscalls.hpp"
+
 namespace dboot {
 namespace {
 
@@ -87,6 +89,10 @@ MountTable parse_mount_table(std::string_view mountinfo) {
     if (auto mount = parse_line(line)) table.push_back(std::move(*mount));
   }
   return table;
+}
+
+MountTable read_mount_table() {
+  return parse_mount_table(sys::read_file("/proc/self/mountinfo"));
 }
 
 MountTable unmount_order(const MountTable& table, std::string_view directory) {

@@ -1,11 +1,12 @@
 #include "shared/proc/process_status.hpp"
 
-#include <dirent.h>
+#include <fcntl.h>
 
 #include <algorithm>
 #include <charconv>
-#include <memory>
+#include <system_error>
 
+#include "shared/system/directory.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
@@ -112,11 +113,10 @@ std::optional<ProcessStatus> read_process_status_at(int process_directory) {
 }
 
 std::vector<pid_t> list_processes() {
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir("/proc"), &::closedir);
   std::vector<pid_t> processes;
-  if (!directory) return processes;
-  while (const dirent* entry = ::readdir(directory.get())) {
-    const std::string_view name(entry->d_name);
+  const UniqueFd proc(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!proc) return processes;
+  for (const auto& [name, type] : entries_of(proc.get(), "/proc")) {
     pid_t pid = 0;
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
     if (error == std::errc() && end == name.data() + name.size()) processes.push_back(pid);

@@ -5,19 +5,30 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::detached_mount {
+namespace {
+
+void configure(const UniqueFd& context, const std::string& type, const std::string& name,
+               const std::optional<std::string>& value) {
+  const unsigned command = value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG;
+  const char* text = value ? value->c_str() : nullptr;
+  sys::check(::syscall(SYS_fsconfig, context.get(), command, name.c_str(), text, 0),
+             "mount option ", name, value ? "=" : "", value ? *value : "", " of ", type);
+}
+
+}  // namespace
 
 UniqueFd make(const std::string& type, unsigned attributes, const Options& options) {
   const UniqueFd context(static_cast<int>(
       sys::check(::syscall(SYS_fsopen, type.c_str(), FSOPEN_CLOEXEC), "fsopen ", type)));
-  const auto set = [&](const char* name, const char* value) {
-    sys::check(::syscall(SYS_fsconfig, context.get(), FSCONFIG_SET_STRING, name, value, 0),
-               "mount option ", name, "=", value, " of ", type);
-  };
-  set("source", type.c_str());
-  for (const auto& [name, value] : options) set(name, value);
+  const auto is_source = [](const auto& option) { return option.first == "source"; };
+  if (std::none_of(options.begin(), options.end(), is_source))
+    configure(context, type, "source", type);
+  for (const auto& [name, value] : options) configure(context, type, name, value);
   sys::check(::syscall(SYS_fsconfig, context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0),
              "create a mount of ", type);
   return UniqueFd(static_cast<int>(sys::check(

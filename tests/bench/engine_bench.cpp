@@ -12,6 +12,7 @@
 
 #include "injector/image/engine_client.hpp"
 #include "injector/image/source.hpp"
+#include "injector/report.hpp"
 #include "injector/rootfs/unpack.hpp"
 #include "injector/staging.hpp"
 #include "shared/log/log.hpp"
@@ -107,7 +108,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s ROOT.TAR\n", argv[0]);
     return 2;
   }
-  log::report_to_terminal(log::Level::warning);
+  report::to_terminal(log::Level::warning);
   try {
     sys::check(::unshare(CLONE_NEWNS), "unshare");
     sys::check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "make private");

@@ -9,12 +9,13 @@
 
 #include "injector/failure.hpp"
 #include "injector/inject/injection.hpp"
+#include "injector/report.hpp"
 #include "shared/log/log.hpp"
 
 int main(int argc, char** argv) {
   using namespace dboot;
   if (argc < 3) return 2;
-  log::report_to_terminal(log::Level::warning);
+  report::to_terminal(log::Level::warning);
   const auto undo = [] {
     [[maybe_unused]] const ssize_t said = ::write(STDOUT_FILENO, "undone", 6);
   };

@@ -1,4 +1,5 @@
 #include "injector/inject/injection.hpp"
+#include "injector/report.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -241,7 +242,7 @@ TEST_F(Injection, StaticInitIsTakenOver) {
 TEST_F(Injection, InitWithoutTheInstructionsToRestoreItselfIsRestoredByTheTracer) {
   const StubInit stub({DBOOT_BARE_INIT});
   ::testing::internal::CaptureStderr();
-  log::report_to_terminal(log::Level::warning);
+  report::to_terminal(log::Level::warning);
   for (int round = 0; round < 20; ++round) {
     ASSERT_THAT(failure_of(stub, missing()), HasSubstr("No such file or directory"));
     ASSERT_EQ(dboot::testing::status_of(stub.pid()).tracer, 0);

@@ -10,6 +10,7 @@
 #include "injector/clean_up_deadline.hpp"
 #include "injector/image/engine_socket.hpp"
 #include "injector/interruption.hpp"
+#include "injector/report.hpp"
 #include "shared/log/log.hpp"
 #include "shared/system/syscalls.hpp"
 #include "tests/support/failure_of.hpp"
@@ -137,7 +138,7 @@ class HangingEngine : public testing::Test {
   static void report(const std::string& socket_path, const UniqueFd& result) {
     interruption::catch_signals();
     testing::internal::CaptureStderr();
-    log::report_to_terminal(log::Level::info);
+    report::to_terminal(log::Level::info);
     std::string text = failure_of([&] { unpack_from(socket_path); });
     text += '\0' + testing::internal::GetCapturedStderr();
     sys::write_all(result.get(), text);

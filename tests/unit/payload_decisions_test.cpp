@@ -1,22 +1,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/sysmacros.h>
 
 #include "payload/console/console_choice.hpp"
 #include "payload/console/kernel_log.hpp"
-#include "payload/devices/proof.hpp"
 #include "payload/permissions.hpp"
-#include "payload/phases/supervise.hpp"
 #include "payload/processes/process_class.hpp"
 #include "payload/processes/resource_limits.hpp"
-#include "payload/release/swap.hpp"
+#include "payload/processes/supervisor.hpp"
+#include "payload/system/old_cgroups.hpp"
 
 namespace dboot {
 namespace {
 
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 Process process(std::uint64_t ignored = 0, std::uint64_t caught = 0, std::uint64_t blocked = 0) {
   Process result;
@@ -175,22 +172,16 @@ TEST(KernelLog, ConsoleLevelIsTheFirstNumber) {
   EXPECT_EQ(parse_console_level(""), std::nullopt);
 }
 
-TEST(Swap, PathsAreDecodedAndTheHeadingIsNone) {
-  EXPECT_THAT(swap::parse("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
-                          "/dev/vda2                               partition\t131068\t\t0\t\t-2\n"
-                          "/my\\040swap                            file\t\t131068\t\t0\t\t-3\n"),
-              ElementsAre("/dev/vda2", "/my swap"));
-  EXPECT_THAT(swap::parse(""), IsEmpty());
-}
-
-TEST(Proof, EveryBlockDeviceIsLookedAtOnce) {
-  const auto disks =
-      proof::of_mounts(parse_mount_table("22 1 254:1 / / rw - ext4 /dev/vda1 rw\n"
-                                         "23 22 0:5 / /dev rw - devtmpfs udev rw\n"
-                                         "24 22 254:1 /srv /data rw - ext4 /dev/vda1 rw\n"));
-  ASSERT_EQ(disks.size(), 1U);
-  EXPECT_EQ(disks[0].device, makedev(254, 1));
-  EXPECT_EQ(disks[0].use, "ext4 on /");
+TEST(CgroupHierarchies, AreTheUnifiedOneAndThoseOfVersion1) {
+  const auto hierarchies = parse_cgroup_hierarchies(
+      "4:cpu,cpuacct:/init.scope\n"
+      "1:name=systemd:/init.scope\n"
+      "no line\n"
+      "0::/init.scope:with:colons\n");
+  ASSERT_EQ(hierarchies.size(), 3U);
+  EXPECT_THAT(hierarchies[0].controllers, ElementsAre("cpu", "cpuacct"));
+  EXPECT_THAT(hierarchies[1].controllers, ElementsAre("name=systemd"));
+  EXPECT_TRUE(hierarchies[2].unified());
 }
 
 TEST(OnExit, MenuNeedsAConsole) {

@@ -1,7 +1,8 @@
-#include "payload/processes/spawn.hpp"
+#include "payload/processes/program.hpp"
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,21 +10,20 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "payload/processes/credentials.hpp"
-#include "payload/system/blocking.hpp"
+#include "payload/system/fork.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {
 
 [[noreturn]] void be_child(Program& program, const std::vector<UniqueFd>& stdio, int failure) {
-  blocking::reset_signals();
   ::setsid();
   for (std::size_t number = 0; number < stdio.size(); ++number)
     ::dup2(stdio[number].get(), static_cast<int>(number));
-  blocking::close_all_but({failure});
   // 1: even when another session still has it.
   if (::isatty(STDIN_FILENO) == 1) ::ioctl(STDIN_FILENO, TIOCSCTTY, 1);
   give_terminals(std::array{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, program.credentials);
+  if (program.kind == Children::Kind::companion) ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   apply(program.limits);
   auto argv = pointers_to(program.arguments);
   auto envp = pointers_to(program.environment);
@@ -65,24 +65,22 @@ std::vector<std::string> with_terminal_type(std::vector<std::string> environment
   return environment;
 }
 
-Task<pid_t> spawn(Program program, std::vector<UniqueFd> stdio, Reaper& reaper,
-                  std::function<void(int)> ended) {
+Task<pid_t> start_program(Children& children, Program program, std::vector<UniqueFd> stdio,
+                          Children::Ended ended) {
   std::array<int, 2> ends{};
   sys::check(::pipe2(ends.data(), O_CLOEXEC), "pipe");
   UniqueFd read_end(ends[0]);
   UniqueFd write_end(ends[1]);
-  pid_t pid = 0;
-  {
-    const blocking::SignalsBlocked blocked;
-    pid = sys::check(::fork(), "fork");
-    if (pid == 0) be_child(program, stdio, write_end.get());
-  }
-  reaper.watch(pid, std::move(ended));
+  std::vector<int> keep{write_end.get()};
+  for (const auto& fd : stdio) keep.push_back(fd.get());
+  const pid_t pid = fork_child(program.executable, std::move(keep),
+                               [&] { be_child(program, stdio, write_end.get()); });
+  children.add(pid, program.kind, std::move(ended));
   write_end.reset();
   stdio.clear();
   auto waiting = wait_for_exec(std::move(read_end));
   if (const int error = co_await std::move(waiting); error != 0) {
-    reaper.watch(pid, [](int) {});
+    children.forget(pid);
     sys::fail(error, {"start ", program.executable, " in ", program.working_directory});
   }
   co_return pid;

@@ -2,11 +2,10 @@
 
 #include <sys/types.h>
 
-#include <functional>
 #include <string>
 #include <vector>
 
-#include "payload/processes/reaper.hpp"
+#include "payload/processes/children.hpp"
 #include "payload/processes/resource_limits.hpp"
 #include "payload/task.hpp"
 #include "shared/plan/plan.hpp"
@@ -22,13 +21,15 @@ struct Program {
   std::string root = "/";
   Credentials credentials = {};
   ResourceLimits limits = {};  ///< instead of this process's own
+  /// A companion becomes the subreaper (PR_SET_CHILD_SUBREAPER) of its descendants.
+  Children::Kind kind = Children::Kind::program;
 };
 
 /// Starts a program in a session of its own, with `stdio` on 0 to 2 and the terminal among them as
 /// its controlling terminal: job control and Ctrl-C are its, not PID 1's. `ended` is called with
 /// its wait status. Throws std::system_error when it cannot be started, with execve's errno.
-Task<pid_t> spawn(Program program, std::vector<UniqueFd> stdio, Reaper& reaper,
-                  std::function<void(int)> ended);
+Task<pid_t> start_program(Children& children, Program program, std::vector<UniqueFd> stdio,
+                          Children::Ended ended);
 
 /// With TERM when there is none.
 std::vector<std::string> with_terminal_type(std::vector<std::string> environment,

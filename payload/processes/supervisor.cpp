@@ -1,4 +1,4 @@
-#include "payload/phases/supervise.hpp"
+#include "payload/processes/supervisor.hpp"
 
 #include <signal.h>
 #include <sys/reboot.h>
@@ -10,9 +10,10 @@
 
 #include "payload/condition.hpp"
 #include "payload/console/prompt.hpp"
-#include "payload/processes/spawn.hpp"
+#include "payload/processes/program.hpp"
+#include "payload/processes/rescue_shell.hpp"
 #include "payload/system/power.hpp"
-#include "shared/log/log.hpp"
+#include "payload/system/requests.hpp"
 
 namespace dboot {
 namespace {
@@ -43,13 +44,17 @@ class Supervisor {
   }
 
   Task<> run() {
-    for (;;) {
-      co_await start_command();
-      co_await wait_for_its_end();
-      command_.reset();
-      log::info("the command has ended", {{"how", describe_wait_status(*status_)}});
-      if (!context_.permissions.on_machine()) leave_namespace();
-      co_await after_the_end();
+    for (bool again = false;; again = true) {
+      auto starting = start_command(again);
+      const bool started = co_await std::move(starting);
+      if (started) {
+        co_await wait_for_its_end();
+        command_.reset();
+        end_ = "has ended (" + describe_wait_status(*status_) + ")";
+        context_.log.info("the command has ended", {{"how", describe_wait_status(*status_)}});
+        if (!context_.permissions.on_machine()) leave_namespace();
+      }
+      co_await after_the_end(started);
     }
   }
 
@@ -65,7 +70,7 @@ class Supervisor {
     });
   }
 
-  Task<> end(Power power) { co_await end_system(power, context_.plan.grace, context_.permissions); }
+  Task<> end(Power power) { co_await end_system(context_, power); }
 
   Task<> obey() {
     if (!requested_) co_return;
@@ -78,7 +83,7 @@ class Supervisor {
   Task<> stop_command() {
     const int signal = context_.plan.stop_signal;
     if (!command_ || status_ || signal == SIGTERM) co_return;
-    log::info("the command is asked to end", {{"pid", *command_}, {"signal", signal}});
+    context_.log.info("the command is asked to end", {{"pid", *command_}, {"signal", signal}});
     ::kill(*command_, signal);
     ::kill(*command_, SIGCONT);
     const auto end = Clock::now() + context_.plan.grace;
@@ -91,13 +96,17 @@ class Supervisor {
     program.limits = context_.limits;
     program.environment =
         with_terminal_type(std::move(program.environment), context_.console.terminal_type());
+    auto starting =
+        start_program(context_.children, std::move(program), std::move(stdio), note_end());
+    co_return co_await std::move(starting);
+  }
+
+  Children::Ended note_end() {
     status_.reset();
-    std::function<void(int)> ended = [this](int status) {
+    return [this](int status) {
       status_ = status;
       changed_.notify();
     };
-    auto starting = spawn(std::move(program), std::move(stdio), context_.reaper, std::move(ended));
-    co_return co_await std::move(starting);
   }
 
   /// Nothing is waited for before it is looked at: what came while nobody waited has told nobody.
@@ -109,7 +118,8 @@ class Supervisor {
     }
   }
 
-  Task<> start_command() {
+  /// False when it cannot be started again; the first time that is an error.
+  Task<bool> start_command(bool again) {
     const auto now = Clock::now();
     while (now < last_start_ + between_starts && Clock::now() < last_start_ + between_starts) {
       co_await obey();
@@ -119,17 +129,27 @@ class Supervisor {
     const auto& plan = context_.plan;
     Program program{plan.executable, plan.arguments, plan.environment, plan.working_directory, "/",
                     plan.credentials};
-    auto starting = start(std::move(program));
-    command_ = co_await std::move(starting);
+    try {
+      auto starting = start(std::move(program));
+      command_ = co_await std::move(starting);
+    } catch (const std::system_error& error) {
+      if (!again || !context_.console.is_interactive()) throw;
+      context_.log.error("the command cannot be started again", {{"reason", error.what()}});
+      end_ = "cannot be started again (" + std::string(error.what()) + ")";
+      co_return false;
+    }
+    co_return true;
   }
 
   [[noreturn]] void leave_namespace() {
-    log::flush();
+    context_.log.flush();
     ::_exit(exit_status_of(*status_));
   }
 
   /// Returns when the command is to be started again.
-  Task<> after_the_end() {
+  Task<> after_the_end(bool started) {
+    // Over and over it would fail again: a person decides.
+    if (!started) co_return co_await menu();
     switch (resolve(context_.plan.on_exit, context_.console.is_interactive())) {
       case OnExit::restart:
         co_return;
@@ -144,26 +164,23 @@ class Supervisor {
     }
   }
 
-  /// Until a key is pressed that means something.
+  /// The key that is pressed; without a terminal it is that of a reboot.
   Task<char> ask(std::string question) {
-    auto opening = context_.console.open_interactive();
-    UniqueFd terminal = co_await std::move(opening);
-    if (!terminal) {
-      co_await end(Power::reboot);
-      co_return 'r';
-    }
-    Prompt prompt(executor_, std::move(terminal), changed_, question);
+    const Prompt prompt(
+        context_.children, executor_, [this] { return context_.console.open_interactive(); },
+        changed_, std::move(question));
     for (;;) {
       co_await obey();
-      if (const auto key = prompt.take_key()) co_return *key;
+      if (const auto key = prompt.key()) co_return *key;
+      if (prompt.is_lost()) co_return 'r';
       co_await changed_.wait();
     }
   }
 
   Task<> menu() {
     for (;;) {
-      auto asking = ask("\r\nThe command has ended (" + describe_wait_status(*status_) +
-                        ").\r\n[s]tart it again, s[h]ell, [r]eboot or [p]oweroff? ");
+      auto asking = ask("\r\nThe command " + end_ +
+                        ".\r\n[s]tart it again, s[h]ell, [r]eboot or [p]oweroff? ");
       switch (const char key = co_await std::move(asking); key) {
         case 's':
           co_return;
@@ -183,16 +200,13 @@ class Supervisor {
   }
 
   Task<> run_shell() {
-    const auto before = status_;
     try {
-      Program shell{"/bin/sh", {"-sh"}, context_.plan.environment, "/", "/"};
-      auto starting = start(std::move(shell));
+      auto starting = start_rescue_shell(context_, context_.plan.environment, note_end());
       co_await std::move(starting);
       co_await wait_for_its_end();
-    } catch (const std::system_error& error) {
-      log::error("no shell", {{"reason", error.what()}});
+    } catch (const std::exception& error) {
+      context_.log.error("no shell", {{"reason", error.what()}});
     }
-    status_ = before;
   }
 
   Context& context_;
@@ -202,6 +216,7 @@ class Supervisor {
   std::optional<Power> requested_;
   std::optional<int> status_;
   std::optional<pid_t> command_;  ///< while it runs
+  std::string end_;               ///< how it came to it, as the menu says it
   Clock::time_point last_start_;
 };
 
@@ -222,8 +237,8 @@ Task<> supervise(Context& context) {
   Supervisor supervisor(context, co_await boost::asio::this_coro::executor);
   context.console.stop_log();
   co_await context.kernel_log.restore();
-  log::set_phase("supervise");
-  wake::admit_requests();
+  context.log.set_phase("supervise");
+  requests::admit();
   co_await supervisor.run();
 }
 

@@ -1,0 +1,66 @@
+#include "payload/phases/start.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include "payload/processes/credentials.hpp"
+#include "payload/processes/program.hpp"
+#include "payload/processes/supervisor.hpp"
+#include "shared/system/signals.hpp"
+#include "shared/system/syscalls.hpp"
+
+namespace dboot::phases {
+namespace {
+
+Task<> execute(Context& context) {
+  auto& plan = context.plan;
+  auto opening = context.console.open_stdio();
+  const auto stdio = co_await std::move(opening);
+  context.console.stop_log();
+  co_await context.kernel_log.restore();
+  context.log.flush();
+  plan.environment =
+      with_terminal_type(std::move(plan.environment), context.console.terminal_type());
+  auto argv = pointers_to(plan.arguments);
+  auto envp = pointers_to(plan.environment);
+  for (std::size_t number = 0; number < stdio.size(); ++number)
+    ::dup2(stdio[number].get(), static_cast<int>(number));
+  sys::check(::chdir(plan.working_directory.c_str()), "chdir ", plan.working_directory);
+  reset_signals();
+  apply(context.limits);
+  give_terminals(std::array{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, plan.credentials);
+  const bool became = become(plan.credentials);
+  if (became) ::execve(plan.executable.c_str(), argv.data(), envp.data());
+  const int error = errno;
+  // The way out needs them.
+  become_root_again();
+  take_limits();
+  if (!became) sys::fail(error, {"become user ", std::to_string(plan.credentials.uid)});
+  sys::fail(error, {"execute ", plan.executable});
+}
+
+/// 127 when there is no such command, 126 when it cannot be run, as a shell has it.
+[[noreturn]] void end_rehearsal(Log& log, const std::system_error& error) {
+  constexpr int not_found = 127;
+  constexpr int not_runnable = 126;
+  log.error("the command cannot be started", {{"reason", error.what()}});
+  log.flush();
+  ::_exit(error.code().value() == ENOENT ? not_found : not_runnable);
+}
+
+}  // namespace
+
+Task<> start(Context& context) {
+  try {
+    if (context.plan.start == Start::exec) co_await execute(context);
+    co_await supervise(context);
+  } catch (const std::system_error& error) {
+    if (!context.permissions.on_machine()) end_rehearsal(context.log, error);
+    throw;
+  }
+}
+
+}  // namespace dboot::phases

@@ -1,0 +1,11 @@
+#include "payload/phases/sync.hpp"
+
+#include "payload/release/write_back.hpp"
+
+namespace dboot::phases {
+
+Task<> sync(Context& context) {
+  co_await write_back(context.log, context.children, context.permissions);
+}
+
+}  // namespace dboot::phases

@@ -1,0 +1,11 @@
+#include "payload/phases/terminate.hpp"
+
+namespace dboot::phases {
+
+Task<> terminate(Context& context) {
+  co_await context.terminator.end_all(context.plan.grace);
+  // The session that had the terminal may have hung it up.
+  co_await context.console.restart();
+}
+
+}  // namespace dboot::phases

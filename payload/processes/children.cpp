@@ -1,0 +1,70 @@
+#include "payload/processes/children.hpp"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "shared/proc/process_status.hpp"
+
+namespace dboot {
+
+Children::Children(const boost::asio::any_io_executor& executor) : signals_(executor, SIGCHLD) {
+  listen();
+  // Children of the old init that ended before the handler was there send no signal any more.
+  reap();
+}
+
+void Children::listen() {
+  signals_.async_wait([this](const boost::system::error_code& cancelled, int) {
+    if (cancelled) return;
+    reap();
+    listen();
+  });
+}
+
+/// Signals coalesce: one SIGCHLD may stand for many children.
+void Children::reap() {
+  int status = 0;
+  for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+    const auto child = running_.extract(pid);
+    if (!child.empty() && child.mapped().ended) child.mapped().ended(status);
+  }
+}
+
+void Children::add(pid_t pid, Kind kind, Ended ended) {
+  running_.insert_or_assign(pid, Child{kind, std::move(ended)});
+}
+
+void Children::forget(pid_t pid) {
+  const auto child = running_.find(pid);
+  if (child != running_.end()) child->second.ended = {};
+}
+
+bool Children::is_companion(pid_t pid) const noexcept {
+  const auto child = running_.find(pid);
+  return child != running_.end() && child->second.kind == Kind::companion;
+}
+
+bool Children::spares(pid_t pid) const {
+  if (const auto child = running_.find(pid); child != running_.end())
+    return child->second.kind != Kind::program;
+  const auto companion = [](const auto& entry) { return entry.second.kind == Kind::companion; };
+  if (std::none_of(running_.begin(), running_.end(), companion)) return false;
+  // A companion is the subreaper of its descendants: the way up from each of them leads to it.
+  for (pid_t ancestor = pid; ancestor > 1;) {
+    if (is_companion(ancestor)) return true;
+    const auto status = read_process_status(ancestor);
+    if (status) {
+      ancestor = status->parent;
+    } else if (ancestor != pid) {
+      ancestor = pid;  // it has ended meanwhile, and the process got another parent
+    } else {
+      return false;
+    }
+  }
+  return false;
+}
+
+}  // namespace dboot

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <cstdint>
+#include <functional>
+#include <map>
+
+namespace dboot {
+
+/// The processes that the payload has started itself, told from those of the old system. It reaps:
+/// PID 1 is the parent of every orphan, collects all that end, and tells who waits for one of its
+/// own.
+class Children {
+ public:
+  enum class Kind : std::uint8_t {
+    helper,     ///< forked for one step (payload/system/blocking.hpp)
+    companion,  ///< lives on beside the sequence, with all its descendants: an ssh server
+    program,    ///< ends together with the other processes: the command, a shell
+  };
+  /// Gets the wait status (wait(2)).
+  using Ended = std::function<void(int status)>;
+
+  explicit Children(const boost::asio::any_io_executor& executor);
+  Children(const Children&) = delete;
+  Children& operator=(const Children&) = delete;
+
+  /// To be called right after the fork, before the next co_await. Calls `ended` once.
+  void add(pid_t pid, Kind kind, Ended ended = {});
+  /// The caller is not interested in its end any more.
+  void forget(pid_t pid);
+
+  /// True until it has been reaped: its pid is another's afterwards.
+  bool contains(pid_t pid) const noexcept { return running_.contains(pid); }
+  /// True for what is not to be ended with the old system: helpers, companions and what has come
+  /// from these. Reads /proc when there are companions.
+  bool spares(pid_t pid) const;
+
+ private:
+  struct Child {
+    Kind kind;
+    Ended ended;
+  };
+
+  void listen();
+  void reap();
+  bool is_companion(pid_t pid) const noexcept;
+
+  boost::asio::signal_set signals_;
+  std::map<pid_t, Child> running_;
+};
+
+}  // namespace dboot

@@ -1,0 +1,39 @@
+#include "payload/system/fork.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "shared/system/signals.hpp"
+#include "shared/system/syscalls.hpp"
+
+namespace dboot {
+namespace {
+
+/// Without touching the epoll registrations of the parent, as closing one by one through asio
+/// would.
+void close_all_but(std::vector<int> keep) noexcept {
+  std::sort(keep.begin(), keep.end());
+  unsigned from = 3;
+  for (const int fd : keep) {
+    const auto number = static_cast<unsigned>(fd);
+    if (fd < 0 || number < from) continue;
+    if (number > from) ::close_range(from, number - 1, 0);
+    from = number + 1;
+  }
+  ::close_range(from, ~0U, 0);
+}
+
+}  // namespace
+
+pid_t fork_child(std::string_view what, std::vector<int> keep, const std::function<void()>& body) {
+  const SignalsBlocked blocked;
+  const pid_t pid = sys::check(::fork(), "fork for ", what);
+  if (pid != 0) return pid;
+  reset_signals();
+  close_all_but(std::move(keep));
+  body();
+  ::_exit(1);
+}
+
+}  // namespace dboot

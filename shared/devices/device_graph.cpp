@@ -1,0 +1,176 @@
+#include "shared/devices/device_graph.hpp"
+
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+namespace dboot {
+namespace {
+
+/// Filesystems that lie on disks and have a device number of their own all the same.
+constexpr std::array<std::string_view, 3> pools{"btrfs", "zfs", "bcachefs"};
+
+bool lies_in(std::string_view path, std::string_view directory) {
+  if (directory == "/") return true;
+  return path.starts_with(directory) &&
+         (path.size() == directory.size() || path[directory.size()] == '/');
+}
+
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+std::string node_of(std::string name) {
+  std::replace(name.begin(), name.end(), '!', '/');
+  return name;
+}
+
+std::string DeviceGraph::Use::text() const {
+  return kind == Kind::swap ? "swap" : type + " on " + where;
+}
+
+DeviceGraph::DeviceGraph(Storage storage) : storage_(std::move(storage)) {
+  add_filesystems();
+  add_swap_areas();
+}
+
+const BlockDevice* DeviceGraph::find(std::string_view name) const {
+  const auto& devices = storage_.devices;
+  const auto same = [&](const BlockDevice& device) { return device.name == name; };
+  const auto found = std::find_if(devices.begin(), devices.end(), same);
+  return found == devices.end() ? nullptr : &*found;
+}
+
+const BlockDevice* DeviceGraph::find(dev_t number) const {
+  const auto& devices = storage_.devices;
+  const auto same = [&](const BlockDevice& device) { return device.number == number; };
+  const auto found = std::find_if(devices.begin(), devices.end(), same);
+  return found == devices.end() ? nullptr : &*found;
+}
+
+const BlockDevice* DeviceGraph::find_node(std::string_view path) const {
+  constexpr std::string_view dev = "/dev/";
+  constexpr std::string_view mapper = "mapper/";
+  if (!path.starts_with(dev)) return nullptr;
+  path.remove_prefix(dev.size());
+  const auto same = [&](const BlockDevice& device) {
+    if (path.starts_with(mapper) && path.substr(mapper.size()) == device.mapped_name) return true;
+    return path == node_of(device.name);
+  };
+  const auto& devices = storage_.devices;
+  const auto found = std::find_if(devices.begin(), devices.end(), same);
+  return found == devices.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> DeviceGraph::devices_of(const Mount& mount) const {
+  const auto* device = major(mount.device) != 0 ? find(mount.device) : find_node(mount.source);
+  if (device == nullptr) return {};
+  for (const auto& members : storage_.volumes) {
+    if (mount.type == "btrfs" && contains(members, device->name)) return members;
+  }
+  return {device->name};
+}
+
+/// Of two mounts on one another, the later one is seen.
+std::vector<std::string> DeviceGraph::devices_of_file(std::string_view path) const {
+  const Mount* nearest = nullptr;
+  for (const auto& mount : storage_.mounts) {
+    if (!lies_in(path, mount.mount_point)) continue;
+    if (nearest == nullptr || mount.mount_point.size() >= nearest->mount_point.size())
+      nearest = &mount;
+  }
+  return nearest == nullptr ? std::vector<std::string>() : devices_of(*nearest);
+}
+
+void DeviceGraph::add_filesystems() {
+  std::set<dev_t> seen;
+  for (const auto& mount : storage_.mounts) {
+    if (!seen.insert(mount.device).second) continue;
+    auto devices = devices_of(mount);
+    const bool pool = std::find(pools.begin(), pools.end(), mount.type) != pools.end();
+    // The subvolumes of a btrfs have numbers of their own.
+    const auto same = [&](const Use& use) { return !devices.empty() && use.devices == devices; };
+    if ((devices.empty() && !pool) || std::any_of(uses_.begin(), uses_.end(), same)) continue;
+    uses_.push_back({Kind::filesystem, mount.type, mount.mount_point, std::move(devices)});
+  }
+}
+
+void DeviceGraph::add_swap_areas() {
+  for (const auto& path : storage_.swaps) {
+    const auto* device = find_node(path);
+    auto devices =
+        device == nullptr ? devices_of_file(path) : std::vector<std::string>{device->name};
+    if (!devices.empty()) uses_.push_back({Kind::swap, "swap", path, std::move(devices)});
+  }
+}
+
+std::vector<std::string> DeviceGraph::below(std::string_view name) const {
+  const auto* device = find(name);
+  if (device == nullptr) return {};
+  if (!device->disk.empty()) return {device->disk};
+  if (!device->backing_file.empty()) return devices_of_file(device->backing_file);
+  return device->slaves;
+}
+
+std::vector<DeviceGraph::Used> DeviceGraph::used() const {
+  std::vector<Used> result;
+  const auto add = [&](const std::string& name, std::string use) {
+    const auto same = [&](const Used& other) { return other.name == name; };
+    if (find(name) != nullptr && std::none_of(result.begin(), result.end(), same))
+      result.push_back({name, std::move(use)});
+  };
+  for (const auto& use : uses_) {
+    for (const auto& name : use.devices) add(name, use.text());
+  }
+  // It grows while it is walked.
+  for (std::size_t index = 0; index < result.size(); ++index) {
+    const auto [name, use] = result[index];
+    for (const auto& lower : below(name))
+      add(lower, use.starts_with("below ") ? use : "below " + use);
+  }
+  return result;
+}
+
+std::vector<std::string> DeviceGraph::holders(std::string_view name) const {
+  std::vector<std::string> result;
+  for (const auto& use : uses_) {
+    if (contains(use.devices, name)) result.push_back(use.kind == Kind::swap ? "swap" : use.where);
+  }
+  for (const auto& device : storage_.devices) {
+    if (device.disk == name) {
+      for (auto& holder : holders(device.name)) result.push_back(std::move(holder));
+    } else if (contains(below(device.name), name)) {
+      result.push_back(device.name);
+    }
+  }
+  return result;
+}
+
+std::string DeviceGraph::chain(std::string_view name) const {
+  std::vector<std::string> way;
+  return chain(std::string(name), way);
+}
+
+/// A live system's loop device seems to lie on itself: its file was opened below another root.
+std::string DeviceGraph::chain(const std::string& name, std::vector<std::string>& way) const {
+  std::string text = node_of(name);
+  if (const auto* device = find(name); device != nullptr && !device->mapped_name.empty())
+    text += " (" + device->mapped_name + ")";
+  if (contains(way, name)) return text;
+  way.push_back(name);
+  const auto lower = below(name);
+  for (std::size_t index = 0; index < lower.size(); ++index) {
+    const auto next = chain(lower[index], way);
+    const bool ambiguous = lower.size() > 1 && next.find(' ') != std::string::npos;
+    text += index == 0 ? " on " : " and ";
+    text += ambiguous ? "[" + next + "]" : next;
+  }
+  way.pop_back();
+  return text;
+}
+
+}  // namespace dboot

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/devices/storage.hpp"
+
+namespace dboot {
+
+/// Who uses which block device, and what lies on what: partitions on disks, device mapper and md on
+/// their slaves, a loop device on the devices of the filesystem that its file is in.
+class DeviceGraph {
+ public:
+  enum class Kind : std::uint8_t { filesystem, swap };
+
+  /// A filesystem that is mounted, or a swap area.
+  struct Use {
+    Kind kind = Kind::filesystem;
+    std::string type;                  ///< "ext4"; "swap"
+    std::string where;                 ///< the first mount point, or the area's path
+    std::vector<std::string> devices;  ///< on which it lies; more than one for a btrfs
+    /// "ext4 on /", "swap".
+    std::string text() const;
+  };
+
+  /// A device below a use.
+  struct Used {
+    std::string name;
+    std::string use;  ///< "ext4 on /", "below ext4 on /"
+  };
+
+  explicit DeviceGraph(Storage storage);
+
+  /// Those that lie on devices, each filesystem once; and those that must, although none is known.
+  const std::vector<Use>& uses() const noexcept { return uses_; }
+
+  /// Every device that is in use, once: those that are used themselves, then what they lie on.
+  std::vector<Used> used() const;
+
+  /// What the device lies on directly.
+  std::vector<std::string> below(std::string_view name) const;
+  /// Who keeps the device: stacked devices, mount points, "swap"; of its partitions, too.
+  std::vector<std::string> holders(std::string_view name) const;
+
+  /// "dm-0 (vg-root) on vda2 on vda".
+  std::string chain(std::string_view name) const;
+
+ private:
+  const BlockDevice* find(std::string_view name) const;
+  const BlockDevice* find(dev_t number) const;
+  /// By its path below /dev.
+  const BlockDevice* find_node(std::string_view path) const;
+  std::vector<std::string> devices_of(const Mount& mount) const;
+  /// Those of the filesystem that a file is in.
+  std::vector<std::string> devices_of_file(std::string_view path) const;
+  std::string chain(const std::string& name, std::vector<std::string>& way) const;
+  void add_filesystems();
+  void add_swap_areas();
+
+  Storage storage_;
+  std::vector<Use> uses_;
+};
+
+/// The name of its node below /dev (sysfs has '!' for '/').
+std::string node_of(std::string name);
+
+}  // namespace dboot

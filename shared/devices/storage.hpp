@@ -1,0 +1,35 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "shared/proc/mount_table.hpp"
+
+namespace dboot {
+
+/// A block device, as sysfs describes it (Documentation/ABI/stable/sysfs-block).
+struct BlockDevice {
+  std::string name;  ///< "vda1", "dm-0", "cciss!c0d0"
+  dev_t number = 0;
+  std::string disk;                 ///< the one that it is a partition of; empty for others
+  std::vector<std::string> slaves;  ///< what device mapper or md has put it on
+  std::string backing_file;         ///< of a loop device, relative to the reader's root
+  std::string mapped_name;          ///< below /dev/mapper; empty for others
+};
+
+/// What the kernel says about block devices and who uses them.
+struct Storage {
+  std::vector<BlockDevice> devices;
+  std::vector<std::vector<std::string>> volumes;  ///< names of the devices of each btrfs
+  MountTable mounts;
+  std::vector<std::string> swaps;  ///< paths of areas, see parse_swaps()
+};
+
+/// As it is now, in this process's mount namespace. Links below /dev are followed in the sources of
+/// mounts and in swap areas. Reads /sys, /proc and /dev, and never a disk. Throws std::system_error
+/// when there is no mount table; where there is no sysfs, there are no devices.
+Storage read_storage();
+
+}  // namespace dboot

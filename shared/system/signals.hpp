@@ -1,0 +1,23 @@
+#pragma once
+
+#include <signal.h>
+
+namespace dboot {
+
+/// Blocks every signal of this thread while the object lives; children and threads that are started
+/// meanwhile inherit that.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() noexcept;
+  ~SignalsBlocked();
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+/// Default dispositions, nothing blocked: as a program expects it that is executed.
+void reset_signals() noexcept;
+
+}  // namespace dboot

@@ -1,0 +1,142 @@
+#include "shared/devices/device_graph.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/sysmacros.h>
+
+namespace dboot {
+namespace {
+
+using testing::ElementsAre;
+using testing::Field;
+using testing::IsEmpty;
+using testing::Pair;
+
+BlockDevice disk(const std::string& name, unsigned minor_number) {
+  return {name, makedev(254, minor_number), "", {}, "", ""};
+}
+BlockDevice partition(const std::string& name, unsigned minor_number, const std::string& of) {
+  return {name, makedev(254, minor_number), of, {}, "", ""};
+}
+BlockDevice mapped(unsigned number, const std::string& name, std::vector<std::string> slaves) {
+  return {"dm-" + std::to_string(number), makedev(253, number), "", std::move(slaves), "", name};
+}
+BlockDevice loop(unsigned number, const std::string& file) {
+  return {"loop" + std::to_string(number), makedev(7, number), "", {}, file, ""};
+}
+
+/// A disk with two partitions, and another disk.
+std::vector<BlockDevice> two_disks() {
+  return {disk("vda", 0), partition("vda1", 1, "vda"), partition("vda2", 2, "vda"),
+          disk("vdb", 16)};
+}
+
+Storage storage(std::vector<BlockDevice> devices, const std::string& mountinfo,
+                std::vector<std::string> swaps = {}) {
+  return {std::move(devices), {}, parse_mount_table(mountinfo), std::move(swaps)};
+}
+
+/// Name and use of each.
+std::vector<std::pair<std::string, std::string>> used(const DeviceGraph& graph) {
+  std::vector<std::pair<std::string, std::string>> result;
+  for (const auto& [name, use] : graph.used()) result.emplace_back(name, use);
+  return result;
+}
+
+TEST(DeviceGraph, LeadsFromMountsAndSwapToTheDisk) {
+  const DeviceGraph graph(storage(two_disks(),
+                                  "22 1 254:1 / / rw - ext4 /dev/vda1 rw\n"
+                                  "23 22 0:5 / /dev rw - devtmpfs udev rw\n"
+                                  "24 22 254:1 /srv /data rw - ext4 /dev/vda1 rw\n",
+                                  {"/dev/vda2"}));
+  EXPECT_THAT(used(graph), ElementsAre(Pair("vda1", "ext4 on /"), Pair("vda2", "swap"),
+                                       Pair("vda", "below ext4 on /")));
+  EXPECT_THAT(graph.holders("vda"), ElementsAre("/", "swap"));
+  EXPECT_THAT(graph.holders("vdb"), IsEmpty());
+}
+
+TEST(DeviceGraph, LeadsThroughLvmAndLuksToThePartition) {
+  auto devices = two_disks();
+  devices.push_back(mapped(0, "crypt", {"vda2"}));
+  devices.push_back(mapped(1, "vg-root", {"dm-0"}));
+  devices.push_back(mapped(2, "vg-swap", {"dm-0"}));
+  const DeviceGraph graph(storage(devices, "22 1 253:1 / / rw - ext4 /dev/mapper/vg-root rw\n",
+                                  {"/dev/mapper/vg-swap"}));
+  EXPECT_THAT(
+      used(graph),
+      ElementsAre(Pair("dm-1", "ext4 on /"), Pair("dm-2", "swap"), Pair("dm-0", "below ext4 on /"),
+                  Pair("vda2", "below ext4 on /"), Pair("vda", "below ext4 on /")));
+  EXPECT_EQ(graph.chain("dm-1"), "dm-1 (vg-root) on dm-0 (crypt) on vda2 on vda");
+  EXPECT_THAT(graph.holders("vda2"), ElementsAre("dm-0"));
+  EXPECT_THAT(graph.holders("dm-1"), ElementsAre("/"));
+}
+
+TEST(DeviceGraph, KnowsEveryMemberOfABtrfs) {
+  auto state = storage(two_disks(),
+                       "22 1 0:30 /@ / rw - btrfs /dev/vda1 rw\n"
+                       "24 22 0:31 /@home /home rw - btrfs /dev/vdb rw\n");
+  state.volumes = {{"vda1", "vdb"}};
+  const DeviceGraph graph(std::move(state));
+  EXPECT_THAT(graph.uses(), ElementsAre(Field(&DeviceGraph::Use::where, "/")));
+  EXPECT_THAT(used(graph), ElementsAre(Pair("vda1", "btrfs on /"), Pair("vdb", "btrfs on /"),
+                                       Pair("vda", "below btrfs on /")));
+}
+
+TEST(DeviceGraph, FindsABtrfsOnLvmByTheNameOfItsMapping) {
+  auto devices = two_disks();
+  devices.push_back(mapped(0, "vg-root", {"vda2"}));
+  auto state = storage(devices, "22 1 0:30 / / rw - btrfs /dev/mapper/vg-root rw\n");
+  state.volumes = {{"dm-0"}};
+  EXPECT_THAT(used(DeviceGraph(std::move(state))),
+              ElementsAre(Pair("dm-0", "btrfs on /"), Pair("vda2", "below btrfs on /"),
+                          Pair("vda", "below btrfs on /")));
+}
+
+TEST(DeviceGraph, LeadsThroughFilesToTheDiskTheyAreOn) {
+  auto devices = two_disks();
+  devices.push_back(loop(0, "/srv/image"));
+  const DeviceGraph graph(storage(devices,
+                                  "22 1 254:1 / / rw - ext4 /dev/vda1 rw\n"
+                                  "23 22 254:16 / /srv rw - xfs /dev/vdb rw\n"
+                                  "24 22 7:0 / /mnt ro - squashfs /dev/loop0 ro\n",
+                                  {"/srv-of-another/swapfile"}));
+  EXPECT_THAT(graph.below("loop0"), ElementsAre("vdb"));
+  EXPECT_THAT(graph.holders("vdb"), ElementsAre("/srv", "loop0"));
+  // "/srv-of-another" is not in "/srv".
+  EXPECT_THAT(graph.uses().back().devices, ElementsAre("vda1"));
+}
+
+TEST(DeviceGraph, NamesBothHalvesOfAMirror) {
+  auto devices = two_disks();
+  devices.push_back(partition("vdb1", 17, "vdb"));
+  devices.push_back({"md0", makedev(9, 0), "", {"vda1", "vdb1"}, "", ""});
+  const DeviceGraph graph(storage(devices, "22 1 9:0 / / rw - ext4 /dev/md0 rw\n"));
+  EXPECT_EQ(graph.chain("md0"), "md0 on [vda1 on vda] and [vdb1 on vdb]");
+}
+
+TEST(DeviceGraph, TheLoopDeviceOfALiveSystemThatSeemsToLieOnItselfIsNoEndlessChain) {
+  const DeviceGraph graph(storage({loop(0, "/live/filesystem.squashfs")},
+                                  "22 1 7:0 / / ro - squashfs /dev/loop0 ro\n"));
+  EXPECT_EQ(graph.chain("loop0"), "loop0 on loop0");
+  EXPECT_THAT(used(graph), ElementsAre(Pair("loop0", "squashfs on /")));
+  EXPECT_THAT(graph.holders("loop0"), ElementsAre("/", "loop0"));
+}
+
+TEST(DeviceGraph, APoolWithoutKnownDisksIsAUseAndWhatHasNoneIsNone) {
+  const DeviceGraph graph(storage(two_disks(),
+                                  "22 1 0:30 / / rw - zfs rpool/root rw\n"
+                                  "23 22 0:31 / /tmp rw - tmpfs tmpfs rw\n"
+                                  "24 22 0:32 / /net rw - nfs4 server:/srv rw\n"));
+  ASSERT_EQ(graph.uses().size(), 1U);
+  EXPECT_EQ(graph.uses()[0].text(), "zfs on /");
+  EXPECT_THAT(graph.uses()[0].devices, IsEmpty());
+}
+
+TEST(DeviceGraph, NodesHaveSlashesWhereSysfsHasNone) {
+  EXPECT_EQ(node_of("cciss!c0d0"), "cciss/c0d0");
+  BlockDevice array = disk("cciss!c0d0", 3);
+  auto state = storage({array}, "22 1 0:30 / / rw - btrfs /dev/cciss/c0d0 rw\n");
+  EXPECT_THAT(used(DeviceGraph(std::move(state))), ElementsAre(Pair("cciss!c0d0", "btrfs on /")));
+}
+
+}  // namespace
+}  // namespace dboot

@@ -20,6 +20,7 @@
 #include "injector/interruption.hpp"
 #include "injector/kernel_panic.hpp"
 #include "injector/payload_file.hpp"
+#include "injector/preflight/disks.hpp"
 #include "injector/preflight/memory.hpp"
 #include "injector/progress.hpp"
 #include "injector/rehearsal/payload_log.hpp"
@@ -29,7 +30,6 @@
 #include "injector/rootfs/from_host.hpp"
 #include "injector/staging.hpp"
 #include "injector/target.hpp"
-#include "shared/log/log.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/plan/plan.hpp"
 #include "shared/system/syscalls.hpp"
@@ -268,6 +268,7 @@ int run(const Options& options) {
   stage_payload(payload, staging);
   if (options.dry_run) {
     std::cout << plan::describe(plan);
+    if (plan.scope == Scope::machine) std::cout << disks::describe(DeviceGraph(read_storage()));
     return 0;
   }
   if (options.rehearse) return rehearse(options, staging, plan);

@@ -3,12 +3,12 @@
 #include <string>
 #include <vector>
 
+#include "payload/children/children.hpp"
+#include "payload/children/resource_limits.hpp"
 #include "payload/console/console.hpp"
 #include "payload/console/kernel_log.hpp"
 #include "payload/devices/device_nodes.hpp"
 #include "payload/permissions.hpp"
-#include "payload/processes/children.hpp"
-#include "payload/processes/resource_limits.hpp"
 #include "payload/processes/terminator.hpp"
 #include "payload/system/last_resort.hpp"
 #include "shared/log/log.hpp"

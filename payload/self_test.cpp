@@ -4,8 +4,8 @@
 #include <boost/asio/io_context.hpp>
 #include <exception>
 
-#include "payload/processes/children.hpp"
-#include "payload/system/blocking.hpp"
+#include "payload/children/blocking.hpp"
+#include "payload/children/children.hpp"
 #include "shared/log/log.hpp"
 #include "shared/plan/plan.hpp"
 

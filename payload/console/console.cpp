@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "payload/children/blocking.hpp"
 #include "payload/console/console_choice.hpp"
 #include "payload/console/terminal_settings.hpp"
-#include "payload/system/blocking.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/system/syscalls.hpp"
 

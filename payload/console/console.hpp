@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "payload/children/children.hpp"
 #include "payload/devices/device_nodes.hpp"
 #include "payload/permissions.hpp"
-#include "payload/processes/children.hpp"
 #include "payload/task.hpp"
 #include "shared/log/log.hpp"
 #include "shared/log/sinks.hpp"

@@ -1,9 +1,10 @@
 #include "payload/console/console_choice.hpp"
 
 #include <algorithm>
-#include <sstream>
 
 #include "payload/console/terminal_settings.hpp"
+
+#include "shared/proc/fields.hpp"
 
 namespace dboot {
 namespace {
@@ -25,8 +26,7 @@ ConsoleChoice choose_consoles(std::string_view active, std::string_view wanted) 
       choice.log_to.push_back(console);
     return console;
   };
-  std::istringstream names{std::string(active)};
-  for (std::string name; names >> name;) choice.interactive = add(name);
+  for (const auto name : words_of(active)) choice.interactive = add(name);
   if (wanted != "auto") choice.interactive = add(wanted);
   return choice;
 }

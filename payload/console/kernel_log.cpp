@@ -3,11 +3,11 @@
 #include <fcntl.h>
 #include <sys/klog.h>
 
-#include <sstream>
 #include <system_error>
 #include <utility>
 
-#include "payload/system/blocking.hpp"
+#include "payload/children/blocking.hpp"
+#include "shared/proc/fields.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
@@ -21,10 +21,8 @@ constexpr int worse_than_error = 3;
 }  // namespace
 
 std::optional<int> parse_console_level(const std::string& printk) {
-  std::istringstream numbers(printk);
-  int level = 0;
-  if (numbers >> level) return level;
-  return std::nullopt;
+  const auto numbers = words_of(printk);
+  return numbers.empty() ? std::nullopt : number_in<int>(numbers.front());
 }
 
 void KernelLog::write_devkmsg(const std::string& value) {

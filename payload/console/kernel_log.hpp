@@ -3,9 +3,9 @@
 #include <optional>
 #include <string>
 
+#include "payload/children/children.hpp"
 #include "payload/devices/device_nodes.hpp"
 #include "payload/permissions.hpp"
-#include "payload/processes/children.hpp"
 #include "payload/task.hpp"
 #include "shared/log/log.hpp"
 #include "shared/log/sinks.hpp"

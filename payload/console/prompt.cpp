@@ -13,7 +13,7 @@
 #include <exception>
 #include <utility>
 
-#include "payload/system/fork.hpp"
+#include "payload/children/fork.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {

@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "payload/children/children.hpp"
 #include "payload/condition.hpp"
-#include "payload/processes/children.hpp"
 #include "payload/task.hpp"
 #include "shared/system/unique_fd.hpp"
 

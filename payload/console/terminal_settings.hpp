@@ -4,8 +4,8 @@
 #include <string_view>
 
 /// What a terminal is set to before a person uses it. All of it may block in a driver: to be called
-/// in a child (payload/system/blocking.hpp). None of it throws: a terminal that refuses is used as
-/// it is.
+/// in a child (payload/children/blocking.hpp). None of it throws: a terminal that refuses is used
+/// as it is.
 namespace dboot::terminal_settings {
 
 /// The number of a virtual terminal's name ("tty3"); 0 when the name is another terminal's.

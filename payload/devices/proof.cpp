@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 
-#include "payload/system/blocking.hpp"
+#include "payload/children/blocking.hpp"
 
 namespace dboot {
 namespace {

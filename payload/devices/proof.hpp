@@ -2,9 +2,9 @@
 
 #include <cstddef>
 
+#include "payload/children/children.hpp"
 #include "payload/devices/device_nodes.hpp"
 #include "payload/permissions.hpp"
-#include "payload/processes/children.hpp"
 #include "payload/task.hpp"
 #include "shared/devices/device_graph.hpp"
 #include "shared/log/log.hpp"

@@ -6,9 +6,9 @@
 #include <cerrno>
 #include <system_error>
 
-#include "payload/processes/credentials.hpp"
-#include "payload/processes/program.hpp"
-#include "payload/processes/supervisor.hpp"
+#include "payload/children/credentials.hpp"
+#include "payload/children/program.hpp"
+#include "payload/init/supervisor.hpp"
 #include "shared/system/signals.hpp"
 #include "shared/system/syscalls.hpp"
 

@@ -9,9 +9,9 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "payload/children/fork.hpp"
+#include "payload/init/requests.hpp"
 #include "payload/plan_file.hpp"
-#include "payload/system/fork.hpp"
-#include "payload/system/requests.hpp"
 #include "shared/log/sinks.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/proc/namespace.hpp"

@@ -7,8 +7,8 @@
 
 #include "payload/condition.hpp"
 #include "payload/console/prompt.hpp"
-#include "payload/processes/rescue_shell.hpp"
-#include "payload/system/power.hpp"
+#include "payload/init/power.hpp"
+#include "payload/init/rescue_shell.hpp"
 
 namespace dboot::phases {
 namespace {

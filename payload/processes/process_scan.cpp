@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <sstream>
 
-#include "payload/system/blocking.hpp"
+#include "payload/children/blocking.hpp"
+#include "shared/proc/fields.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::process_scan {
@@ -20,6 +20,9 @@ using namespace std::chrono_literals;
 
 /// For the arguments of one: the one that takes longer holds its lock.
 constexpr auto for_one_process = 5s;
+
+constexpr char storage_daemon = '@';
+constexpr char other = '-';
 
 bool is_storage_daemon(pid_t pid) {
   const std::string directory = "/proc/" + std::to_string(pid);
@@ -49,22 +52,23 @@ Task<std::set<pid_t>> storage_daemons(Log& log, Children& children, std::vector<
   while (!candidates.empty()) {
     blocking::Work work = [&candidates](const blocking::Report& report) {
       for (const pid_t pid : candidates) {
-        const bool daemon = is_storage_daemon(pid);
-        report.write(std::to_string(pid) + (daemon ? " @\n" : " -\n"));
+        report.write(std::to_string(pid) + (is_storage_daemon(pid) ? storage_daemon : other) +
+                     '\n');
       }
     };
     auto child =
         blocking::run(children, "read the processes' arguments", for_one_process, std::move(work));
     const auto outcome = co_await std::move(child);
-    std::istringstream answers(outcome.text);
-    std::size_t answered = 0;
-    pid_t pid = 0;
-    for (char mark = 0; answers >> pid >> mark; ++answered) {
-      if (mark == '@') daemons.insert(pid);
+    // The last one may be cut off.
+    const std::string_view report = outcome.text;
+    const auto answers = lines_of(report.substr(0, report.rfind('\n') + 1));
+    for (const auto answer : answers) {
+      if (answer.ends_with(storage_daemon))
+        daemons.insert(number_in<pid_t>(answer.substr(0, answer.size() - 1)).value_or(0));
     }
     if (outcome.finished()) break;
     // The first without an answer is the one that holds its lock.
-    answered = std::min(answered + 1, candidates.size());
+    const auto answered = std::min(answers.size() + 1, candidates.size());
     log.warning("arguments not readable", {{"pid", candidates[answered - 1]}});
     candidates.erase(candidates.begin(),
                      candidates.begin() + static_cast<std::ptrdiff_t>(answered));

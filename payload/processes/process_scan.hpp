@@ -3,7 +3,7 @@
 #include <set>
 #include <vector>
 
-#include "payload/processes/children.hpp"
+#include "payload/children/children.hpp"
 #include "payload/processes/process_class.hpp"
 #include "payload/task.hpp"
 #include "shared/log/log.hpp"

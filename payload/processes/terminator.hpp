@@ -4,8 +4,8 @@
 #include <deque>
 #include <optional>
 
+#include "payload/children/children.hpp"
 #include "payload/condition.hpp"
-#include "payload/processes/children.hpp"
 #include "payload/processes/old_processes.hpp"
 #include "payload/task.hpp"
 #include "shared/log/log.hpp"
@@ -17,7 +17,7 @@ namespace dboot {
 /// descriptor is left for are looked at now and then.)
 class Terminator {
  public:
-  /// The children that it spares are theirs to say.
+  /// `children` says whom it spares.
   Terminator(Log& log, Children& children, const boost::asio::any_io_executor& executor);
   Terminator(const Terminator&) = delete;
   Terminator& operator=(const Terminator&) = delete;

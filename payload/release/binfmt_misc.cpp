@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "payload/system/blocking.hpp"
+#include "payload/children/blocking.hpp"
 #include "shared/proc/mount_table.hpp"
 #include "shared/system/syscalls.hpp"
 

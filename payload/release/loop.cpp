@@ -5,31 +5,18 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <filesystem>
+#include <stdexcept>
 #include <string>
-#include <system_error>
-#include <vector>
 
-#include "payload/system/blocking.hpp"
+#include "payload/children/blocking.hpp"
+#include "shared/devices/storage.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {
 
-std::string backing_file(const std::string& name) {
-  auto file = sys::read_file_or_empty("/sys/block/" + name + "/loop/backing_file");
-  if (file.ends_with('\n')) file.pop_back();
-  return file;
-}
-
-std::vector<std::string> in_use() {
-  std::vector<std::string> names;
-  std::error_code none;
-  for (const auto& entry : std::filesystem::directory_iterator("/sys/block", none)) {
-    std::string name = entry.path().filename();
-    if (name.starts_with("loop") && !backing_file(name).empty()) names.push_back(std::move(name));
-  }
-  return names;
+bool is_attached(const std::string& name) {
+  return !sys::read_file_or_empty("/sys/block/" + name + "/loop/backing_file").empty();
 }
 
 }  // namespace
@@ -45,26 +32,27 @@ Task<std::size_t> LoopDevices::detach_all(Log::Level level_of_failures) {
   using namespace std::chrono_literals;
   if (!allowed_) co_return 0;
   std::size_t gone = 0;
-  for (const auto& name : in_use()) {
-    const std::string file = backing_file(name);
+  for (const auto& device : read_block_devices()) {
+    if (device.backing_file.empty()) continue;
+    const auto& name = device.name;
     blocking::Work work = [&](const blocking::Report&) {
       {
-        const UniqueFd device = devices_.open(name, O_RDONLY | O_NONBLOCK);
-        sys::check(::ioctl(device.get(), LOOP_CLR_FD, 0), "detach ", name);
+        const UniqueFd fd = devices_.open(name, O_RDONLY | O_NONBLOCK);
+        sys::check(::ioctl(fd.get(), LOOP_CLR_FD, 0), "detach ", name);
       }
       // One that is mounted goes with its last user, which the kernel calls success (loop.c:
       // LO_FLAGS_AUTOCLEAR).
-      if (!backing_file(name).empty()) throw std::runtime_error(name + " is still in use");
+      if (is_attached(name)) throw std::runtime_error(name + " is still in use");
     };
     auto child =
         blocking::run(children_, "detach " + name, 10s, std::move(work), {devices_.mount()});
     const auto outcome = co_await std::move(child);
     if (outcome.finished()) {
       ++gone;
-      log_.info("loop device detached", {{"device", name}, {"file", file}});
+      log_.info("loop device detached", {{"device", name}, {"file", device.backing_file}});
     } else {
       log_.write(level_of_failures, "loop device stays",
-                 {{"device", name}, {"file", file}, {"reason", outcome.error}});
+                 {{"device", name}, {"file", device.backing_file}, {"reason", outcome.error}});
     }
   }
   co_return gone;

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "payload/children/children.hpp"
 #include "payload/devices/device_nodes.hpp"
 #include "payload/permissions.hpp"
-#include "payload/processes/children.hpp"
 #include "payload/release/releaser.hpp"
 
 namespace dboot {

@@ -4,9 +4,8 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include <sstream>
-
-#include "payload/system/blocking.hpp"
+#include "payload/children/blocking.hpp"
+#include "shared/proc/fields.hpp"
 #include "shared/proc/mount_table.hpp"
 #include "shared/system/syscalls.hpp"
 
@@ -80,8 +79,7 @@ Task<std::size_t> Mounts::release() {
   auto child = blocking::run(children_, "unmount", for_progress, std::move(work));
   const auto outcome = co_await std::move(child);
   std::size_t gone = 0;
-  std::istringstream counts(outcome.text);
-  for (std::size_t count = 0; counts >> count;) gone += count;
+  for (const auto count : lines_of(outcome.text)) gone += number_in<std::size_t>(count).value_or(0);
   if (outcome.end == blocking::Outcome::End::late) {
     log_.warning("unmount in one batch hangs, going on one by one");
     auto rest = unmount_one_by_one();

@@ -2,8 +2,8 @@
 
 #include <string>
 
+#include "payload/children/children.hpp"
 #include "payload/permissions.hpp"
-#include "payload/processes/children.hpp"
 #include "payload/release/releaser.hpp"
 
 namespace dboot {

@@ -2,7 +2,7 @@
 
 #include <sys/swap.h>
 
-#include "payload/system/blocking.hpp"
+#include "payload/children/blocking.hpp"
 #include "shared/proc/swaps.hpp"
 #include "shared/system/syscalls.hpp"
 

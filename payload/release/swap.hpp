@@ -1,7 +1,7 @@
 #pragma once
 
+#include "payload/children/children.hpp"
 #include "payload/permissions.hpp"
-#include "payload/processes/children.hpp"
 #include "payload/release/releaser.hpp"
 
 namespace dboot {

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "payload/children/children.hpp"
 #include "payload/permissions.hpp"
-#include "payload/processes/children.hpp"
 #include "payload/task.hpp"
 #include "shared/log/log.hpp"
 

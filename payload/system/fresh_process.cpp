@@ -9,7 +9,6 @@
 
 #include <system_error>
 
-#include "shared/proc/process_status.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
@@ -21,17 +20,6 @@ void set_hostname(Log& log, const std::string& hostname, Permissions permissions
 }
 
 }  // namespace
-
-/// kthreadd has them too. In a PID namespace, number 2 may be anything.
-ResourceLimits limits_of_kernel(Log& log, Permissions permissions) {
-  if (!permissions.on_machine()) return {};
-  constexpr pid_t kthreadd = 2;
-  const auto status = read_process_status(kthreadd);
-  if (status && status->kernel_thread)
-    return parse_limits(sys::read_file_or_empty("/proc/2/limits"));
-  log.info("resource limits stay those of the old system");
-  return {};
-}
 
 void become_fresh(Log& log, const std::string& hostname, Permissions permissions) {
   ::umask(022);

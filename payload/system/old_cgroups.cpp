@@ -4,9 +4,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <sstream>
-
-#include "payload/system/blocking.hpp"
+#include "payload/children/blocking.hpp"
+#include "shared/proc/fields.hpp"
 #include "shared/proc/process_status.hpp"
 #include "shared/system/detached_mount.hpp"
 #include "shared/system/directory.hpp"
@@ -55,14 +54,13 @@ void move_processes(int root) {
 
 std::vector<CgroupHierarchy> parse_cgroup_hierarchies(std::string_view cgroup) {
   std::vector<CgroupHierarchy> hierarchies;
-  std::istringstream lines{std::string(cgroup)};
-  for (std::string line; std::getline(lines, line);) {
+  for (const auto line : lines_of(cgroup)) {
     const auto first = line.find(':');
     const auto second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
+    if (first == std::string_view::npos || second == std::string_view::npos) continue;
     CgroupHierarchy hierarchy;
-    std::istringstream names(line.substr(first + 1, second - first - 1));
-    for (std::string name; std::getline(names, name, ',');) hierarchy.controllers.push_back(name);
+    for (const auto name : split(line.substr(first + 1, second - first - 1), ','))
+      hierarchy.controllers.emplace_back(name);
     hierarchies.push_back(std::move(hierarchy));
   }
   return hierarchies;

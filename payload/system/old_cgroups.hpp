@@ -4,8 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "payload/children/children.hpp"
 #include "payload/permissions.hpp"
-#include "payload/processes/children.hpp"
 #include "payload/task.hpp"
 #include "shared/log/log.hpp"
 

@@ -27,9 +27,12 @@ struct Storage {
   std::vector<std::string> swaps;  ///< paths of areas, see parse_swaps()
 };
 
+/// Those that there are now; none where there is no sysfs.
+std::vector<BlockDevice> read_block_devices();
+
 /// As it is now, in this process's mount namespace. Links below /dev are followed in the sources of
 /// mounts and in swap areas. Reads /sys, /proc and /dev, and never a disk. Throws std::system_error
-/// when there is no mount table; where there is no sysfs, there are no devices.
+/// when there is no mount table.
 Storage read_storage();
 
 }  // namespace dboot

@@ -3,33 +3,16 @@
 #include <sys/sysmacros.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <optional>
 #include <ranges>
 #include <set>
 
+#include "shared/proc/fields.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> fields;
-  while (!text.empty()) {
-    const auto end = std::min(text.find(separator), text.size());
-    if (end != 0) fields.push_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return fields;
-}
-
-std::optional<unsigned> number(std::string_view text) {
-  unsigned value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 /// "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue"
 std::optional<Mount> parse_line(std::string_view line) {
@@ -38,10 +21,10 @@ std::optional<Mount> parse_line(std::string_view line) {
   if (dash - fields.begin() < 6 || fields.end() - dash < 3) return std::nullopt;
   const auto colon = fields[2].find(':');
   if (colon == std::string_view::npos) return std::nullopt;
-  const auto id = number(fields[0]);
-  const auto parent = number(fields[1]);
-  const auto major = number(fields[2].substr(0, colon));
-  const auto minor = number(fields[2].substr(colon + 1));
+  const auto id = number_in<unsigned>(fields[0]);
+  const auto parent = number_in<unsigned>(fields[1]);
+  const auto major = number_in<unsigned>(fields[2].substr(0, colon));
+  const auto minor = number_in<unsigned>(fields[2].substr(colon + 1));
   if (!id || !parent || !major || !minor) return std::nullopt;
 
   Mount mount;

@@ -1,7 +1,6 @@
 #include "shared/proc/swaps.hpp"
 
-#include <sstream>
-
+#include "shared/proc/fields.hpp"
 #include "shared/proc/mount_table.hpp"
 #include "shared/system/syscalls.hpp"
 
@@ -9,11 +8,10 @@ namespace dboot {
 
 std::vector<std::string> parse_swaps(std::string_view swaps) {
   std::vector<std::string> paths;
-  std::istringstream lines{std::string(swaps)};
-  std::string line;
-  std::getline(lines, line);  // the heading
-  while (std::getline(lines, line)) {
-    auto path = decode_octal(std::string_view(line).substr(0, line.find_first_of(" \t")));
+  auto lines = lines_of(swaps);
+  if (!lines.empty()) lines.erase(lines.begin());  // the heading
+  for (const auto line : lines) {
+    auto path = decode_octal(line.substr(0, line.find_first_of(" \t")));
     if (!path.empty()) paths.push_back(std::move(path));
   }
   return paths;

@@ -1,14 +1,19 @@
 #include "tests/sandbox/old_system.hpp"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/sched.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -18,6 +23,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 
@@ -141,6 +147,37 @@ void OldSystem::limit() const {
   sys::check(::setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
 }
 
+void OldSystem::linger() const {
+  if (!lingers_) return;
+  ifreq loopback{};
+  std::strcpy(loopback.ifr_name, "lo");
+  loopback.ifr_flags = IFF_UP;
+  const int listener = sys::check(::socket(AF_INET, SOCK_STREAM, 0), "socket");
+  sys::check(::ioctl(listener, SIOCSIFFLAGS, &loopback), "set lo up");
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  sys::check(::bind(listener, generic, size), "bind");
+  sys::check(::listen(listener, 1), "listen");
+  sys::check(::getsockname(listener, generic, &size), "getsockname");
+  const int connection = sys::check(::socket(AF_INET, SOCK_STREAM, 0), "socket");
+  sys::check(::connect(connection, generic, size), "connect");
+  const int peer = sys::check(::accept(listener, nullptr, nullptr), "accept");
+  constexpr ::linger for_long{1, 1000};
+  sys::check(::setsockopt(connection, SOL_SOCKET, SO_LINGER, &for_long, sizeof for_long),
+             "SO_LINGER");
+  const std::string bytes(65536, 'x');
+  while (::send(connection, bytes.data(), bytes.size(), MSG_DONTWAIT) > 0) {
+  }
+  if (::fork() == 0) {
+    ::close(connection);
+    for (;;) ::pause();
+  }
+  ::close(peer);
+}
+
 void OldSystem::be_pid_1(const char* slave) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   try {
@@ -149,6 +186,7 @@ void OldSystem::be_pid_1(const char* slave) {
     make_root();
     start_processes();
     limit();
+    linger();
     ::chdir("/");
   } catch (const std::exception& error) {
     std::fprintf(stderr, "old system: %s\n", error.what());

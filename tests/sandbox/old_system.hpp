@@ -39,6 +39,8 @@ class OldSystem {
     descriptors_ = count;
     limit_ = kind;
   }
+  /// PID 1 has a connection whose close(2) waits for its peer, who reads nothing.
+  void hold_a_connection_that_lingers() { lingers_ = true; }
   /// A directory that old processes can leave traces in.
   const std::string& witness() const { return witness_; }
   std::string witnessed(const std::string& file) const;
@@ -56,6 +58,7 @@ class OldSystem {
   void start_tracer();
   void collect(int master);
   void limit() const;
+  void linger() const;
 
   Plan plan_;
   std::vector<std::uint8_t> bytes_;
@@ -64,6 +67,7 @@ class OldSystem {
   std::string fault_;
   unsigned descriptors_ = 0;  ///< 0: as they are
   Limit limit_ = Limit::soft;
+  bool lingers_ = false;
   std::string witness_;
   std::string output_;
   pid_t pid_ = 0;

@@ -41,6 +41,12 @@ TEST(Payload, TellsACommandThatIsMissingFromOneThatCannotRun) {
   EXPECT_EQ(unsuitable.run(), 126) << unsuitable.output();
 }
 
+TEST(Payload, DoesNotWaitForTheCloseOfWhatTheOldInitHadOpen) {
+  OldSystem system;
+  system.hold_a_connection_that_lingers();
+  EXPECT_EQ(system.run(), 0) << system.output();
+}
+
 TEST(Payload, LeavesNoMountOfTheOldRoot) {
   OldSystem system;
   system.command("echo BEGIN; cat /proc/mounts; echo END; ls -a /");

@@ -2,12 +2,12 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include "payload/children/resource_limits.hpp"
 #include "payload/console/console_choice.hpp"
 #include "payload/console/kernel_log.hpp"
+#include "payload/init/supervisor.hpp"
 #include "payload/permissions.hpp"
 #include "payload/processes/process_class.hpp"
-#include "payload/processes/resource_limits.hpp"
-#include "payload/processes/supervisor.hpp"
 #include "payload/system/old_cgroups.hpp"
 
 namespace dboot {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "payload/processes/children.hpp"
-#include "payload/processes/resource_limits.hpp"
+#include "payload/children/children.hpp"
+#include "payload/children/resource_limits.hpp"
 #include "payload/task.hpp"
 #include "shared/plan/plan.hpp"
 #include "shared/system/unique_fd.hpp"

@@ -1,4 +1,4 @@
-#include "payload/system/power.hpp"
+#include "payload/init/power.hpp"
 
 #include <sys/mount.h>
 #include <sys/reboot.h>
@@ -7,8 +7,8 @@
 
 #include <array>
 
+#include "payload/children/blocking.hpp"
 #include "payload/release/write_back.hpp"
-#include "payload/system/blocking.hpp"
 #include "shared/proc/mount_table.hpp"
 #include "shared/system/syscalls.hpp"
 

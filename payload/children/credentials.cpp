@@ -1,4 +1,4 @@
-#include "payload/processes/credentials.hpp"
+#include "payload/children/credentials.hpp"
 
 #include <grp.h>
 #include <sys/prctl.h>

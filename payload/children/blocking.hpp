@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "payload/processes/children.hpp"
+#include "payload/children/children.hpp"
 #include "payload/task.hpp"
 #include "shared/system/unique_fd.hpp"
 

@@ -1,4 +1,4 @@
-#include "payload/processes/supervisor.hpp"
+#include "payload/init/supervisor.hpp"
 
 #include <signal.h>
 #include <sys/reboot.h>
@@ -8,12 +8,12 @@
 #include <boost/asio/signal_set.hpp>
 #include <system_error>
 
+#include "payload/children/program.hpp"
 #include "payload/condition.hpp"
 #include "payload/console/prompt.hpp"
-#include "payload/processes/program.hpp"
-#include "payload/processes/rescue_shell.hpp"
-#include "payload/system/power.hpp"
-#include "payload/system/requests.hpp"
+#include "payload/init/power.hpp"
+#include "payload/init/requests.hpp"
+#include "payload/init/rescue_shell.hpp"
 
 namespace dboot {
 namespace {

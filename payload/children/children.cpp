@@ -1,4 +1,4 @@
-#include "payload/processes/children.hpp"
+#include "payload/children/children.hpp"
 
 #include <signal.h>
 #include <sys/wait.h>

@@ -1,10 +1,12 @@
-#include "payload/processes/resource_limits.hpp"
+#include "payload/children/resource_limits.hpp"
 
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <sstream>
-#include <string>
+
+#include "shared/proc/fields.hpp"
+#include "shared/proc/process_status.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {
@@ -31,11 +33,8 @@ constexpr std::array<std::pair<std::string_view, int>, 16> names{{
 /// A process per pidfd is held open while the old system ends.
 constexpr rlim_t descriptors = 65536;
 
-std::optional<rlim_t> parse_value(const std::string& text) {
-  if (text == "unlimited") return RLIM_INFINITY;
-  if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos)
-    return std::nullopt;
-  return static_cast<rlim_t>(std::stoull(text));
+std::optional<rlim_t> parse_value(std::string_view text) {
+  return text == "unlimited" ? RLIM_INFINITY : number_in<rlim_t>(text);
 }
 
 }  // namespace
@@ -60,19 +59,27 @@ void apply(const ResourceLimits& limits) noexcept {
     ::setrlimit(static_cast<__rlimit_resource>(resource), &limit);
 }
 
+/// kthreadd has them too. In a PID namespace, number 2 may be anything.
+ResourceLimits limits_of_kernel(Log& log, Permissions permissions) {
+  if (!permissions.on_machine()) return {};
+  constexpr pid_t kthreadd = 2;
+  const auto status = read_process_status(kthreadd);
+  if (status && status->kernel_thread)
+    return parse_limits(sys::read_file_or_empty("/proc/2/limits"));
+  log.info("resource limits stay those of the old system");
+  return {};
+}
+
 ResourceLimits parse_limits(std::string_view limits) {
   ResourceLimits result;
-  std::istringstream lines{std::string(limits)};
-  for (std::string line; std::getline(lines, line);) {
+  for (const auto line : lines_of(limits)) {
     for (const auto& [name, number] : names) {
       if (!line.starts_with(name)) continue;
-      std::istringstream values(line.substr(name.size()));
-      std::string soft;
-      std::string hard;
-      values >> soft >> hard;
-      const auto current = parse_value(soft);
-      const auto most = parse_value(hard);
-      if (current && most) result.emplace_back(number, rlimit{*current, *most});
+      const auto values = words_of(line.substr(name.size()));
+      if (values.size() < 2) continue;
+      const auto soft = parse_value(values[0]);
+      const auto hard = parse_value(values[1]);
+      if (soft && hard) result.emplace_back(number, rlimit{*soft, *hard});
     }
   }
   return result;

@@ -1,4 +1,4 @@
-#include "payload/system/requests.hpp"
+#include "payload/init/requests.hpp"
 
 #include <signal.h>
 

@@ -16,7 +16,7 @@ namespace dboot {
 class Children {
  public:
   enum class Kind : std::uint8_t {
-    helper,     ///< forked for one step (payload/system/blocking.hpp)
+    helper,     ///< forked for one step (payload/children/blocking.hpp)
     companion,  ///< lives on beside the sequence, with all its descendants: an ssh server
     program,    ///< ends together with the other processes: the command, a shell
   };

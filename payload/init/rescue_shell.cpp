@@ -1,14 +1,14 @@
-#include "payload/processes/rescue_shell.hpp"
+#include "payload/init/rescue_shell.hpp"
 
 #include <unistd.h>
 
 #include <optional>
-#include <sstream>
 #include <stdexcept>
 
-#include "payload/processes/program.hpp"
-#include "payload/system/blocking.hpp"
+#include "payload/children/blocking.hpp"
+#include "payload/children/program.hpp"
 #include "shared/plan/layout.hpp"
+#include "shared/proc/fields.hpp"
 
 namespace dboot {
 namespace {
@@ -32,10 +32,9 @@ Task<std::optional<Shell>> find_shell(Context& context) {
   };
   auto child = blocking::run(context.children, "look for a shell", 5s, std::move(work));
   const auto outcome = co_await std::move(child);
-  std::istringstream answer(outcome.text);
-  Shell shell;
-  if (answer >> shell.root >> shell.path) co_return shell;
-  co_return std::nullopt;
+  const auto answer = words_of(outcome.text);
+  if (answer.size() != 2) co_return std::nullopt;
+  co_return Shell{std::string(answer[0]), std::string(answer[1])};
 }
 
 }  // namespace

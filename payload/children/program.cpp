@@ -1,4 +1,4 @@
-#include "payload/processes/program.hpp"
+#include "payload/children/program.hpp"
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -9,8 +9,8 @@
 #include <array>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
-#include "payload/processes/credentials.hpp"
-#include "payload/system/fork.hpp"
+#include "payload/children/credentials.hpp"
+#include "payload/children/fork.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {

@@ -1,4 +1,4 @@
-#include "payload/system/fork.hpp"
+#include "payload/children/fork.hpp"
 
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-#include "payload/system/blocking.hpp"
+#include "payload/children/blocking.hpp"
 
 #include <signal.h>
 #include <sys/socket.h>
@@ -9,7 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
 
-#include "payload/system/fork.hpp"
+#include "payload/children/fork.hpp"
 #include "shared/system/descriptor_passing.hpp"
 #include "shared/system/syscalls.hpp"
 

@@ -1,0 +1,98 @@
+#include <gmock/gmock.h>
+
+#include "tests/machine/driver/host.hpp"
+#include "tests/machine/new_system.hpp"
+
+namespace dboot::machine {
+namespace {
+
+using testing::AllOf;
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::Not;
+
+/// A btrfs of two devices, which are files on the root.
+void mount_btrfs(Shell& shell) {
+  shell.output_of("truncate -s 200M /var/a /var/b");
+  shell.output_of("losetup /dev/loop0 /var/a && losetup /dev/loop1 /var/b");
+  shell.output_of("mkfs.btrfs -q -m raid1 -d raid1 /dev/loop0 /dev/loop1");
+  shell.output_of("mkdir /srv/pool && mount /dev/loop1 /srv/pool");
+}
+
+/// An ext4 on a mapping of a disk of its own, as LVM makes one.
+void mount_mapping(Host& host, const std::string& disk) {
+  const auto made = run_program({"truncate", "-s", "32M", disk});
+  ASSERT_EQ(made.status, 0) << made.text;
+  const auto filled = run_program({"mke2fs", "-q", "-F", "-t", "ext4", disk});
+  ASSERT_EQ(filled.status, 0) << filled.text;
+  host.machine().plug_in("lower", disk);
+  host.shell().output_of("udevadm wait --timeout=60 /dev/disk/by-id/virtio-lower");
+  host.shell().output_of(
+      "lower=$(readlink -f /dev/disk/by-id/virtio-lower) && dmsetup create --readonly upper "
+      "--table \"0 $(blockdev --getsz $lower) linear $lower 0\"");
+  host.shell().output_of("mkdir /srv/mapped && mount -o ro /dev/mapper/upper /srv/mapped");
+}
+
+/// A swap file that no path leads to until a tmpfs is gone.
+void use_hidden_swap_file(Shell& shell) {
+  shell.output_of("mkdir /var/hidden && fallocate -l 16M /var/hidden/swap");
+  shell.output_of("chmod 600 /var/hidden/swap && mkswap -q /var/hidden/swap");
+  shell.output_of("swapon /var/hidden/swap && mount -t tmpfs tmpfs /var/hidden");
+}
+
+/// Hierarchies of version 1 beside the unified one, with PID 1 in a group of theirs.
+void use_old_cgroups(Shell& shell) {
+  for (const std::string options : {"none,name=old", "net_cls"}) {
+    shell.output_of("mkdir -p /run/v1 && mount -t cgroup -o " + options + " cgroup /run/v1");
+    shell.output_of("mkdir -p /run/v1/group/inner && echo 1 >/run/v1/group/inner/cgroup.procs");
+    shell.output_of("umount /run/v1");
+  }
+}
+
+void expect_no_groups(Shell& shell) {
+  shell.output_of("mkdir /groups && mount -t cgroup2 cgroup2 /groups");
+  EXPECT_EQ(shell.output_of("ls -d /groups/*/ 2>/dev/null || true"), "");
+  for (const std::string options : {"none,name=old", "net_cls"}) {
+    shell.output_of("umount /groups && mount -t cgroup -o " + options + " cgroup /groups");
+    EXPECT_EQ(shell.output_of("ls -d /groups/*/ 2>/dev/null || true"), "") << options;
+    EXPECT_EQ(shell.output_of("grep -x 1 /groups/cgroup.procs"), "1") << options;
+  }
+}
+
+TEST(Release, GoesRoundAfterRoundAndTheProofLooksBelowBtrfsAndMappings) {
+  Host host(Host::Console::serial);
+  const files::Scratch lower(files::artefact("lower"));
+  mount_btrfs(host.shell());
+  ASSERT_NO_FATAL_FAILURE(mount_mapping(host, lower.path()));
+  use_hidden_swap_file(host.shell());
+  use_old_cgroups(host.shell());
+
+  EXPECT_THAT(host.shell().output_of("dboot-inject --dry-run bash -- /bin/bash", 120s),
+              AllOf(HasSubstr("in use: ext4 on /: vda1 on vda\n"),
+                    HasSubstr("in use: btrfs on /srv/pool: loop0 on vda1 on vda; "
+                              "loop1 on vda1 on vda\n"),
+                    ContainsRegex("in use: ext4 on /srv/mapped: dm-0 \\(upper\\) on vd[b-z]\n"),
+                    HasSubstr("in use: swap: vda2 on vda")));
+
+  host.shell().start("dboot-inject --yes bash -- /bin/bash");
+  Serial& console = host.console();
+  console.expect("root@host:/# ", 180s);
+  Shell shell = open_shell(host.machine(), [&](std::string_view line) { console.send(line); });
+  const std::string log = shell.output_of("cat /run/dboot/payload.log");
+  EXPECT_THAT(log, HasSubstr("swap detached area=/run/.old-root/var/hidden/swap"));
+  EXPECT_THAT(log, Not(HasSubstr("swap stays")));
+  EXPECT_THAT(log, HasSubstr("left=0"));
+  EXPECT_THAT(log, HasSubstr("released device=/dev/loop0 was=\"btrfs on /srv/pool\""));
+  EXPECT_THAT(log, HasSubstr("released device=/dev/loop1 was=\"btrfs on /srv/pool\""));
+  EXPECT_THAT(log, HasSubstr("released device=/dev/vda1 was=\"ext4 on /\""));
+  EXPECT_THAT(log, HasSubstr("released device=/dev/vda was=\"below ext4 on /\""));
+  EXPECT_THAT(log, HasSubstr("released device=/dev/dm-0 was=\"ext4 on /srv/mapped\""));
+  // The mapping itself is still there.
+  EXPECT_THAT(log, ContainsRegex("still busy device=/dev/vd[b-z] was=\"below ext4 on /srv/mapped\" "
+                                 "held_by=dm-0"));
+  EXPECT_THAT(log, HasSubstr("old root released disks=7 busy=1"));
+  expect_no_groups(shell);
+}
+
+}  // namespace
+}  // namespace dboot::machine

@@ -1,0 +1,258 @@
+#include <gmock/gmock.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <string>
+
+#include "payload/children/program.hpp"
+#include "payload/console/prompt.hpp"
+#include "payload/processes/process_scan.hpp"
+#include "payload/processes/terminator.hpp"
+#include "shared/log/sinks.hpp"
+#include "shared/proc/namespace.hpp"
+#include "shared/proc/process_status.hpp"
+#include "shared/system/syscalls.hpp"
+
+/// Parts of the payload, used as a custom payload would use them.
+namespace dboot {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+struct Pipe {
+  Pipe() {
+    std::array<int, 2> ends{};
+    sys::check(::pipe2(ends.data(), O_CLOEXEC), "pipe");
+    out.reset(ends[0]);
+    in.reset(ends[1]);
+  }
+  std::string text() {
+    in.reset();
+    std::string text;
+    std::array<char, 4096> bytes;
+    for (ssize_t count = 0; (count = ::read(out.get(), bytes.data(), bytes.size())) > 0;)
+      text.append(bytes.data(), static_cast<std::size_t>(count));
+    return text;
+  }
+  UniqueFd out;
+  UniqueFd in;
+};
+
+/// What `body` answers as the PID 1 of namespaces of its own, which it may empty.
+std::string as_pid_1(const std::function<std::string()>& body) {
+  Pipe answer;
+  clone_args arguments{};
+  arguments.flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWNET;
+  arguments.exit_signal = SIGCHLD;
+  const auto pid =
+      static_cast<pid_t>(sys::check(::syscall(SYS_clone3, &arguments, sizeof arguments), "clone3"));
+  if (pid == 0) {
+    std::string text = "not in a namespace of its own";
+    try {
+      sys::check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "make private");
+      sys::check(::mount("proc", "/proc", "proc", 0, nullptr), "mount /proc");
+      if (::getpid() == 1 && !in_initial_namespace("pid")) text = body();
+    } catch (const std::exception& error) {
+      text = error.what();
+    }
+    sys::write_all(answer.in.get(), text);
+    ::_exit(0);
+  }
+  const auto text = answer.text();
+  ::waitpid(pid, nullptr, 0);
+  return text;
+}
+
+std::vector<UniqueFd> null_and(const UniqueFd& output) {
+  std::vector<UniqueFd> stdio;
+  stdio.push_back(sys::open("/dev/null", O_RDWR));
+  for (int number = 1; number <= 2; ++number)
+    stdio.emplace_back(sys::check(::fcntl(output.get(), F_DUPFD_CLOEXEC, 3), "duplicate"));
+  return stdio;
+}
+
+pid_t start_sleeping(const char* name) {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::execl("/bin/sleep", name, "1000", nullptr);
+    ::_exit(127);
+  }
+  return pid;
+}
+
+/// Its argv[0], which tells one sleep from another.
+std::string name_of(pid_t pid) {
+  const auto arguments = sys::read_file_or_empty("/proc/" + std::to_string(pid) + "/cmdline");
+  return arguments.substr(0, arguments.find('\0'));
+}
+
+Task<> end_all_with_a_companion(boost::asio::io_context& loop, std::string& living) {
+  Log log;
+  Children children(loop.get_executor());
+  Terminator terminator(log, children, loop.get_executor());
+  Pipe ready;
+  // Its daemon, as a session of an ssh server that runs tmux, is nobody's child by the time.
+  Program companion{"/bin/bash",
+                    {"bash", "-c",
+                     "(setsid bash -c 'exec -a daemon sleep 1000' &)\n"
+                     "until grep -qs '^daemon' /proc/*/cmdline; do :; done\n"
+                     "echo ready; exec -a companion sleep 1000"},
+                    {"PATH=/usr/bin:/bin"}};
+  companion.kind = Children::Kind::companion;
+  auto starting = start_program(children, std::move(companion), null_and(ready.in), {});
+  co_await std::move(starting);
+  char byte = 0;
+  ready.in.reset();
+  while (byte != '\n') sys::check(::read(ready.out.get(), &byte, 1), "read");
+  start_sleeping("old");
+  co_await terminator.end_all(5s);
+  for (const pid_t pid : list_processes()) {
+    if (pid != 1) living += name_of(pid) + ' ';
+  }
+  loop.stop();
+}
+
+TEST(Companion, OutlivesTheOldSystemWithAllItsDescendants) {
+  const auto living = as_pid_1([] {
+    std::string names;
+    boost::asio::io_context loop(1);
+    boost::asio::co_spawn(loop, end_all_with_a_companion(loop, names), boost::asio::detached);
+    loop.run();
+    return names;
+  });
+  EXPECT_THAT(living, HasSubstr("companion "));
+  EXPECT_THAT(living, HasSubstr("daemon "));
+  EXPECT_THAT(living, Not(HasSubstr("old ")));
+}
+
+Task<> find_storage_daemons(Children& children, Log& log, std::vector<pid_t> candidates,
+                            std::size_t& found) {
+  auto looking = process_scan::storage_daemons(log, children, std::move(candidates));
+  const auto daemons = co_await std::move(looking);
+  found = daemons.size();
+}
+
+TEST(StorageDaemons, AreToldHoweverLongItTakesToLookAtAll) {
+  boost::asio::io_context loop(1);
+  Children children(loop.get_executor());
+  Log log;
+  Pipe lines;
+  log.add_sink(log::sinks::descriptor(lines.in.get()));
+  const pid_t daemon = start_sleeping("@daemon");
+  while (name_of(daemon) != "@daemon") ::sched_yield();
+  // Seconds of work, for some thousand processes on a slow machine.
+  constexpr std::size_t many = 500'000;
+  std::vector<pid_t> candidates(many, ::getpid());
+  candidates.push_back(daemon);
+  std::size_t found = 0;
+  boost::asio::co_spawn(loop, find_storage_daemons(children, log, std::move(candidates), found),
+                        [&](const std::exception_ptr&) { loop.stop(); });
+  loop.run();
+  ::kill(daemon, SIGKILL);
+  EXPECT_EQ(found, 1U);
+  EXPECT_EQ(lines.text(), "");
+}
+
+struct Terminal {
+  Terminal() : master(sys::check(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), "openpt")) {
+    std::array<char, 64> text{};
+    if (::unlockpt(master.get()) != 0 || ::ptsname_r(master.get(), text.data(), text.size()) != 0)
+      sys::fail(errno, {"open a pty"});
+    name = text.data();
+    ::fcntl(master.get(), F_SETFL, O_NONBLOCK);
+  }
+  bool has_shown(const std::string& text) {
+    std::array<char, 4096> bytes;
+    for (ssize_t count = 0; (count = ::read(master.get(), bytes.data(), bytes.size())) > 0;)
+      shown.append(bytes.data(), static_cast<std::size_t>(count));
+    return shown.find(text) != std::string::npos;
+  }
+  bool is_edited_by_line() const {
+    termios settings{};
+    ::tcgetattr(master.get(), &settings);
+    return (settings.c_lflag & ICANON) != 0;
+  }
+  UniqueFd master;
+  std::string name;
+  std::string shown;
+};
+
+/// Runs the loop until then; the time limit is the test's.
+void run_until(boost::asio::io_context& loop, const std::function<bool()>& then) {
+  while (!then()) loop.run_one_for(10ms);
+}
+
+class PromptTest : public testing::Test {
+ protected:
+  Prompt::Open open_next() {
+    return [this]() -> Task<UniqueFd> {
+      const std::size_t number = std::min(opened_++, terminals_.size() - 1);
+      co_return sys::open(terminals_[number].name, O_RDWR | O_NOCTTY);
+    };
+  }
+
+  boost::asio::io_context loop_{1};
+  Children children_{loop_.get_executor()};
+  Condition changed_{loop_.get_executor()};
+  std::array<Terminal, 2> terminals_;
+  std::size_t opened_ = 0;
+};
+
+TEST_F(PromptTest, IsAnsweredWithOneKeyAndLeavesTheTerminalAsItWas) {
+  auto& terminal = terminals_[0];
+  const Prompt prompt(children_, loop_.get_executor(), open_next(), changed_, "Well? ");
+  run_until(loop_, [&] { return terminal.has_shown("Well? "); });
+  EXPECT_EQ(prompt.key(), std::nullopt);
+  sys::write_all(terminal.master.get(), "y");
+  run_until(loop_, [&] { return prompt.key().has_value(); });
+  EXPECT_EQ(prompt.key(), 'y');
+  EXPECT_TRUE(terminal.is_edited_by_line());
+  EXPECT_FALSE(terminal.has_shown("y"));
+}
+
+TEST_F(PromptTest, IsAskedAgainWhenItsTerminalHasHungUp) {
+  const Prompt prompt(children_, loop_.get_executor(), open_next(), changed_, "Well? ");
+  run_until(loop_, [&] { return terminals_[0].has_shown("Well? "); });
+  terminals_[0].master.reset();
+  run_until(loop_, [&] { return terminals_[1].has_shown("Well? "); });
+  sys::write_all(terminals_[1].master.get(), "k");
+  run_until(loop_, [&] { return prompt.key().has_value(); });
+  EXPECT_EQ(prompt.key(), 'k');
+  EXPECT_FALSE(prompt.is_lost());
+}
+
+TEST_F(PromptTest, WritesToATerminalThatTakesNothingWithoutStoppingTheLoop) {
+  auto& terminal = terminals_[0];
+  const UniqueFd slave = sys::open(terminal.name, O_RDWR | O_NOCTTY);
+  ::tcflow(slave.get(), TCOOFF);
+  bool ran = false;
+  {
+    const Prompt prompt(children_, loop_.get_executor(), open_next(), changed_,
+                        std::string(100'000, '?'));
+    run_until(loop_, [&] { return opened_ == 1; });
+    boost::asio::post(loop_, [&] { ran = true; });
+    run_until(loop_, [&] { return ran; });
+  }
+  EXPECT_TRUE(ran);
+}
+
+}  // namespace
+}  // namespace dboot

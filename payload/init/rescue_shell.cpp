@@ -8,7 +8,6 @@
 #include "payload/children/blocking.hpp"
 #include "payload/children/program.hpp"
 #include "shared/plan/layout.hpp"
-#include "shared/proc/fields.hpp"
 
 namespace dboot {
 namespace {
@@ -18,23 +17,27 @@ struct Shell {
   std::string path;
 };
 
-/// In a child: the old root may lie on a disk that does not answer.
-Task<std::optional<Shell>> find_shell(Context& context) {
+/// In a child for each root: the old one may lie on a disk that does not answer.
+Task<std::optional<Shell>> find_shell_in(Context& context, std::string root) {
   using namespace std::chrono_literals;
-  blocking::Work work = [](const blocking::Report& report) {
-    for (const std::string root : {"", layout::old_root, layout::root}) {
-      for (const std::string shell : {"/bin/bash", "/bin/sh", "/usr/bin/sh", "/bin/busybox"}) {
-        if (::access((root + shell).c_str(), X_OK) != 0) continue;
-        report.write((root.empty() ? "/" : root) + ' ' + shell);
-        return;
-      }
+  blocking::Work work = [&root](const blocking::Report& report) {
+    for (const std::string shell : {"/bin/bash", "/bin/sh", "/usr/bin/sh", "/bin/busybox"}) {
+      if (::access((root + shell).c_str(), X_OK) == 0) return report.write(shell);
     }
   };
-  auto child = blocking::run(context.children, "look for a shell", 5s, std::move(work));
+  auto child = blocking::run(context.children, "look for a shell in " + root, 5s, std::move(work));
   const auto outcome = co_await std::move(child);
-  const auto answer = words_of(outcome.text);
-  if (answer.size() != 2) co_return std::nullopt;
-  co_return Shell{std::string(answer[0]), std::string(answer[1])};
+  if (!outcome.finished() || outcome.text.empty()) co_return std::nullopt;
+  co_return Shell{std::move(root), outcome.text};
+}
+
+Task<std::optional<Shell>> find_shell(Context& context) {
+  for (const std::string root : {"/", layout::root, layout::old_root}) {
+    auto looking = find_shell_in(context, root);
+    auto shell = co_await std::move(looking);
+    if (shell) co_return shell;
+  }
+  co_return std::nullopt;
 }
 
 }  // namespace

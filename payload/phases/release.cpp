@@ -36,8 +36,11 @@ Task<> release_old_root(Context& context) {
   auto ending = context.terminator.end_storage_daemons();
   if (co_await std::move(ending)) co_await release_in_rounds(log, in_rounds);
 
-  for (Releaser* releaser : std::array<Releaser*, 3>{&mounts, &loop_devices, &swap})
-    co_await releaser->give_up();
+  // Swap last: what is detached may have been its memory.
+  for (Releaser* releaser : std::array<Releaser*, 3>{&mounts, &loop_devices, &swap}) {
+    auto releasing = releaser->release(Round::last);
+    co_await std::move(releasing);
+  }
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ LoopDevices::LoopDevices(Log& log, Children& children, const DeviceNodes& device
       devices_(devices),
       allowed_(permissions.allows(Action::detach_loop, log)) {}
 
-Task<std::size_t> LoopDevices::detach_all(Log::Level level_of_failures) {
+Task<std::size_t> LoopDevices::release(Round round) {
   using namespace std::chrono_literals;
   if (!allowed_) co_return 0;
   std::size_t gone = 0;
@@ -51,19 +51,12 @@ Task<std::size_t> LoopDevices::detach_all(Log::Level level_of_failures) {
       ++gone;
       log_.info("loop device detached", {{"device", name}, {"file", device.backing_file}});
     } else {
-      log_.write(level_of_failures, "loop device stays",
+      log_.write(round == Round::last ? Log::Level::warning : Log::Level::debug,
+                 "loop device stays",
                  {{"device", name}, {"file", device.backing_file}, {"reason", outcome.error}});
     }
   }
   co_return gone;
-}
-
-Task<std::size_t> LoopDevices::release() {
-  return detach_all(Log::Level::debug);
-}
-
-Task<> LoopDevices::give_up() {
-  co_await detach_all(Log::Level::warning);
 }
 
 }  // namespace dboot

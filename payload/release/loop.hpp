@@ -13,12 +13,9 @@ class LoopDevices final : public Releaser {
   LoopDevices(Log& log, Children& children, const DeviceNodes& devices, Permissions permissions);
 
   std::string_view name() const noexcept override { return "loop devices"; }
-  Task<std::size_t> release() override;
-  Task<> give_up() override;
+  Task<std::size_t> release(Round round) override;
 
  private:
-  Task<std::size_t> detach_all(Log::Level level_of_failures);
-
   Log& log_;
   Children& children_;
   const DeviceNodes& devices_;

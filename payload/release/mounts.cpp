@@ -4,6 +4,8 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "payload/children/blocking.hpp"
 #include "shared/proc/fields.hpp"
 #include "shared/proc/mount_table.hpp"
@@ -23,19 +25,30 @@ constexpr auto for_progress = 60s;
 /// Filesystem.
 constexpr auto for_one = 20s;
 
-/// Everything at once: a process for each of thousands of mounts would take seconds.
-std::size_t unmount_round(const std::string& directory) {
-  std::size_t gone = 0;
-  for (const auto& mount : unmount_order(read_mount_table(), directory)) {
-    if (::umount2(mount.mount_point.c_str(), UMOUNT_NOFOLLOW) == 0) ++gone;
-  }
-  return gone;
+/// Mounts, by their number.
+using Hung = std::set<int>;
+
+MountTable to_unmount(const std::string& directory, const Hung& hung) {
+  auto mounts = unmount_order(read_mount_table(), directory);
+  std::erase_if(mounts, [&](const Mount& mount) { return hung.contains(mount.id); });
+  return mounts;
 }
 
-void unmount_in_rounds(const std::string& directory, const blocking::Report& report) {
+/// Everything at once: a process for each of thousands of mounts would take seconds.
+std::size_t unmount_each(const MountTable& mounts) {
+  return static_cast<std::size_t>(
+      std::count_if(mounts.begin(), mounts.end(), [](const auto& mount) {
+        return ::umount2(mount.mount_point.c_str(), UMOUNT_NOFOLLOW) == 0;
+      }));
+}
+
+void unmount_in_rounds(const std::string& directory, const Hung& hung,
+                       const blocking::Report& report) {
   auto last_progress = Clock::now();
-  while (!unmount_order(read_mount_table(), directory).empty()) {
-    if (const auto gone = unmount_round(directory); gone != 0) {
+  for (;;) {
+    const auto mounts = to_unmount(directory, hung);
+    if (mounts.empty()) return;
+    if (const auto gone = unmount_each(mounts); gone != 0) {
       report.write(std::to_string(gone) + '\n');
       last_progress = Clock::now();
     } else if (Clock::now() - last_progress > busy_is_final_after) {
@@ -44,6 +57,11 @@ void unmount_in_rounds(const std::string& directory, const blocking::Report& rep
       ::poll(nullptr, 0, pause_between_rounds_ms);
     }
   }
+}
+
+void detach(const Mount& mount) {
+  sys::check(::umount2(mount.mount_point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW), "detach ",
+             mount.mount_point);
 }
 
 }  // namespace
@@ -58,7 +76,7 @@ Mounts::Mounts(Log& log, Children& children, Permissions permissions, std::strin
 /// others.
 Task<std::size_t> Mounts::unmount_one_by_one() {
   std::size_t gone = 0;
-  for (const auto& mount : unmount_order(read_mount_table(), directory_)) {
+  for (const auto& mount : to_unmount(directory_, hung_)) {
     blocking::Work work = [&mount](const blocking::Report&) {
       sys::check(::umount2(mount.mount_point.c_str(), UMOUNT_NOFOLLOW), "umount ",
                  mount.mount_point);
@@ -66,15 +84,17 @@ Task<std::size_t> Mounts::unmount_one_by_one() {
     auto child = blocking::run(children_, "umount " + mount.mount_point, for_one, std::move(work));
     const auto outcome = co_await std::move(child);
     if (outcome.finished()) ++gone;
-    if (outcome.end == blocking::Outcome::End::late)
+    if (outcome.end == blocking::Outcome::End::late) {
+      hung_.insert(mount.id);
       log_.warning("unmount hangs", {{"mount", mount.mount_point}, {"type", mount.type}});
+    }
   }
   co_return gone;
 }
 
-Task<std::size_t> Mounts::release() {
+Task<std::size_t> Mounts::unmount_all() {
   blocking::Work work = [this](const blocking::Report& report) {
-    unmount_in_rounds(directory_, report);
+    unmount_in_rounds(directory_, hung_, report);
   };
   auto child = blocking::run(children_, "unmount", for_progress, std::move(work));
   const auto outcome = co_await std::move(child);
@@ -89,15 +109,19 @@ Task<std::size_t> Mounts::release() {
   co_return gone;
 }
 
-Task<> Mounts::give_up() {
+Task<> Mounts::detach_what_is_left() {
   const auto left = unmount_order(read_mount_table(), directory_);
   log_.info("unmounted", {{"mounts", gone_}, {"left", left.size()}});
   for (const auto& mount : left) {
-    blocking::Work work = [&](const blocking::Report&) {
-      const char* path = mount.mount_point.c_str();
-      if (may_change_filesystems_) ::mount(nullptr, path, nullptr, MS_REMOUNT | MS_RDONLY, nullptr);
-      sys::check(::umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW), "detach ", path);
-    };
+    if (may_change_filesystems_ && !hung_.contains(mount.id)) {
+      blocking::Work work = [&](const blocking::Report&) {
+        ::mount(nullptr, mount.mount_point.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr);
+      };
+      auto child =
+          blocking::run(children_, "make read-only " + mount.mount_point, for_one, std::move(work));
+      co_await std::move(child);
+    }
+    blocking::Work work = [&](const blocking::Report&) { detach(mount); };
     auto child = blocking::run(children_, "detach " + mount.mount_point, for_one, std::move(work));
     const auto outcome = co_await std::move(child);
     log_.warning("still busy, detached", {{"mount", mount.mount_point},
@@ -105,6 +129,15 @@ Task<> Mounts::give_up() {
                                           {"source", mount.source},
                                           {"result", outcome.finished() ? "ok" : outcome.error}});
   }
+}
+
+Task<std::size_t> Mounts::release(Round round) {
+  if (round == Round::last) {
+    co_await detach_what_is_left();
+    co_return 0;
+  }
+  auto unmounting = unmount_all();
+  co_return co_await std::move(unmounting);
 }
 
 }  // namespace dboot

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "payload/children/children.hpp"
@@ -15,20 +16,22 @@ class Mounts final : public Releaser {
 
   std::string_view name() const noexcept override { return "mounts"; }
   /// Unmounts whatever can be unmounted, until nothing has gone for 250 ms: a filesystem may stay
-  /// busy for tens of milliseconds after the last process that used it has ended.
-  Task<std::size_t> release() override;
-  /// Each that is left is named, its filesystem made read-only (on a machine) and detached lazily,
-  /// so that it goes with its last user.
-  Task<> give_up() override;
+  /// busy for tens of milliseconds after the last process that used it has ended. In the last round
+  /// the filesystem of each that is left becomes read-only (on a machine), and it is detached
+  /// lazily, so that it goes with its last user. What has hung once is not tried again.
+  Task<std::size_t> release(Round round) override;
 
  private:
+  Task<std::size_t> unmount_all();
   Task<std::size_t> unmount_one_by_one();
+  Task<> detach_what_is_left();
 
   Log& log_;
   Children& children_;
   bool may_change_filesystems_;
   std::string directory_;
   std::size_t gone_ = 0;
+  std::set<int> hung_;  ///< those that did not answer, by their number
 };
 
 }  // namespace dboot

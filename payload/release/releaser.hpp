@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -8,6 +9,9 @@
 #include "shared/log/log.hpp"
 
 namespace dboot {
+
+/// Whether another round may follow.
+enum class Round : std::uint8_t { usual, last };
 
 /// One kind of kernel resource that the old system holds its disks with.
 class Releaser {
@@ -19,11 +23,10 @@ class Releaser {
 
   /// What it releases, as the log calls it.
   virtual std::string_view name() const noexcept = 0;
-  /// One round: lets go of what can go at present. How many went; what stays may go in a later
-  /// round, when others have let go of theirs.
-  virtual Task<std::size_t> release() = 0;
-  /// The end of all rounds: what is left is named and, where that is possible, detached.
-  virtual Task<> give_up() = 0;
+  /// Lets go of what can go at present; how many went. What stays may go in a later round, when
+  /// others have let go of theirs. In the last one it is named and, where that is possible,
+  /// detached from the name by which it can be reached.
+  virtual Task<std::size_t> release(Round round) = 0;
 };
 
 using Releasers = std::span<Releaser* const>;

@@ -11,11 +11,12 @@ namespace dboot {
 Swap::Swap(Log& log, Children& children, Permissions permissions)
     : log_(log), children_(children), allowed_(permissions.allows(Action::detach_swap, log)) {}
 
-Task<std::size_t> Swap::detach_all(Log::Level level_of_failures) {
+Task<std::size_t> Swap::release(Round round) {
   using namespace std::chrono_literals;
   if (!allowed_) co_return 0;
   std::size_t gone = 0;
   for (const auto& area : read_swaps()) {
+    if (late_.contains(area)) continue;
     // As the kernel writes it, the path is valid from the root of who reads: below the old root's
     // new place, as long as that is mounted.
     blocking::Work work = [&area](const blocking::Report&) {
@@ -27,19 +28,14 @@ Task<std::size_t> Swap::detach_all(Log::Level level_of_failures) {
     if (outcome.finished()) {
       ++gone;
       log_.info("swap detached", {{"area", area}});
-    } else {
-      log_.write(level_of_failures, "swap stays", {{"area", area}, {"reason", outcome.error}});
+      continue;
     }
+    const bool late = outcome.end == blocking::Outcome::End::late;
+    if (late) late_.insert(area);
+    log_.write(late || round == Round::last ? Log::Level::error : Log::Level::debug, "swap stays",
+               {{"area", area}, {"reason", outcome.error}});
   }
   co_return gone;
-}
-
-Task<std::size_t> Swap::release() {
-  return detach_all(Log::Level::debug);
-}
-
-Task<> Swap::give_up() {
-  co_await detach_all(Log::Level::error);
 }
 
 }  // namespace dboot

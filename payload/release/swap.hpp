@@ -1,5 +1,8 @@
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "payload/children/children.hpp"
 #include "payload/permissions.hpp"
 #include "payload/release/releaser.hpp"
@@ -13,15 +16,13 @@ class Swap final : public Releaser {
   Swap(Log& log, Children& children, Permissions permissions);
 
   std::string_view name() const noexcept override { return "swap"; }
-  Task<std::size_t> release() override;
-  Task<> give_up() override;
+  Task<std::size_t> release(Round round) override;
 
  private:
-  Task<std::size_t> detach_all(Log::Level level_of_failures);
-
   Log& log_;
   Children& children_;
   bool allowed_;
+  std::set<std::string> late_;  ///< areas that are not tried again
 };
 
 }  // namespace dboot

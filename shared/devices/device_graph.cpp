@@ -126,9 +126,10 @@ std::vector<DeviceGraph::Used> DeviceGraph::used() const {
   for (const auto& use : uses_) {
     for (const auto& name : use.devices) add(name, use.text());
   }
-  // It grows while it is walked.
-  for (std::size_t index = 0; index < result.size(); ++index) {
-    const auto [name, use] = result[index];
+  // It grows meanwhile.
+  std::size_t walked = 0;
+  while (walked < result.size()) {
+    const auto [name, use] = result[walked++];
     for (const auto& lower : below(name))
       add(lower, use.starts_with("below ") ? use : "below " + use);
   }

@@ -21,8 +21,10 @@
 
 #include "payload/children/program.hpp"
 #include "payload/console/prompt.hpp"
+#include "payload/context.hpp"
 #include "payload/processes/process_scan.hpp"
 #include "payload/processes/terminator.hpp"
+#include "payload/run_phase.hpp"
 #include "shared/log/sinks.hpp"
 #include "shared/proc/namespace.hpp"
 #include "shared/proc/process_status.hpp"
@@ -169,6 +171,40 @@ TEST(StorageDaemons, AreToldHoweverLongItTakesToLookAtAll) {
   ::kill(daemon, SIGKILL);
   EXPECT_EQ(found, 1U);
   EXPECT_EQ(lines.text(), "");
+}
+
+Task<> succeed() {
+  co_return;
+}
+
+Task<> fail() {
+  throw std::runtime_error("no such luck");
+  co_return;
+}
+
+TEST(RunPhase, LogsItsBeginItsEndAndItsFailureWithTheTimeItTook) {
+  boost::asio::io_context loop(1);
+  Context context(loop.get_executor(), Inheritance());
+  Pipe lines;
+  context.log.add_sink(log::sinks::descriptor(lines.in.get()));
+  std::string failure;
+  boost::asio::co_spawn(loop, run_phase(context, "one", succeed()), boost::asio::detached);
+  boost::asio::co_spawn(loop, run_phase(context, "two", fail()),
+                        [&](const std::exception_ptr& error) {
+                          try {
+                            std::rethrow_exception(error);
+                          } catch (const std::exception& reason) {
+                            failure = reason.what();
+                          }
+                          loop.stop();
+                        });
+  loop.run();
+  EXPECT_EQ(failure, "no such luck");
+  EXPECT_THAT(lines.text(), testing::MatchesRegex("[^\n]* info one started\n"
+                                                  "[^\n]* info one finished duration=[0-9.]+ms\n"
+                                                  "[^\n]* info two started\n"
+                                                  "[^\n]* error two failed reason=\"no such luck\" "
+                                                  "duration=[0-9.]+ms\n"));
 }
 
 struct Terminal {

@@ -18,13 +18,12 @@ class Holder final : public Releaser {
       : order_(order), name_(name), held_(held), can_(std::move(can)) {}
 
   std::string_view name() const noexcept override { return {&name_, 1}; }
-  Task<std::size_t> release() override {
+  Task<std::size_t> release(Round) override {
     order_ += name_;
     if (held_ == 0 || !can_()) co_return 0;
     --held_;
     co_return 1;
   }
-  Task<> give_up() override { co_return; }
   std::size_t held() const { return held_; }
 
  private:

@@ -11,6 +11,7 @@
 #include "payload/permissions.hpp"
 #include "payload/processes/terminator.hpp"
 #include "payload/system/last_resort.hpp"
+#include "payload/system/old_descriptors.hpp"
 #include "shared/log/log.hpp"
 #include "shared/plan/plan.hpp"
 #include "shared/system/unique_fd.hpp"
@@ -26,6 +27,7 @@ struct Inheritance {
   DeviceNodes devices;
   std::vector<UniqueFd> stdio;  ///< what stood on 0 to 2; empty on a machine
   ResourceLimits limits;
+  OldDescriptors old_descriptors;
 };
 
 /// What lives as long as the takeover does. Steps get it, the parts of it get references to what

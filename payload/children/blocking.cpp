@@ -5,18 +5,14 @@
 #include <unistd.h>
 
 #include <array>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <memory>
 
 #include "payload/children/fork.hpp"
+#include "payload/children/patience.hpp"
 #include "shared/system/descriptor_passing.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::blocking {
 namespace {
-
-using boost::asio::posix::stream_descriptor;
 
 /// Ends the report of work that failed: NUL cannot occur in what work reports.
 constexpr char failure_mark = '\0';
@@ -81,31 +77,6 @@ Child start(Children& children, const std::string& what, const Work& work, std::
   return child;
 }
 
-/// What the timer's handler touches, which may still be queued when the coroutine has gone on.
-class Wait : public std::enable_shared_from_this<Wait> {
- public:
-  Wait(const boost::asio::any_io_executor& executor, int socket, std::chrono::milliseconds patience)
-      : report(executor, socket), timer_(executor), patience_(patience) {}
-
-  /// Patience begins anew.
-  void begin() {
-    timer_.expires_after(patience_);
-    timer_.async_wait([self = shared_from_this()](const boost::system::error_code& cancelled) {
-      if (cancelled) return;
-      self->late = true;
-      self->report.cancel();
-    });
-  }
-  void end() { timer_.cancel(); }
-
-  stream_descriptor report;
-  bool late = false;
-
- private:
-  boost::asio::steady_timer timer_;
-  std::chrono::milliseconds patience_;
-};
-
 }  // namespace
 
 void Report::write(std::string_view bytes) const {
@@ -118,28 +89,21 @@ void Report::write(std::string_view line, const UniqueFd& fd) const {
 
 Task<Outcome> run(Children& children, std::string what, std::chrono::milliseconds patience,
                   Work work, std::vector<int> keep) {
-  const auto executor = co_await boost::asio::this_coro::executor;
   Child child = start(children, what, work, std::move(keep));
-  const auto wait = std::make_shared<Wait>(executor, child.socket.release(), patience);
-
+  Patience report(co_await boost::asio::this_coro::executor, std::move(child.socket), patience);
   Outcome outcome;
-  wait->begin();
-  while (!wait->late) {
-    boost::system::error_code error;
-    auto token = boost::asio::redirect_error(boost::asio::use_awaitable, error);
-    co_await wait->report.async_wait(stream_descriptor::wait_read, token);
-    if (error || !receive(wait->report.native_handle(), outcome)) break;
-    wait->begin();
-  }
-  wait->end();
-  if (wait->late) {
+  bool patient = true;
+  do {
+    auto waiting = report.wait();
+    patient = co_await std::move(waiting);
+  } while (patient && receive(report.fd(), outcome));
+  if (patient) {
+    conclude(outcome, what);
+  } else {
     if (children.contains(child.pid)) ::kill(child.pid, SIGKILL);
     outcome.end = Outcome::End::late;
     outcome.error = what + ": nothing done for " + std::to_string(patience.count()) + " ms";
-  } else {
-    conclude(outcome, what);
   }
-  wait->report.close();
   co_return outcome;
 }
 

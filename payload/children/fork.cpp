@@ -30,9 +30,13 @@ pid_t fork_child(std::string_view what, std::vector<int> keep, const std::functi
   const SignalsBlocked blocked;
   const pid_t pid = sys::check(::fork(), "fork for ", what);
   if (pid != 0) return pid;
-  reset_signals();
-  close_all_but(std::move(keep));
-  body();
+  try {
+    reset_signals();
+    close_all_but(std::move(keep));
+    body();
+  } catch (...) {
+    // It must not go on as a second PID 1.
+  }
   ::_exit(1);
 }
 

@@ -1,20 +1,24 @@
 #include "payload/children/program.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "payload/children/credentials.hpp"
 #include "payload/children/fork.hpp"
+#include "payload/children/patience.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {
+
+/// From a disk that may be slow, or not answer at all.
+constexpr std::chrono::seconds to_start{20};
 
 [[noreturn]] void be_child(Program& program, const std::vector<UniqueFd>& stdio, int failure) {
   ::setsid();
@@ -34,17 +38,6 @@ namespace {
   const int error = errno;
   [[maybe_unused]] const auto written = ::write(failure, &error, sizeof error);
   ::_exit(1);
-}
-
-/// execve's errno; 0 when the pipe was closed by its success.
-Task<int> wait_for_exec(UniqueFd failure) {
-  boost::asio::posix::stream_descriptor pipe(co_await boost::asio::this_coro::executor,
-                                             failure.release());
-  co_await pipe.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                           boost::asio::use_awaitable);
-  int error = 0;
-  const auto count = ::read(pipe.native_handle(), &error, sizeof error);
-  co_return count == sizeof error ? error : 0;
 }
 
 }  // namespace
@@ -78,12 +71,17 @@ Task<pid_t> start_program(Children& children, Program program, std::vector<Uniqu
   children.add(pid, program.kind, std::move(ended));
   write_end.reset();
   stdio.clear();
-  auto waiting = wait_for_exec(std::move(read_end));
-  if (const int error = co_await std::move(waiting); error != 0) {
-    children.forget(pid);
-    sys::fail(error, {"start ", program.executable, " in ", program.working_directory});
+  Patience outcome(co_await boost::asio::this_coro::executor, std::move(read_end), to_start);
+  auto waiting = outcome.wait();
+  int error = 0;
+  if (!co_await std::move(waiting)) {
+    error = ETIMEDOUT;
+    if (children.contains(pid)) ::kill(pid, SIGKILL);
+  } else if (::read(outcome.fd(), &error, sizeof error) != sizeof error) {
+    co_return pid;  // execve has closed the other end
   }
-  co_return pid;
+  children.forget(pid);
+  sys::fail(error, {"start ", program.executable, " in ", program.working_directory});
 }
 
 }  // namespace dboot

@@ -19,6 +19,8 @@
 namespace dboot {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr int attempts = 10;
 constexpr std::chrono::seconds between_attempts{1};
 
@@ -75,18 +77,21 @@ Task<std::optional<char>> Prompt::ask_once(std::shared_ptr<State> state, UniqueF
 
 Task<> Prompt::ask(std::shared_ptr<State> state) {
   for (int failures = 0; !state->over;) {
+    bool failed = true;
     try {
       auto opening = state->open();
       UniqueFd terminal = co_await std::move(opening);
       if (state->over) co_return;
-      failures = terminal ? 0 : failures + 1;
       if (terminal) {
+        const auto began = Clock::now();
         auto asking = ask_once(state, std::move(terminal));
         state->key = co_await std::move(asking);
+        failed = !state->key && Clock::now() - began < between_attempts;
       }
     } catch (const std::exception&) {
-      ++failures;  // no process could be made
+      // No process could be made.
     }
+    failures = failed ? failures + 1 : 0;
     state->lost = failures == attempts;
     if (state->over) co_return;
     if (state->key || state->lost) {

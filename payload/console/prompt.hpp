@@ -30,7 +30,7 @@ class Prompt {
 
   /// The key that was pressed, if any.
   std::optional<char> key() const noexcept;
-  /// True when the terminal could not be opened ten times in a row.
+  /// True when the terminal could not be opened, or hung up at once, ten times in a row.
   bool is_lost() const noexcept;
 
  private:

@@ -2,7 +2,6 @@
 
 #include <sys/mount.h>
 #include <sys/reboot.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <array>
@@ -22,7 +21,7 @@ Task<> let_go_of_disks(Context& context) {
   blocking::Work work = [](const blocking::Report&) {
     for (const auto& mount : unmount_order(read_mount_table(), "/")) {
       const char* path = mount.mount_point.c_str();
-      if (major(mount.device) == 0 || mount.mount_point == "/") continue;
+      if (!lies_on_disk(mount) || mount.mount_point == "/") continue;
       if (::umount2(path, UMOUNT_NOFOLLOW) != 0)
         ::mount(nullptr, path, nullptr, MS_REMOUNT | MS_RDONLY, nullptr);
     }

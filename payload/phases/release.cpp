@@ -36,8 +36,7 @@ Task<> release_old_root(Context& context) {
   auto ending = context.terminator.end_storage_daemons();
   if (co_await std::move(ending)) co_await release_in_rounds(log, in_rounds);
 
-  // Swap last: what is detached may have been its memory.
-  for (Releaser* releaser : std::array<Releaser*, 3>{&mounts, &loop_devices, &swap}) {
+  for (auto* releaser : in_rounds) {
     auto releasing = releaser->release(Round::last);
     co_await std::move(releasing);
   }

@@ -29,7 +29,8 @@ Task<> execute(Context& context) {
   for (std::size_t number = 0; number < stdio.size(); ++number)
     ::dup2(stdio[number].get(), static_cast<int>(number));
   sys::check(::chdir(plan.working_directory.c_str()), "chdir ", plan.working_directory);
-  reset_signals();
+  // Handlers go with execve(2), and if it fails they are still there.
+  unblock_signals();
   apply(context.limits);
   give_terminals(std::array{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, plan.credentials);
   const bool became = become(plan.credentials);

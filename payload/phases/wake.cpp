@@ -1,7 +1,6 @@
 #include "payload/phases/wake.hpp"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -9,7 +8,6 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "payload/children/fork.hpp"
 #include "payload/init/requests.hpp"
 #include "payload/plan_file.hpp"
 #include "shared/log/sinks.hpp"
@@ -27,34 +25,6 @@ void occupy_stdio() {
     if (::fcntl(fd, F_GETFD) >= 0) continue;
     if (::open("/dev/null", O_RDWR) < 0) ::memfd_create("null", 0);
   }
-}
-
-/// Waits for the end of a pipe and ends: what it has open is closed by then.
-[[noreturn]] void hold_descriptors(int pipe, int other_end) {
-  ::close(other_end);
-  char byte = 0;
-  while (::read(pipe, &byte, 1) < 0 && errno == EINTR) {
-  }
-  ::_exit(0);
-}
-
-/// The last close of a file waits for what has not been written yet, for a server that is away, for
-/// a terminal that takes nothing (close(2), tty(4)). So a child does the last close of each, and is
-/// waited for a second at most.
-void close_inherited() {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return static_cast<void>(::close_range(3, ~0U, 0));
-  const auto [read_end, write_end] = ends;
-  const pid_t holder = ::fork();
-  if (holder == 0) hold_descriptors(read_end, write_end);
-  const auto last = static_cast<unsigned>(write_end);
-  if (last > 3) ::close_range(3, last - 1, 0);
-  ::close_range(last + 1, ~0U, 0);
-  ::close(write_end);
-  const UniqueFd pidfd = sys::try_pidfd_open(holder);
-  pollfd ended{pidfd.get(), POLLIN, 0};
-  constexpr int most_ms = 1000;
-  if (holder > 0 && pidfd) ::poll(&ended, 1, most_ms);
 }
 
 void check_proc() {
@@ -77,10 +47,10 @@ std::vector<UniqueFd> duplicates_of_stdio() {
 Inheritance wake_up() {
   reset_signals();
   occupy_stdio();
-  close_inherited();
+  Inheritance inherited;
+  inherited.old_descriptors = OldDescriptors::close_all();
   ::mlockall(MCL_CURRENT | MCL_FUTURE);  // ours is the memory that must be there when swap is not
   if (!in_initial_namespace("pid")) requests::keep_pending();
-  Inheritance inherited;
   inherited.limits = take_limits();
   try {
     check_proc();
@@ -104,6 +74,7 @@ void leave_stdio(Inheritance& inherited) {
     null.reset(::memfd_create("null", MFD_CLOEXEC));
   }
   for (const int fd : {0, 1, 2}) ::dup2(null.get(), fd);
+  inherited.old_descriptors.let_go();
 }
 
 void open_log(Context& context) {

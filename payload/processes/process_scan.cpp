@@ -18,8 +18,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// For the arguments of one: the one that takes longer holds its lock.
-constexpr auto for_one_process = 5s;
+/// For the arguments of one: the one that takes longer holds its lock. Where one hangs others may,
+/// and everybody waits for them.
+constexpr auto for_the_first = 5s;
+constexpr auto for_the_next = 500ms;
 
 constexpr char storage_daemon = '@';
 constexpr char other = '-';
@@ -49,6 +51,7 @@ std::vector<ino_t> nested_namespaces(const ProcessStatus& status) {
 
 Task<std::set<pid_t>> storage_daemons(Log& log, Children& children, std::vector<pid_t> candidates) {
   std::set<pid_t> daemons;
+  std::chrono::milliseconds patience = for_the_first;
   while (!candidates.empty()) {
     blocking::Work work = [&candidates](const blocking::Report& report) {
       for (const pid_t pid : candidates) {
@@ -57,7 +60,7 @@ Task<std::set<pid_t>> storage_daemons(Log& log, Children& children, std::vector<
       }
     };
     auto child =
-        blocking::run(children, "read the processes' arguments", for_one_process, std::move(work));
+        blocking::run(children, "read the processes' arguments", patience, std::move(work));
     const auto outcome = co_await std::move(child);
     // The last one may be cut off.
     const std::string_view report = outcome.text;
@@ -69,6 +72,7 @@ Task<std::set<pid_t>> storage_daemons(Log& log, Children& children, std::vector<
     if (outcome.finished()) break;
     // The first without an answer is the one that holds its lock.
     const auto answered = std::min(answers.size() + 1, candidates.size());
+    patience = for_the_next;
     log.warning("arguments not readable", {{"pid", candidates[answered - 1]}});
     candidates.erase(candidates.begin(),
                      candidates.begin() + static_cast<std::ptrdiff_t>(answered));

@@ -199,15 +199,16 @@ bool Terminator::ask_keepers() {
 }
 
 Task<> Terminator::end_all(std::chrono::milliseconds grace) {
-  const auto end = Clock::now() + grace;
+  std::optional<TimePoint> end;
   std::size_t known = 0;
   // What is told to end may start something else in order to end.
   do {
     known = processes_.seen();
     co_await ask_new_ones();
-    co_await wait_for_answers(end);
-    if (ask_keepers()) co_await wait_for_answers(end);
-  } while (processes_.seen() > known && Clock::now() < end);
+    if (!end) end = Clock::now() + grace;  // the first look may have taken its time
+    co_await wait_for_answers(*end);
+    if (ask_keepers()) co_await wait_for_answers(*end);
+  } while (processes_.seen() > known && Clock::now() < *end);
   report_answers();
   co_await kill_all();
   report_survivors();

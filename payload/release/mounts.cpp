@@ -4,10 +4,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include <algorithm>
-
 #include "payload/children/blocking.hpp"
-#include "shared/proc/fields.hpp"
 #include "shared/proc/mount_table.hpp"
 #include "shared/system/syscalls.hpp"
 
@@ -34,12 +31,16 @@ MountTable to_unmount(const std::string& directory, const Hung& hung) {
   return mounts;
 }
 
-/// Everything at once: a process for each of thousands of mounts would take seconds.
-std::size_t unmount_each(const MountTable& mounts) {
-  return static_cast<std::size_t>(
-      std::count_if(mounts.begin(), mounts.end(), [](const auto& mount) {
-        return ::umount2(mount.mount_point.c_str(), UMOUNT_NOFOLLOW) == 0;
-      }));
+/// Everything at once: a process for each of thousands of mounts would take seconds. A dot for each
+/// that has gone.
+bool unmount_each(const MountTable& mounts, const blocking::Report& report) {
+  bool progress = false;
+  for (const auto& mount : mounts) {
+    if (::umount2(mount.mount_point.c_str(), UMOUNT_NOFOLLOW) != 0) continue;
+    progress = true;
+    report.write(".");
+  }
+  return progress;
 }
 
 void unmount_in_rounds(const std::string& directory, const Hung& hung,
@@ -48,8 +49,7 @@ void unmount_in_rounds(const std::string& directory, const Hung& hung,
   for (;;) {
     const auto mounts = to_unmount(directory, hung);
     if (mounts.empty()) return;
-    if (const auto gone = unmount_each(mounts); gone != 0) {
-      report.write(std::to_string(gone) + '\n');
+    if (unmount_each(mounts, report)) {
       last_progress = Clock::now();
     } else if (Clock::now() - last_progress > busy_is_final_after) {
       return;
@@ -98,8 +98,7 @@ Task<std::size_t> Mounts::unmount_all() {
   };
   auto child = blocking::run(children_, "unmount", for_progress, std::move(work));
   const auto outcome = co_await std::move(child);
-  std::size_t gone = 0;
-  for (const auto count : lines_of(outcome.text)) gone += number_in<std::size_t>(count).value_or(0);
+  std::size_t gone = outcome.text.size();
   if (outcome.end == blocking::Outcome::End::late) {
     log_.warning("unmount in one batch hangs, going on one by one");
     auto rest = unmount_one_by_one();
@@ -113,7 +112,8 @@ Task<> Mounts::detach_what_is_left() {
   const auto left = unmount_order(read_mount_table(), directory_);
   log_.info("unmounted", {{"mounts", gone_}, {"left", left.size()}});
   for (const auto& mount : left) {
-    if (may_change_filesystems_ && !hung_.contains(mount.id)) {
+    // The others, such as devtmpfs, are the new system's as well.
+    if (may_change_filesystems_ && lies_on_disk(mount) && !hung_.contains(mount.id)) {
       blocking::Work work = [&](const blocking::Report&) {
         ::mount(nullptr, mount.mount_point.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr);
       };

@@ -21,12 +21,14 @@ void say(int fd, const char* text) noexcept {
   [[maybe_unused]] const auto written = ::write(fd, text, std::strlen(text));
 }
 
-[[noreturn]] void reboot_from_child() noexcept {
-  if (::fork() == 0) {
+[[noreturn]] void reboot_after_a_while() noexcept {
+  const pid_t child = ::fork();
+  // In a child, for the end of this process is a panic; without one, there is no choice.
+  if (child <= 0) {
     ::sleep(seconds_until_reboot);
     ::reboot(RB_AUTOBOOT);
-    ::_exit(1);
   }
+  if (child == 0) ::_exit(1);
   for (;;) {
     if (::waitpid(-1, nullptr, 0) < 0) ::pause();
   }
@@ -38,7 +40,7 @@ void say(int fd, const char* text) noexcept {
   const int kernel_log = ::open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NONBLOCK);
   say(kernel_log, why);
   say(kernel_log, "dboot-init: the machine reboots in ten seconds\n");
-  reboot_from_child();
+  reboot_after_a_while();
 }
 
 // A handler gets nothing from who installs it: what it has to know is part of its type.

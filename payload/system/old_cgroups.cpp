@@ -28,6 +28,14 @@ UniqueFd mount_root_of(const CgroupHierarchy& hierarchy) {
   return detached_mount::make("cgroup", 0, options);
 }
 
+std::string name_of(const CgroupHierarchy& hierarchy) {
+  if (hierarchy.unified()) return "unified";
+  std::string name;
+  for (const auto& controller : hierarchy.controllers)
+    name += (name.empty() ? "" : ",") + controller;
+  return name;
+}
+
 /// The innermost first. A group that is not empty stays.
 std::size_t remove_groups(int parent) {
   std::size_t removed = 0;
@@ -70,23 +78,26 @@ Task<> leave_old_cgroups(Log& log, Children& children, Permissions permissions) 
   using namespace std::chrono_literals;
   if (!permissions.allows(Action::leave_cgroup, log)) co_return;
   const auto hierarchies = parse_cgroup_hierarchies(sys::read_file_or_empty("/proc/self/cgroup"));
-  blocking::Work work = [&](const blocking::Report& report) {
-    std::size_t removed = 0;
-    for (const auto& hierarchy : hierarchies) {
+  // One that fails must not keep the others.
+  std::size_t removed = 0;
+  std::size_t left = 0;
+  for (const auto& hierarchy : hierarchies) {
+    blocking::Work work = [&](const blocking::Report& report) {
       const UniqueFd root = mount_root_of(hierarchy);
       move_processes(root.get());
-      removed += remove_groups(root.get());
+      report.write(std::to_string(remove_groups(root.get())));
+    };
+    auto child = blocking::run(children, "leave the old cgroups", 10s, std::move(work));
+    const auto outcome = co_await std::move(child);
+    if (outcome.finished()) {
+      ++left;
+      removed += number_in<std::size_t>(outcome.text).value_or(0);
+    } else {
+      log.warning("old cgroups stay",
+                  {{"hierarchy", name_of(hierarchy)}, {"reason", outcome.error}});
     }
-    report.write(std::to_string(removed));
-  };
-  auto child = blocking::run(children, "leave the old cgroups", 10s, std::move(work));
-  const auto outcome = co_await std::move(child);
-  if (outcome.finished()) {
-    log.info("moved to the root cgroup",
-             {{"hierarchies", hierarchies.size()}, {"removed", outcome.text}});
-  } else {
-    log.warning("old cgroups stay", {{"reason", outcome.error}});
   }
+  log.info("moved to the root cgroup", {{"hierarchies", left}, {"removed", removed}});
 }
 
 }  // namespace dboot

@@ -3,14 +3,10 @@
 #include <sys/sysmacros.h>
 
 #include <algorithm>
-#include <array>
 #include <set>
 
 namespace dboot {
 namespace {
-
-/// Filesystems that lie on disks and have a device number of their own all the same.
-constexpr std::array<std::string_view, 3> pools{"btrfs", "zfs", "bcachefs"};
 
 bool lies_in(std::string_view path, std::string_view directory) {
   if (directory == "/") return true;
@@ -91,10 +87,10 @@ void DeviceGraph::add_filesystems() {
   for (const auto& mount : storage_.mounts) {
     if (!seen.insert(mount.device).second) continue;
     auto devices = devices_of(mount);
-    const bool pool = std::find(pools.begin(), pools.end(), mount.type) != pools.end();
     // The subvolumes of a btrfs have numbers of their own.
     const auto same = [&](const Use& use) { return !devices.empty() && use.devices == devices; };
-    if ((devices.empty() && !pool) || std::any_of(uses_.begin(), uses_.end(), same)) continue;
+    if ((devices.empty() && !is_pool(mount.type)) || std::any_of(uses_.begin(), uses_.end(), same))
+      continue;
     uses_.push_back({Kind::filesystem, mount.type, mount.mount_point, std::move(devices)});
   }
 }

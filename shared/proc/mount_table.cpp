@@ -3,6 +3,7 @@
 #include <sys/sysmacros.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 #include <ranges>
@@ -49,6 +50,15 @@ bool is_below(std::string_view path, std::string_view directory) {
 }
 
 }  // namespace
+
+bool is_pool(std::string_view type) {
+  constexpr std::array<std::string_view, 3> pools{"btrfs", "zfs", "bcachefs"};
+  return std::find(pools.begin(), pools.end(), type) != pools.end();
+}
+
+bool lies_on_disk(const Mount& mount) {
+  return major(mount.device) != 0 || is_pool(mount.type);
+}
 
 std::string decode_octal(std::string_view field) {
   const auto digit = [](char raw) { return raw >= '0' && raw <= '7'; };

@@ -34,6 +34,11 @@ MountTable read_mount_table();
 /// another.
 MountTable unmount_order(const MountTable& table, std::string_view directory);
 
+/// Filesystems that lie on disks and have a device number of their own (0:N) all the same.
+bool is_pool(std::string_view type);
+/// Whether it has blocks on a disk, and is not the kernel's, in memory, or another machine's.
+bool lies_on_disk(const Mount& mount);
+
 /// Decodes \ooo as /proc writes space, tab, newline and backslash in names (mountinfo, swaps).
 std::string decode_octal(std::string_view field);
 

@@ -17,6 +17,11 @@ SignalsBlocked::~SignalsBlocked() {
   ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
+void unblock_signals() noexcept {
+  const std::uint64_t none = 0;
+  ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none);
+}
+
 void reset_signals() noexcept {
   // By number to the kernel's last, and past glibc, which refuses its own 32 and 33: an init may
   // have left them ignored.
@@ -29,8 +34,7 @@ void reset_signals() noexcept {
   } standard{SIG_DFL, 0, nullptr, 0};
   for (int signal = 1; signal <= last; ++signal)
     ::syscall(SYS_rt_sigaction, signal, &standard, nullptr, sizeof standard.mask);
-  const std::uint64_t none = 0;
-  ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none);
+  unblock_signals();
 }
 
 }  // namespace dboot

@@ -17,6 +17,9 @@ class SignalsBlocked {
   sigset_t before_{};
 };
 
+/// None is blocked any more.
+void unblock_signals() noexcept;
+
 /// Default dispositions, nothing blocked: as a program expects it that is executed.
 void reset_signals() noexcept;
 

@@ -116,18 +116,18 @@ Task<> end_all_with_a_companion(boost::asio::io_context& loop, std::string& livi
                     {"bash", "-c",
                      "(setsid bash -c 'exec -a daemon sleep 1000' &)\n"
                      "until grep -qs '^daemon' /proc/*/cmdline; do :; done\n"
-                     "echo ready; exec -a companion sleep 1000"},
+                     "echo ready; exec sleep 1000"},
                     {"PATH=/usr/bin:/bin"}};
   companion.kind = Children::Kind::companion;
   auto starting = start_program(children, std::move(companion), null_and(ready.in), {});
-  co_await std::move(starting);
+  const pid_t pid_of_companion = co_await std::move(starting);
   char byte = 0;
   ready.in.reset();
   while (byte != '\n') sys::check(::read(ready.out.get(), &byte, 1), "read");
   start_sleeping("old");
   co_await terminator.end_all(5s);
   for (const pid_t pid : list_processes()) {
-    if (pid != 1) living += name_of(pid) + ' ';
+    if (pid != 1) living += (pid == pid_of_companion ? "companion" : name_of(pid)) + ' ';
   }
   loop.stop();
 }
@@ -273,6 +273,19 @@ TEST_F(PromptTest, IsAskedAgainWhenItsTerminalHasHungUp) {
   run_until(loop_, [&] { return prompt.key().has_value(); });
   EXPECT_EQ(prompt.key(), 'k');
   EXPECT_FALSE(prompt.is_lost());
+}
+
+TEST_F(PromptTest, IsLostWithATerminalThatAlwaysHangsUpAtOnce) {
+  terminals_[0].master.reset();
+  const UniqueFd hung_up = sys::open(terminals_[1].name, O_RDWR | O_NOCTTY);
+  terminals_[1].master.reset();
+  const auto open = [&]() -> Task<UniqueFd> {
+    ++opened_;
+    co_return UniqueFd(::fcntl(hung_up.get(), F_DUPFD_CLOEXEC, 3));
+  };
+  const Prompt prompt(children_, loop_.get_executor(), open, changed_, "Well? ");
+  run_until(loop_, [&] { return prompt.is_lost(); });
+  EXPECT_EQ(opened_, 10U);
 }
 
 TEST_F(PromptTest, WritesToATerminalThatTakesNothingWithoutStoppingTheLoop) {

@@ -88,5 +88,16 @@ TEST(UnmountOrder, TakesAsManyMountsOnEachOtherAsTheKernelAllows) {
   EXPECT_EQ(order.back().id, 0);
 }
 
+TEST(Mount, LiesOnADiskOrIsTheKernelsOrAnotherMachines) {
+  const auto table = parse_mount_table(
+      "22 1 254:1 / / rw - ext4 /dev/vda1 rw\n"
+      "23 22 0:30 / /pool rw - btrfs /dev/vdb rw\n"
+      "24 22 0:5 / /dev rw - devtmpfs udev rw\n"
+      "25 22 0:40 / /net rw - nfs4 server:/srv rw\n");
+  std::vector<bool> on_disk;
+  for (const auto& mount : table) on_disk.push_back(lies_on_disk(mount));
+  EXPECT_THAT(on_disk, testing::ElementsAre(true, true, false, false));
+}
+
 }  // namespace
 }  // namespace dboot

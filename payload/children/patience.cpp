@@ -1,0 +1,25 @@
+#include "payload/children/patience.hpp"
+
+namespace dboot {
+
+Patience::Patience(const boost::asio::any_io_executor& executor, UniqueFd fd,
+                   std::chrono::milliseconds most)
+    : state_(std::make_shared<State>(executor, fd.release())), most_(most) {}
+
+Task<bool> Patience::wait() {
+  const auto state = state_;
+  state->timer.expires_after(most_);
+  state->timer.async_wait([state](const boost::system::error_code& cancelled) {
+    // Queued before it was set anew, it is not late.
+    if (cancelled || state->timer.expiry() > std::chrono::steady_clock::now()) return;
+    state->late = true;
+    state->descriptor.cancel();
+  });
+  boost::system::error_code error;
+  auto token = boost::asio::redirect_error(boost::asio::use_awaitable, error);
+  co_await state->descriptor.async_wait(boost::asio::posix::stream_descriptor::wait_read, token);
+  state->timer.expires_at(boost::asio::steady_timer::time_point::max());
+  co_return !state->late;
+}
+
+}  // namespace dboot

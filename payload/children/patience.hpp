@@ -1,0 +1,38 @@
+#pragma once
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <memory>
+
+#include "payload/task.hpp"
+#include "shared/system/unique_fd.hpp"
+
+namespace dboot {
+
+/// The end of a pipe or socket at whose other end a child may never say anything.
+class Patience {
+ public:
+  Patience(const boost::asio::any_io_executor& executor, UniqueFd fd,
+           std::chrono::milliseconds most);
+
+  int fd() { return state_->descriptor.native_handle(); }
+  /// Until there is something to read, or the end. False when nothing has come for as long as
+  /// `most`.
+  Task<bool> wait();
+
+ private:
+  /// What the timer's handler touches, which may still be queued when the object has gone.
+  struct State {
+    State(const boost::asio::any_io_executor& executor, int fd)
+        : descriptor(executor, fd), timer(executor) {}
+    boost::asio::posix::stream_descriptor descriptor;
+    boost::asio::steady_timer timer;
+    bool late = false;
+  };
+
+  std::shared_ptr<State> state_;
+  std::chrono::milliseconds most_;
+};
+
+}  // namespace dboot

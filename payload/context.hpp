@@ -18,7 +18,7 @@
 
 namespace dboot {
 
-/// What the payload brings along from the PID 1 that it was.
+/// What there is before the event loop.
 struct Inheritance {
   UniqueFd directory;  ///< layout::directory: no path to it leads through the old root any more
   Plan plan;
@@ -43,7 +43,8 @@ struct Context {
         children(executor),
         terminator(log, children, executor),
         console(log, children, devices, permissions, directory, std::move(inherited.stdio)),
-        kernel_log(log, children, permissions) {}
+        kernel_log(log, children, permissions),
+        descriptors_left_open(inherited.old_descriptors.left_open()) {}
 
   UniqueFd directory;
   Plan plan;
@@ -56,6 +57,7 @@ struct Context {
   Terminator terminator;
   Console console;
   KernelLog kernel_log;
+  std::size_t descriptors_left_open;  ///< of the old PID 1, see OldDescriptors
 };
 
 }  // namespace dboot

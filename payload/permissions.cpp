@@ -1,8 +1,13 @@
 #include "payload/permissions.hpp"
 
+#include <fcntl.h>
+
 #include <array>
+#include <system_error>
 
 #include "shared/proc/namespace.hpp"
+#include "shared/system/detached_mount.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot {
 
@@ -16,8 +21,24 @@ std::string_view to_string(Action action) {
   return names.at(static_cast<std::size_t>(action));
 }
 
+namespace {
+
+/// Whatever is mounted on /proc: a machine must not be taken for a namespace, whose PID 1 may end.
+bool in_initial_pid_namespace() {
+  if (namespace_of("self", "pid")) return in_initial_namespace("pid");
+  try {
+    const UniqueFd proc = detached_mount::make("proc");
+    const UniqueFd self = sys::open_at(proc.get(), "self", O_RDONLY | O_DIRECTORY);
+    return in_initial_namespace(self.get(), "pid");
+  } catch (const std::system_error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
 Permissions Permissions::of_this_process(Scope planned) {
-  const bool initial = in_initial_namespace("pid");
+  const bool initial = in_initial_pid_namespace();
   const bool own_uts = namespace_of("self", "uts") && !in_initial_namespace("uts");
   return {planned, initial, own_uts};
 }

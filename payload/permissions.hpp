@@ -9,7 +9,7 @@
 namespace dboot {
 
 /// What the payload does to the system around it. A new kind of action is denied in a namespace
-/// until it is listed there.
+/// until Permissions::allows() lists it.
 enum class Action : std::uint8_t {
   end_processes,      ///< of the own PID namespace
   unmount,            ///< in the own, private mount namespace
@@ -41,7 +41,7 @@ class Permissions {
   Permissions(Scope planned, bool initial_pid_namespace, bool own_hostname) noexcept
       : machine_(planned == Scope::machine && initial_pid_namespace), own_hostname_(own_hostname) {}
 
-  /// From the plan and /proc/self/ns.
+  /// From the plan and the namespaces of this process.
   static Permissions of_this_process(Scope planned);
 
   bool on_machine() const noexcept { return machine_; }

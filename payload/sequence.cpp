@@ -23,7 +23,7 @@ struct Phase {
 };
 
 /// What happens between execve in the old PID 1 and the start of the new system, in this order.
-/// With "terminate" the old system is gone: whatever fails from there on ends in the way out.
+/// Whatever fails ends in the way out; from "terminate" on there is no old system to go back to.
 constexpr std::array sequence{
     Phase{"wake", &phases::wake},       Phase{"console", &phases::console},
     Phase{"sync", &phases::sync},       Phase{"terminate", &phases::terminate},

@@ -7,7 +7,7 @@
 
 namespace dboot {
 
-/// A step of the sequence. Everything runs on one thread.
+/// Work that waits for events. Everything runs on one thread.
 template <class Result = void>
 using Task = boost::asio::awaitable<Result>;
 

@@ -10,7 +10,7 @@
 
 namespace dboot {
 
-/// The end of a pipe or socket at whose other end a child may never say anything.
+/// Our side of a pipe or socket to a child, which may never say anything.
 class Patience {
  public:
   Patience(const boost::asio::any_io_executor& executor, UniqueFd fd,

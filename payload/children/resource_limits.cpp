@@ -30,7 +30,7 @@ constexpr std::array<std::pair<std::string_view, int>, 16> names{{
     {"Max realtime timeout", RLIMIT_RTTIME},
 }};
 
-/// A process per pidfd is held open while the old system ends.
+/// A pidfd for each process is held open while the old system ends.
 constexpr rlim_t descriptors = 65536;
 
 std::optional<rlim_t> parse_value(std::string_view text) {

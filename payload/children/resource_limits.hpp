@@ -14,7 +14,7 @@ namespace dboot {
 /// By RLIMIT_ number.
 using ResourceLimits = std::vector<std::pair<int, rlimit>>;
 
-/// No core dumps, and as many descriptors as there are, for as long as this process works; what it
+/// No core dumps, and 65536 descriptors or more, for as long as this process works; what it
 /// starts does not get these. Returns them as they were.
 ResourceLimits take_limits() noexcept;
 

@@ -29,8 +29,8 @@ class Console {
         directory_(directory),
         inherited_(std::move(inherited)) {}
 
-  /// Finds the consoles, gets the interactive one ready and lets the log go to all of them.
-  /// `wanted`: the plan's console.
+  /// Finds the consoles, brings the virtual terminal among them to the screen and lets the log go
+  /// to all of them. `wanted`: the plan's console.
   Task<> start(const std::string& wanted);
 
   /// Opens them again: when the session that had a terminal ended, the terminal hung up on

@@ -7,10 +7,6 @@
 namespace dboot {
 namespace {
 
-Storage storage_to_prove(Log& log, Permissions permissions) {
-  return permissions.allows(Action::open_disks, log) ? read_storage() : Storage();
-}
-
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const auto& name : names) text += (text.empty() ? "" : ",") + name;
@@ -23,7 +19,8 @@ Proof::Proof(Log& log, Children& children, const DeviceNodes& devices, Permissio
     : log_(log),
       children_(children),
       devices_(devices),
-      before_(storage_to_prove(log, permissions)) {
+      allowed_(permissions.allows(Action::open_disks, log)),
+      before_(allowed_ ? read_storage() : Storage()) {
   for (const auto& use : before_.uses()) {
     if (use.devices.empty())
       log_.warning("its disks are not known, nor looked at", {{"filesystem", use.text()}});
@@ -32,7 +29,7 @@ Proof::Proof(Log& log, Children& children, const DeviceNodes& devices, Permissio
   }
 }
 
-Task<bool> Proof::is_free(const DeviceGraph::Used& device) const {
+Task<bool> Proof::is_free(const DeviceGraph::DeviceInUse& device) const {
   using namespace std::chrono_literals;
   const std::string node = node_of(device.name);
   blocking::Work work = [&](const blocking::Report&) {
@@ -53,13 +50,16 @@ Task<bool> Proof::is_free(const DeviceGraph::Used& device) const {
 }
 
 Task<> Proof::give() const {
-  const auto disks = before_.used();
+  if (!allowed_) co_return;
+  const auto disks = before_.devices_in_use();
   std::size_t busy = 0;
   for (const auto& disk : disks) {
     auto looking = is_free(disk);
     if (!co_await std::move(looking)) ++busy;
   }
-  log_.info("old root released", {{"disks", disks.size()}, {"busy", busy}});
+  log_.write(busy == 0 ? Log::Level::info : Log::Level::warning,
+             busy == 0 ? "old root released" : "disks stay busy",
+             {{"disks", disks.size()}, {"busy", busy}});
 }
 
 }  // namespace dboot

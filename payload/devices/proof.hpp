@@ -23,11 +23,12 @@ class Proof {
   Task<> give() const;
 
  private:
-  Task<bool> is_free(const DeviceGraph::Used& device) const;
+  Task<bool> is_free(const DeviceGraph::DeviceInUse& device) const;
 
   Log& log_;
   Children& children_;
   const DeviceNodes& devices_;
+  bool allowed_;
   DeviceGraph before_;
 };
 

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <cstring>
 
 #include "payload/devices/proof.hpp"
 #include "payload/release/binfmt_misc.hpp"
@@ -52,7 +54,8 @@ Task<> release(Context& context) {
   change_root(context);
   co_await release_old_root(context);
   co_await write_back(log, context.children, permissions);
-  if (::rmdir(layout::old_root) != 0) log.warning("the old root's mount point stays");
+  if (::rmdir(layout::old_root) != 0)
+    log.warning("the old root's mount point stays", {{"reason", std::strerror(errno)}});
   co_await proof.give();
 }
 

@@ -56,8 +56,11 @@ Task<> execute(Context& context) {
 
 Task<> start(Context& context) {
   try {
-    if (context.plan.start == Start::exec) co_await execute(context);
-    co_await supervise(context);
+    if (context.plan.start == Start::exec) {
+      co_await execute(context);
+    } else {
+      co_await supervise(context);
+    }
   } catch (const std::system_error& error) {
     if (!context.permissions.on_machine()) end_rehearsal(context.log, error);
     throw;

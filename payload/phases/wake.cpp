@@ -94,6 +94,9 @@ Task<> wake(Context& context) {
   context.log.info("dboot-init " DBOOT_VERSION,
                    {{"scope", context.permissions.on_machine() ? "machine" : "namespace"},
                     {"injector", context.plan.injector_version}});
+  if (context.descriptors_left_open != 0)
+    context.log.warning("files of the old init stay open: closing them hangs",
+                        {{"count", context.descriptors_left_open}});
   co_return;
 }
 

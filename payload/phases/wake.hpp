@@ -6,7 +6,7 @@
 namespace dboot::phases {
 
 /// Before the event loop exists: default signals, none of the old descriptors but 0 to 2, memory
-/// locked, limits raised; the plan is read. Does not throw: see Inheritance::refusal.
+/// locked, room for descriptors; the plan is read. Does not throw: see Inheritance::refusal.
 Inheritance wake_up();
 
 /// Lets go of 0 to 2: /dev/null takes their place or, where there is none, an empty file in memory.

@@ -49,6 +49,7 @@ class WayOut {
       prompt.emplace(
           context_.children, executor_, [this] { return context_.console.open_interactive(); },
           changed_, question);
+    if (!prompt) context_.log.error("no shell or no console: rebooting in ten minutes");
     while (Clock::now() < end) {
       if (prompt && prompt->key()) co_return true;
       co_await changed_.wait_until(end);
@@ -81,7 +82,7 @@ class WayOut {
 
 Task<> way_out(Context& context, std::string reason) {
   context.log.set_phase("failure");
-  // Both had been left to the new system when its start failed.
+  // The kernel's log and the consoles may have been left to the new system already.
   context.kernel_log.take(context.devices);
   co_await context.console.restart();
   context.log.error(reason);

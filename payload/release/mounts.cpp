@@ -17,10 +17,9 @@ using Clock = std::chrono::steady_clock;
 /// Measured: up to 32 ms after an io_uring user was reaped.
 constexpr auto busy_is_final_after = 250ms;
 constexpr int pause_between_rounds_ms = 5;
-/// In a batch.
-constexpr auto for_progress = 60s;
-/// Filesystem.
-constexpr auto for_one = 20s;
+/// How long a batch may take for the next mount of it.
+constexpr auto patience_with_a_batch = 60s;
+constexpr auto patience_with_one = 20s;
 
 /// Mounts, by their number.
 using Hung = std::set<int>;
@@ -81,7 +80,8 @@ Task<std::size_t> Mounts::unmount_one_by_one() {
       sys::check(::umount2(mount.mount_point.c_str(), UMOUNT_NOFOLLOW), "umount ",
                  mount.mount_point);
     };
-    auto child = blocking::run(children_, "umount " + mount.mount_point, for_one, std::move(work));
+    auto child =
+        blocking::run(children_, "umount " + mount.mount_point, patience_with_one, std::move(work));
     const auto outcome = co_await std::move(child);
     if (outcome.finished()) ++gone;
     if (outcome.end == blocking::Outcome::End::late) {
@@ -96,7 +96,7 @@ Task<std::size_t> Mounts::unmount_all() {
   blocking::Work work = [this](const blocking::Report& report) {
     unmount_in_rounds(directory_, hung_, report);
   };
-  auto child = blocking::run(children_, "unmount", for_progress, std::move(work));
+  auto child = blocking::run(children_, "unmount", patience_with_a_batch, std::move(work));
   const auto outcome = co_await std::move(child);
   std::size_t gone = outcome.text.size();
   if (outcome.end == blocking::Outcome::End::late) {
@@ -117,12 +117,13 @@ Task<> Mounts::detach_what_is_left() {
       blocking::Work work = [&](const blocking::Report&) {
         ::mount(nullptr, mount.mount_point.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr);
       };
-      auto child =
-          blocking::run(children_, "make read-only " + mount.mount_point, for_one, std::move(work));
+      auto child = blocking::run(children_, "make read-only " + mount.mount_point,
+                                 patience_with_one, std::move(work));
       co_await std::move(child);
     }
     blocking::Work work = [&](const blocking::Report&) { detach(mount); };
-    auto child = blocking::run(children_, "detach " + mount.mount_point, for_one, std::move(work));
+    auto child =
+        blocking::run(children_, "detach " + mount.mount_point, patience_with_one, std::move(work));
     const auto outcome = co_await std::move(child);
     log_.warning("still busy, detached", {{"mount", mount.mount_point},
                                           {"type", mount.type},

@@ -18,7 +18,8 @@ class Mounts final : public Releaser {
   /// Unmounts whatever can be unmounted, until nothing has gone for 250 ms: a filesystem may stay
   /// busy for tens of milliseconds after the last process that used it has ended. In the last round
   /// each that is left becomes read-only where it lies on a disk (on a machine), and it is detached
-  /// lazily, so that it goes with its last user. What has hung once is not tried again.
+  /// lazily, so that it goes with its last user. What has hung once is not
+  /// unmounted again.
   Task<std::size_t> release(Round round) override;
 
  private:

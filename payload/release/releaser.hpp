@@ -23,9 +23,9 @@ class Releaser {
 
   /// What it releases, as the log calls it.
   virtual std::string_view name() const noexcept = 0;
-  /// Lets go of what can go at present; how many went. What stays may go in a later round, when
-  /// others have let go of theirs. In the last one it is named and, where that is possible,
-  /// detached from the name by which it can be reached.
+  /// Lets go of what can go at present; how many went by themselves. What stays may go in a later
+  /// round, when others have let go of theirs. In the last one it is named and, where that is
+  /// possible, detached from the name by which it can be reached.
   virtual Task<std::size_t> release(Round round) = 0;
 };
 

@@ -19,6 +19,15 @@ void set_hostname(Log& log, const std::string& hostname, Permissions permissions
   sys::check(::sethostname(hostname.data(), hostname.size()), "sethostname ", hostname);
 }
 
+template <class Setting>
+void attempt(Log& log, Setting setting) {
+  try {
+    setting();
+  } catch (const std::system_error& error) {
+    log.warning("not as the kernel starts it", {{"reason", error.what()}});
+  }
+}
+
 }  // namespace
 
 void become_fresh(Log& log, const std::string& hostname, Permissions permissions) {
@@ -31,12 +40,8 @@ void become_fresh(Log& log, const std::string& hostname, Permissions permissions
   if (permissions.on_machine()) ::prctl(PR_SET_PDEATHSIG, 0);
   ::prctl(PR_SET_NAME, "dboot-init");
   ::munlockall();
-  try {
-    sys::write_file("/proc/self/oom_score_adj", "0");
-    set_hostname(log, hostname, permissions);
-  } catch (const std::system_error& error) {
-    log.warning("not as the kernel starts it", {{"reason", error.what()}});
-  }
+  attempt(log, [] { sys::write_file("/proc/self/oom_score_adj", "0"); });
+  attempt(log, [&] { set_hostname(log, hostname, permissions); });
 }
 
 }  // namespace dboot

@@ -25,11 +25,11 @@ struct Pipe {
   Pipe() {
     std::array<int, 2> ends{};
     sys::check(::pipe2(ends.data(), O_CLOEXEC), "pipe");
-    out.reset(ends[0]);
-    in.reset(ends[1]);
+    read_end.reset(ends[0]);
+    write_end.reset(ends[1]);
   }
-  UniqueFd out;
-  UniqueFd in;
+  UniqueFd read_end;
+  UniqueFd write_end;
 };
 
 std::vector<int> open_above_stdio() {
@@ -47,9 +47,9 @@ std::vector<int> open_above_stdio() {
 }
 
 [[noreturn]] void hold_until_the_end_of(const Pipe& pipe) {
-  ::close(pipe.in.get());
+  ::close(pipe.write_end.get());
   char byte = 0;
-  while (::read(pipe.out.get(), &byte, 1) < 0 && errno == EINTR) {
+  while (::read(pipe.read_end.get(), &byte, 1) < 0 && errno == EINTR) {
   }
   ::_exit(0);
 }
@@ -58,7 +58,7 @@ std::vector<int> open_above_stdio() {
   ::close(leash);  // it may stay in the kernel for ever
   for (const int number : numbers) {
     ::close(number);
-    if (::write(report.in.get(), ".", 1) != 1) ::_exit(1);
+    if (::write(report.write_end.get(), ".", 1) != 1) ::_exit(1);
   }
   ::_exit(0);
 }
@@ -69,12 +69,12 @@ std::size_t close_after_a_child(std::span<const int> numbers, int leash) {
   Pipe report;
   const pid_t child = sys::check(::fork(), "fork");
   if (child == 0) close_each(numbers, report, leash);
-  report.in.reset();
+  report.write_end.reset();
   std::size_t closed = 0;
   std::array<char, 512> dots;
-  pollfd polled{report.out.get(), POLLIN, 0};
+  pollfd polled{report.read_end.get(), POLLIN, 0};
   while (closed < numbers.size() && ::poll(&polled, 1, most_ms) > 0) {
-    const ssize_t count = ::read(report.out.get(), dots.data(), dots.size());
+    const ssize_t count = ::read(report.read_end.get(), dots.data(), dots.size());
     if (count <= 0) break;
     for (ssize_t dot = 0; dot < count; ++dot) ::close(numbers[closed++]);
   }
@@ -91,11 +91,12 @@ OldDescriptors OldDescriptors::close_all() noexcept {
     Pipe leash;
     old.holder_ = sys::check(::fork(), "fork");
     if (old.holder_ == 0) hold_until_the_end_of(leash);
-    old.leash_ = std::move(leash.in);
+    old.leash_ = std::move(leash.write_end);
     for (std::span<const int> left = numbers; !left.empty();) {
       left = left.subspan(close_after_a_child(left, old.leash_.get()));
       if (left.empty()) break;
       ::fcntl(left.front(), F_SETFD, FD_CLOEXEC);
+      ++old.left_open_;
       left = left.subspan(1);
     }
   } catch (const std::exception&) {

@@ -112,10 +112,10 @@ std::vector<std::string> DeviceGraph::below(std::string_view name) const {
   return device->slaves;
 }
 
-std::vector<DeviceGraph::Used> DeviceGraph::used() const {
-  std::vector<Used> result;
+std::vector<DeviceGraph::DeviceInUse> DeviceGraph::devices_in_use() const {
+  std::vector<DeviceInUse> result;
   const auto add = [&](const std::string& name, std::string use) {
-    const auto same = [&](const Used& other) { return other.name == name; };
+    const auto same = [&](const DeviceInUse& other) { return other.name == name; };
     if (find(name) != nullptr && std::none_of(result.begin(), result.end(), same))
       result.push_back({name, std::move(use)});
   };

@@ -27,18 +27,18 @@ class DeviceGraph {
   };
 
   /// A device below a use.
-  struct Used {
+  struct DeviceInUse {
     std::string name;
     std::string use;  ///< "ext4 on /", "below ext4 on /"
   };
 
   explicit DeviceGraph(Storage storage);
 
-  /// Those that lie on devices, each filesystem once; and those that must, although none is known.
+  /// Those that lie on devices, each filesystem once; and pools (zfs) whose devices are not known.
   const std::vector<Use>& uses() const noexcept { return uses_; }
 
   /// Every device that is in use, once: those that are used themselves, then what they lie on.
-  std::vector<Used> used() const;
+  std::vector<DeviceInUse> devices_in_use() const;
 
   /// What the device lies on directly.
   std::vector<std::string> below(std::string_view name) const;

@@ -104,7 +104,7 @@ struct Log::State {
   Style style;
   spdlog::logger logger{"dboot"};
   std::chrono::nanoseconds origin = log::monotonic_now();
-  std::string_view phase = "start";
+  std::string_view phase = "wake";
 };
 
 Log::Log(Style style) : state_(std::make_unique<State>(State{style})) {}

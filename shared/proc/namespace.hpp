@@ -28,5 +28,7 @@ std::optional<NamespaceId> namespace_of(int process_directory, const std::string
 /// asks wants to know whether it may touch the machine. KIND: "pid", "uts", "cgroup", "ipc" or
 /// "user".
 bool in_initial_namespace(const std::string& kind) noexcept;
+/// The same of the process whose directory in a proc filesystem is open as `process_directory`.
+bool in_initial_namespace(int process_directory, const std::string& kind) noexcept;
 
 }  // namespace dboot

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include "tests/machine/driver/host.hpp"
+#include "tests/machine/driver/small_host.hpp"
 #include "tests/machine/new_system.hpp"
 
 namespace dboot::machine {
@@ -90,8 +91,28 @@ TEST(Release, GoesRoundAfterRoundAndTheProofLooksBelowBtrfsAndMappings) {
   // The mapping itself is still there.
   EXPECT_THAT(log, ContainsRegex("still busy device=/dev/vd[b-z] was=\"below ext4 on /srv/mapped\" "
                                  "held_by=dm-0"));
-  EXPECT_THAT(log, HasSubstr("old root released disks=7 busy=1"));
+  EXPECT_THAT(log, HasSubstr("disks stay busy disks=7 busy=1"));
   expect_no_groups(shell);
+}
+
+/// What is in swap is read back into memory, which is free only without the tmpfs.
+TEST(Release, SwapGoesWhenTheTmpfsThatFillsMemoryHasGone) {
+  SmallHost host({"tmpfs", 256, ""});
+  Shell& shell = host.shell();
+  shell.output_of("mkswap /dev/vda && swapon /dev/vda");
+  shell.output_of("mkdir /srv/full && mount -t tmpfs -o size=240M tmpfs /srv/full");
+  shell.output_of("dd if=/dev/zero of=/srv/full/zeros bs=1M count=230", 120s);
+  // Drives it into swap, so that there is memory for a new root.
+  shell.output_of("mkdir /srv/other && mount -t tmpfs -o size=200M tmpfs /srv/other");
+  shell.output_of("dd if=/dev/zero of=/srv/other/zeros bs=1M count=130", 120s);
+  shell.output_of("umount /srv/other");
+  shell.start("dboot-inject --yes --log-level debug /opt/busybox.tar sh");
+  host.console().expect("^/ # ", 120s);
+  host.console().send_line("cat /run/dboot/payload.log");
+  const auto log = host.console().expect("hand-over finished");
+  EXPECT_THAT(log, HasSubstr("debug release swap stays"));
+  EXPECT_THAT(log, HasSubstr("swap detached area="));
+  EXPECT_THAT(log, HasSubstr("released device=/dev/vda was=swap"));
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ Storage storage(std::vector<BlockDevice> devices, const std::string& mountinfo,
 /// Name and use of each.
 std::vector<std::pair<std::string, std::string>> used(const DeviceGraph& graph) {
   std::vector<std::pair<std::string, std::string>> result;
-  for (const auto& [name, use] : graph.used()) result.emplace_back(name, use);
+  for (const auto& [name, use] : graph.devices_in_use()) result.emplace_back(name, use);
   return result;
 }
 

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "tests/machine/driver/files.hpp"
+#include "tests/machine/driver/machine.hpp"
+#include "tests/machine/driver/shell.hpp"
+
+namespace dboot::machine {
+
+/// The machine of tools/small-host, booted: busybox's init and a shell. The programs under test are
+/// in PATH, /opt/busybox.tar is an image.
+class SmallHost {
+ public:
+  struct Options {
+    std::string root = "tmpfs";  ///< or disk, rootfs
+    unsigned memory_mib = 512;
+    std::string command_line;  ///< more of the kernel's
+  };
+
+  SmallHost() : SmallHost(Options()) {}
+  explicit SmallHost(const Options& options);
+  SmallHost(const SmallHost&) = delete;
+  SmallHost& operator=(const SmallHost&) = delete;
+  ~SmallHost() = default;
+
+  Machine& machine() { return *machine_; }
+  Serial& console() { return machine_->console(); }
+  /// A root shell on ttyS1, which is not the console.
+  Shell& shell() { return *shell_; }
+
+ private:
+  files::Scratch disk_;
+  files::Scratch initramfs_;
+  std::unique_ptr<Machine> machine_;
+  std::unique_ptr<Shell> shell_;
+};
+
+}  // namespace dboot::machine

@@ -1,0 +1,39 @@
+#include <gmock/gmock.h>
+
+#include "tests/machine/driver/small_host.hpp"
+
+namespace dboot::machine {
+namespace {
+
+/// The old system takes the new init away when it is asked to end: what had been checked before the
+/// point of no return is no more.
+void take_over_without_init(SmallHost& host, const std::string& options) {
+  host.shell().output_of(
+      "(trap 'rm /run/dboot/root/bin/init; exit' TERM; while :; do sleep 1; done) "
+      ">/dev/null 2>&1 &");
+  host.shell().start("dboot-inject --yes " + options + " /opt/busybox.tar /bin/init");
+}
+
+TEST(WayOut, OffersAShellAgainAndAgainWhenTheInitCannotBeExecuted) {
+  SmallHost host;
+  take_over_without_init(host, "--init exec");
+  Serial& console = host.console();
+  for (int times = 0; times < 2; ++times) {
+    console.expect("Press a key for a shell", 60s);
+    console.send("x");
+    console.expect("/ # ");
+    console.send_line("echo alive; exit");
+    console.expect("^alive$");
+  }
+  console.expect("Press a key for a shell");
+}
+
+TEST(WayOut, RebootsAtOnceWhereThatIsWanted) {
+  SmallHost host;
+  take_over_without_init(host, "--init exec --on-failure reboot");
+  host.console().expect("failure execute /bin/init: No such file or directory", 60s);
+  EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
+}
+
+}  // namespace
+}  // namespace dboot::machine

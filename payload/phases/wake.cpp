@@ -53,9 +53,9 @@ Inheritance wake_up() {
   if (!in_initial_namespace("pid")) requests::keep_pending();
   inherited.limits = take_limits();
   try {
-    check_proc();
     inherited.directory = sys::open(layout::directory, O_PATH | O_DIRECTORY);
     inherited.plan = plan_file::read_at(inherited.directory.get(), layout::plan_name);
+    check_proc();
   } catch (const std::exception& error) {
     inherited.refusal = error.what();
   }

@@ -35,5 +35,13 @@ TEST(WayOut, RebootsAtOnceWhereThatIsWanted) {
   EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
 }
 
+/// An init that has no /proc, which the new one cannot tell from a namespace by what is mounted.
+TEST(WayOut, IsThereWithoutProc) {
+  SmallHost host({"tmpfs", 512, "small.hide_proc"});
+  host.shell().start("dboot-inject --yes --on-failure reboot /opt/busybox.tar sh");
+  host.console().expect("failure /proc is not that of this PID namespace", 60s);
+  EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
+}
+
 }  // namespace
 }  // namespace dboot::machine

@@ -85,12 +85,14 @@ void Qmp::screenshot(const std::string& file) {
   execute("screendump", {{"filename", file}, {"format", "png"}});
 }
 
+void Qmp::press(const std::vector<std::string>& chord) {
+  json::array keys;
+  for (const auto& key : chord) keys.push_back({{"type", "qcode"}, {"data", key}});
+  execute("send-key", {{"keys", keys}, {"hold-time", 20}});
+}
+
 void Qmp::type(std::string_view text) {
-  for (const auto& chord : keyboard::keys_of(text)) {
-    json::array keys;
-    for (const auto& key : chord) keys.push_back({{"type", "qcode"}, {"data", key}});
-    execute("send-key", {{"keys", keys}, {"hold-time", 20}});
-  }
+  for (const auto& chord : keyboard::keys_of(text)) press(chord);
 }
 
 }  // namespace dboot::machine

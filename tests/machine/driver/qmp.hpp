@@ -34,6 +34,8 @@ class Qmp {
 
   /// Saves the screen as PNG.
   void screenshot(const std::string& file);
+  /// Presses keys together, by their names in QEMU (QKeyCode).
+  void press(const std::vector<std::string>& chord);
   /// Types on the keyboard; see keyboard::keys_of for what can be typed.
   void type(std::string_view text);
 

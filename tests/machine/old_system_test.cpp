@@ -1,0 +1,57 @@
+#include <gmock/gmock.h>
+
+#include "tests/machine/driver/small_host.hpp"
+
+namespace dboot::machine {
+namespace {
+
+using testing::AllOf;
+using testing::ContainsRegex;
+using testing::HasSubstr;
+
+/// Takes the machine over and returns the payload's log; the console has a shell then.
+std::string log_of_takeover(SmallHost& host, const std::string& options = "") {
+  host.shell().start("dboot-inject --yes " + options + " /opt/busybox.tar sh");
+  host.console().expect("^/ # ", 120s);
+  host.console().send_line("cat /run/dboot/payload.log");
+  return host.console().expect("hand-over finished");
+}
+
+/// What has a file of the root open without being a process, and a process that outlives the rest.
+TEST(OldSystem, LetsGoOfItsDiskAlthoughBinfmtAndAStorageDaemonHoldIt) {
+  SmallHost host({"disk", 512, ""});
+  Shell& shell = host.shell();
+  shell.output_of("mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc");
+  shell.output_of("printf ':held:M::held::/bin/busybox:F' >/proc/sys/fs/binfmt_misc/register");
+  shell.output_of("(exec -a @/bin/sleep sleep 1000) >/dev/null 2>&1 </dev/null &");
+  const std::string log = log_of_takeover(host);
+  EXPECT_THAT(log, AllOf(HasSubstr("storage_daemons=1"),
+                         HasSubstr("release storage daemons signal=TERM left=none"),
+                         HasSubstr("released device=/dev/vda was=\"ext4 on /\""),
+                         HasSubstr("old root released disks=1 busy=0")));
+}
+
+TEST(OldSystem, SettingsOfTheKernelAreAsItHadThem) {
+  SmallHost host;
+  host.shell().output_of(
+      "cd /proc/sys/kernel; echo 7 >panic; echo '5 4 1 7' >printk; echo ratelimit >printk_devkmsg");
+  log_of_takeover(host);
+  host.console().send_line("cd /proc/sys/kernel; echo is $(cat panic printk printk_devkmsg)");
+  host.console().expect("^is 7 5 4 1 7 ratelimit$");
+}
+
+/// A process that the kernel does not let go: the takeover goes on without its filesystem.
+TEST(OldSystem, WhatSurvivesIsNamedAndGivenUpOn) {
+  SmallHost host;
+  Shell& shell = host.shell();
+  shell.output_of("mke2fs -F /dev/vda && mkdir /srv/frozen && mount -t ext4 /dev/vda /srv/frozen");
+  shell.output_of("fsfreeze --freeze /srv/frozen");
+  shell.output_of("(dd if=/dev/zero of=/srv/frozen/file bs=4k count=1) >/dev/null 2>&1 &");
+  const std::string log = log_of_takeover(host, "--grace 1");
+  EXPECT_THAT(log, AllOf(ContainsRegex("process survives SIGKILL pid=[0-9]+ command=dd state=D"),
+                         ContainsRegex("still busy, detached mount=[^ ]*/srv/frozen type=ext4"),
+                         HasSubstr("still busy device=/dev/vda")));
+}
+
+}  // namespace
+}  // namespace dboot::machine

@@ -59,22 +59,17 @@ void conclude(Outcome& outcome, const std::string& what) {
   }
 }
 
-struct Child {
-  pid_t pid = 0;
-  UniqueFd socket;
-};
-
-Child start(Children& children, const std::string& what, const Work& work, std::vector<int> keep) {
+pid_t start(Children& children, const std::string& what, const Work& work, std::vector<int> keep,
+            UniqueFd& socket) {
   std::array<int, 2> pair{};
   sys::check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), "socketpair for ",
              what);
-  Child child;
-  child.socket.reset(pair[0]);
+  socket.reset(pair[0]);
   const UniqueFd theirs(pair[1]);
   keep.push_back(theirs.get());
-  child.pid = fork_child(what, std::move(keep), [&] { be_child(theirs.get(), work); });
-  children.add(child.pid, Children::Kind::helper);
-  return child;
+  const pid_t pid = fork_child(what, std::move(keep), [&] { be_child(theirs.get(), work); });
+  children.add(pid, Children::Kind::helper);
+  return pid;
 }
 
 }  // namespace
@@ -89,9 +84,18 @@ void Report::write(std::string_view line, const UniqueFd& fd) const {
 
 Task<Outcome> run(Children& children, std::string what, std::chrono::milliseconds patience,
                   Work work, std::vector<int> keep) {
-  Child child = start(children, what, work, std::move(keep));
-  Patience report(co_await boost::asio::this_coro::executor, std::move(child.socket), patience);
   Outcome outcome;
+  UniqueFd socket;
+  pid_t pid = 0;
+  try {
+    auto starting = fork_patiently([&] { return start(children, what, work, keep, socket); });
+    pid = co_await std::move(starting);
+  } catch (const std::system_error& error) {
+    outcome.end = Outcome::End::failed;
+    outcome.error = error.what();
+    co_return outcome;
+  }
+  Patience report(co_await boost::asio::this_coro::executor, std::move(socket), patience);
   bool patient = true;
   do {
     auto waiting = report.wait();
@@ -100,7 +104,7 @@ Task<Outcome> run(Children& children, std::string what, std::chrono::millisecond
   if (patient) {
     conclude(outcome, what);
   } else {
-    if (children.contains(child.pid)) ::kill(child.pid, SIGKILL);
+    if (children.contains(pid)) ::kill(pid, SIGKILL);
     outcome.end = Outcome::End::late;
     outcome.error = what + ": nothing done for " + std::to_string(patience.count()) + " ms";
   }

@@ -42,7 +42,8 @@ using Work = std::function<void(const Report&)>;
 /// Runs `work` in a child. `what` names it in errors ("sync"). Of the parent's descriptors the
 /// child keeps 0 to 2 and `keep`. An exception in it makes the outcome "failed", with its what().
 /// When it has reported nothing for as long as `patience`, the child is killed and left to be
-/// reaped: it may stay in the kernel for ever. Throws std::system_error when no child can be made.
+/// reaped: it may stay in the kernel for ever. When no child can be made, the outcome is "failed"
+/// as well: the takeover goes on without.
 Task<Outcome> run(Children& children, std::string what, std::chrono::milliseconds patience,
                   Work work, std::vector<int> keep = {});
 

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/asio/steady_timer.hpp>
+#include <system_error>
 
 #include "shared/system/signals.hpp"
 #include "shared/system/syscalls.hpp"
@@ -38,6 +40,22 @@ pid_t fork_child(std::string_view what, std::vector<int> keep, const std::functi
     // It must not go on as a second PID 1.
   }
   ::_exit(1);
+}
+
+Task<pid_t> fork_patiently(std::function<pid_t()> start) {
+  constexpr int attempts = 5;
+  constexpr std::chrono::milliseconds between_attempts{100};
+  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
+  for (int attempt = 1; attempt < attempts; ++attempt) {
+    try {
+      co_return start();
+    } catch (const std::system_error&) {
+      // Again, below: nothing can be waited for in here.
+    }
+    timer.expires_after(between_attempts);
+    co_await timer.async_wait(boost::asio::use_awaitable);
+  }
+  co_return start();
 }
 
 }  // namespace dboot

@@ -64,11 +64,15 @@ Task<pid_t> start_program(Children& children, Program program, std::vector<Uniqu
   sys::check(::pipe2(ends.data(), O_CLOEXEC), "pipe");
   UniqueFd read_end(ends[0]);
   UniqueFd write_end(ends[1]);
-  std::vector<int> keep{write_end.get()};
-  for (const auto& fd : stdio) keep.push_back(fd.get());
-  const pid_t pid = fork_child(program.executable, std::move(keep),
-                               [&] { be_child(program, stdio, write_end.get()); });
-  children.add(pid, program.kind, std::move(ended));
+  auto starting = fork_patiently([&] {
+    std::vector<int> keep{write_end.get()};
+    for (const auto& fd : stdio) keep.push_back(fd.get());
+    const pid_t child = fork_child(program.executable, std::move(keep),
+                                   [&] { be_child(program, stdio, write_end.get()); });
+    children.add(child, program.kind, std::move(ended));
+    return child;
+  });
+  const pid_t pid = co_await std::move(starting);
   write_end.reset();
   stdio.clear();
   Patience outcome(co_await boost::asio::this_coro::executor, std::move(read_end), to_start);

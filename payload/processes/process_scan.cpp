@@ -70,6 +70,10 @@ Task<std::set<pid_t>> storage_daemons(Log& log, Children& children, std::vector<
         daemons.insert(number_in<pid_t>(answer.substr(0, answer.size() - 1)).value_or(0));
     }
     if (outcome.finished()) break;
+    if (outcome.end == blocking::Outcome::End::failed) {
+      log.warning("storage daemons not looked for", {{"reason", outcome.error}});
+      break;
+    }
     // The first without an answer is the one that holds its lock.
     const auto answered = std::min(answers.size() + 1, candidates.size());
     patience = for_the_next;

@@ -35,6 +35,17 @@ TEST(WayOut, RebootsAtOnceWhereThatIsWanted) {
   EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
 }
 
+/// Nothing that PID 1 does itself needs a process; what it cannot do without one it says, and at
+/// the end it reboots by itself.
+TEST(WayOut, IsThereWithoutASingleProcessToFork) {
+  SmallHost host;
+  host.shell().output_of("mkdir /run/groups && mount -t cgroup2 cgroup2 /run/groups");
+  host.shell().output_of("echo +pids >/run/groups/cgroup.subtree_control; mkdir /run/groups/one");
+  host.shell().output_of("echo 1 >/run/groups/one/cgroup.procs; echo 1 >/run/groups/one/pids.max");
+  host.shell().start("dboot-inject --yes --on-failure reboot /opt/busybox.tar sh");
+  EXPECT_EQ(host.machine().wait_for_end(180s), "guest-reset");
+}
+
 /// An init that has no /proc, which the new one cannot tell from a namespace by what is mounted.
 TEST(WayOut, IsThereWithoutProc) {
   SmallHost host({"tmpfs", 512, "small.hide_proc"});

@@ -130,6 +130,23 @@ std::vector<std::string> blocking_inhibitors(const std::vector<std::string>& fil
   return blocking;
 }
 
+bool lives_in_rootfs(const MountTable& mounts) {
+  // Of several mounts on one another the last one is seen.
+  bool rootfs = false;
+  for (const auto& mount : mounts) {
+    if (mount.mount_point == "/") rootfs = mount.type == "rootfs";
+  }
+  return rootfs;
+}
+
+void refuse_rootfs(int process) {
+  if (lives_in_rootfs(parse_mount_table(sys::read_file_at(process, "mountinfo"))))
+    throw Failure(
+        "this system lives in its initramfs: its / is the kernel's rootfs, which cannot be "
+        "replaced",
+        "switch to another root before (switch_root)");
+}
+
 void refuse_while_inhibited(int root) {
   const auto blocking = blocking_inhibitors(texts_in(root, "run/systemd/inhibit"));
   if (blocking.empty()) return;

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "shared/proc/mount_table.hpp"
 #include "shared/system/unique_fd.hpp"
 
 /// What stands between a slip of the finger and the end of a running system. Each check throws
@@ -24,6 +25,12 @@ void refuse_where_denied(int root);
 /// Systemd's shutdown inhibitors in block mode, as `systemctl reboot` honours them
 /// (systemd-inhibit(1)): a file each in run/systemd/inhibit below the root directory `root`.
 void refuse_while_inhibited(int root);
+
+/// Whether "/" of that mount table is the kernel's own rootfs (initramfs), which nothing can take
+/// the place of (pivot_root(2)).
+bool lives_in_rootfs(const MountTable& mounts);
+/// Throws Failure when the process does whose directory below /proc is open as `process`.
+void refuse_rootfs(int process);
 
 /// One takeover at a time: a lock on the directory run below the root directory `root`, which
 /// leaves no file behind. Held until the descriptor is closed.

@@ -92,6 +92,7 @@ UniqueFd claim_machine(const Options& options) {
   const UniqueFd root = target.open_root();
   ask_guards(open_root().get(), options);
   ask_guards(root.get(), options);
+  guard::refuse_rootfs(target.proc());
   UniqueFd lock = guard::lock(root.get());
   inject::check_traceable(target);
   return lock;

@@ -17,18 +17,24 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Disks that the new system has mounted: unmounted, or at least read-only.
+/// Disks that are mounted: unmounted, or at least read-only. A child for each, for one that does
+/// not answer must not keep the others.
 Task<> let_go_of_disks(Context& context) {
-  blocking::Work work = [](const blocking::Report&) {
-    for (const auto& mount : unmount_order(read_mount_table(), "/")) {
+  for (const auto& mount : unmount_order(read_mount_table(), "/")) {
+    if (!lies_on_disk(mount)) continue;
+    blocking::Work work = [&mount](const blocking::Report&) {
       const char* path = mount.mount_point.c_str();
-      if (!lies_on_disk(mount) || mount.mount_point == "/") continue;
-      if (::umount2(path, UMOUNT_NOFOLLOW) != 0)
-        ::mount(nullptr, path, nullptr, MS_REMOUNT | MS_RDONLY, nullptr);
-    }
-  };
-  auto child = blocking::run(context.children, "unmount", 30s, std::move(work));
-  const auto outcome = co_await std::move(child);
-  if (!outcome.finished()) context.log.warning("disks not unmounted", {{"reason", outcome.error}});
+      if (mount.mount_point != "/" && ::umount2(path, UMOUNT_NOFOLLOW) == 0) return;
+      sys::check(::mount(nullptr, path, nullptr, MS_REMOUNT | MS_RDONLY, nullptr),
+                 "make read-only ", path);
+    };
+    auto child =
+        blocking::run(context.children, "unmount " + mount.mount_point, 20s, std::move(work));
+    const auto outcome = co_await std::move(child);
+    if (!outcome.finished())
+      context.log.warning("disk not unmounted",
+                          {{"mount", mount.mount_point}, {"reason", outcome.error}});
+  }
 }
 
 }  // namespace
@@ -37,6 +43,8 @@ std::string_view to_string(Power power) {
   static constexpr std::array<std::string_view, 3> names{"reboot", "poweroff", "halt"};
   return names.at(static_cast<std::size_t>(power));
 }
+
+namespace {
 
 Task<> end_machine(Context& context, Power power) {
   blocking::Work work = [power](const blocking::Report&) {
@@ -48,6 +56,8 @@ Task<> end_machine(Context& context, Power power) {
   const auto outcome = co_await std::move(child);
   context.log.error("the kernel does not end the machine", {{"reason", outcome.error}});
 }
+
+}  // namespace
 
 Task<> end_system(Context& context, Power power) {
   context.log.set_phase("power");

@@ -12,11 +12,9 @@ enum class Power : std::uint8_t { reboot, off, halt };
 std::string_view to_string(Power power);
 
 /// Ends all processes, with `grace` from SIGTERM to SIGKILL at most, unmounts disks, syncs, and
-/// ends the machine. In a namespace it ends this process instead, with status 0. Does not return.
+/// ends the machine, which takes a child: reboot(2) waits for devices
+/// that may never answer. In a namespace it ends this process instead, with status 0. Does not
+/// return.
 Task<> end_system(Context& context, Power power);
-
-/// The last step alone, in a child: reboot(2) waits for devices that may never answer. Returns only
-/// when the kernel refuses or hangs.
-Task<> end_machine(Context& context, Power power);
 
 }  // namespace dboot

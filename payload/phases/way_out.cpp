@@ -19,7 +19,8 @@ using Clock = std::chrono::steady_clock;
 constexpr auto without_a_person = 10min;
 constexpr auto before_reboot = 10s;
 constexpr const char* question =
-    "\r\nPress a key for a shell. Without one the machine reboots in ten minutes.\r\n";
+    "\r\nPress a key for a shell, or r to reboot. Without one the machine reboots in ten "
+    "minutes.\r\n";
 
 class WayOut {
  public:
@@ -29,15 +30,14 @@ class WayOut {
   Task<> run() {
     if (context_.plan.on_failure == OnFailure::shell) {
       while (co_await somebody_is_there()) co_await run_shell();
-      context_.log.error("nobody there: rebooting");
+      context_.log.error("rebooting");
     } else {
       context_.log.error("rebooting", {{"in", before_reboot}});
       const auto end = Clock::now() + before_reboot;
       while (Clock::now() < end) co_await changed_.wait_until(end);
     }
-    context_.log.flush();
-    co_await end_machine(context_, Power::reboot);
-    context_.last_resort.act("dboot-init: the machine does not reboot as asked\n");
+    // In good order, for what a person has repaired is to stay.
+    co_await end_system(context_, Power::reboot);
   }
 
  private:
@@ -51,7 +51,7 @@ class WayOut {
           changed_, question);
     if (!prompt) context_.log.error("no shell or no console: rebooting in ten minutes");
     while (Clock::now() < end) {
-      if (prompt && prompt->key()) co_return true;
+      if (prompt && prompt->key()) co_return prompt->key() != 'r';
       co_await changed_.wait_until(end);
     }
     co_return false;

@@ -20,5 +20,13 @@ TEST(SmallHost, IsUpAndIsTakenOver) {
   }
 }
 
+TEST(SmallHost, ThatLivesInItsInitramfsIsRefused) {
+  SmallHost host({"rootfs", 512, ""});
+  const Output output = host.shell().run("dboot-inject --yes --force /opt/busybox.tar sh");
+  EXPECT_EQ(output.status, 125);
+  EXPECT_THAT(output.text, HasSubstr("lives in its initramfs"));
+  EXPECT_EQ(host.shell().output_of("readlink /proc/1/exe; ls /run"), "/bin/busybox");
+}
+
 }  // namespace
 }  // namespace dboot::machine

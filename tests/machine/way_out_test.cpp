@@ -28,7 +28,28 @@ TEST(WayOut, OffersAShellAgainAndAgainWhenTheInitCannotBeExecuted) {
   console.expect("Press a key for a shell");
 }
 
-TEST(WayOut, RebootsAtOnceWhereThatIsWanted) {
+TEST(WayOut, KeepsWhatWasRepairedInTheShell) {
+  SmallHost host;
+  host.shell().output_of("mke2fs -F /dev/vda");
+  take_over_without_init(host, "--init exec");
+  Serial& console = host.console();
+  console.expect("Press a key for a shell", 60s);
+  console.send("x");
+  console.expect("/ # ");
+  console.send_line("mkdir /mnt; mount -t ext4 /dev/vda /mnt && echo repaired >/mnt/file; exit");
+  console.expect("Press a key for a shell");
+  console.send("r");
+  EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
+  EXPECT_EQ(host.file_on_disk("/file"), "repaired\n");
+}
+
+TEST(WayOut, RebootsAfterAFailureAsAnotherUser) {
+  SmallHost host;
+  take_over_without_init(host, "--init exec --user 1000 --on-failure reboot");
+  EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
+}
+
+TEST(WayOut, RebootsWhereThatIsWanted) {
   SmallHost host;
   take_over_without_init(host, "--init exec --on-failure reboot");
   host.console().expect("failure execute /bin/init: No such file or directory", 60s);

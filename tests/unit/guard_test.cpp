@@ -125,5 +125,14 @@ TEST_F(Guard, LockIsHeldByOneAtATime) {
   EXPECT_NO_THROW(guard::lock(root.get()));
 }
 
+TEST(Rootfs, IsTheRootUnlessSomethingIsMountedOnIt) {
+  const std::string rootfs = "1 1 0:2 / / rw - rootfs rootfs rw\n";
+  EXPECT_TRUE(guard::lives_in_rootfs(parse_mount_table(rootfs)));
+  EXPECT_FALSE(guard::lives_in_rootfs(
+      parse_mount_table(rootfs + "22 1 254:1 / / rw - ext4 /dev/vda1 rw\n")));
+  EXPECT_FALSE(
+      guard::lives_in_rootfs(parse_mount_table("22 1 254:1 / / rw - ext4 /dev/vda1 rw\n")));
+}
+
 }  // namespace
 }  // namespace dboot

@@ -52,4 +52,12 @@ SmallHost::SmallHost(const Options& options)
   shell_->output_of("PATH=/opt:/bin; cd /");
 }
 
+std::string SmallHost::file_on_disk(const std::string& path) const {
+  const auto check = run_program({"e2fsck", "-n", "-f", disk_.path()});
+  if (check.status != 0) throw std::runtime_error("the disk is not clean: " + check.text);
+  const auto read =
+      run_program({"sh", "-c", "debugfs -R 'cat " + path + "' " + disk_.path() + " 2>/dev/null"});
+  return read.text;
+}
+
 }  // namespace dboot::machine

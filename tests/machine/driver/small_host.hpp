@@ -29,6 +29,9 @@ class SmallHost {
   Serial& console() { return machine_->console(); }
   /// A root shell on ttyS1, which is not the console.
   Shell& shell() { return *shell_; }
+  /// What is in a file of the ext2 or ext4 that is /dev/vda. Throws std::runtime_error unless the
+  /// filesystem is clean. To be called when the machine is off.
+  std::string file_on_disk(const std::string& path) const;
 
  private:
   files::Scratch disk_;

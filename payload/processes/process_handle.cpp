@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
 #include <limits>
 
@@ -25,6 +26,19 @@ bool is_readable(int fd) {
 
 }  // namespace
 
+struct ProcessHandle::Pidfd : boost::asio::posix::stream_descriptor {
+  using basic_stream_descriptor::basic_stream_descriptor;
+};
+
+ProcessHandle::ProcessHandle(pid_t pid, std::uint64_t started) : pid_(pid), started_(started) {}
+ProcessHandle::ProcessHandle(ProcessHandle&&) noexcept = default;
+ProcessHandle& ProcessHandle::operator=(ProcessHandle&&) noexcept = default;
+ProcessHandle::~ProcessHandle() = default;
+
+void ProcessHandle::close() {
+  pidfd_.reset();
+}
+
 std::optional<ProcessHandle> ProcessHandle::open(const boost::asio::any_io_executor& executor,
                                                  pid_t pid, unsigned descriptors) {
   UniqueFd pidfd = sys::try_pidfd_open(pid);
@@ -33,7 +47,7 @@ std::optional<ProcessHandle> ProcessHandle::open(const boost::asio::any_io_execu
   if (!status) return std::nullopt;
   ProcessHandle handle(pid, status->started);
   if (pidfd && static_cast<unsigned>(pidfd.get()) < descriptors)
-    handle.pidfd_.emplace(executor, pidfd.release());
+    handle.pidfd_ = std::make_unique<Pidfd>(executor, pidfd.release());
   return handle;
 }
 

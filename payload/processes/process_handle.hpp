@@ -3,9 +3,9 @@
 #include <sys/types.h>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "shared/system/unique_fd.hpp"
@@ -22,7 +22,10 @@ class ProcessHandle {
                                            unsigned descriptors);
 
   /// By its pid alone, for a process that was started at `started` (ProcessStatus).
-  ProcessHandle(pid_t pid, std::uint64_t started) : pid_(pid), started_(started) {}
+  ProcessHandle(pid_t pid, std::uint64_t started);
+  ProcessHandle(ProcessHandle&&) noexcept;
+  ProcessHandle& operator=(ProcessHandle&&) noexcept;
+  ~ProcessHandle();
 
   /// To nobody when the process has ended.
   void send(int signal) noexcept;
@@ -30,16 +33,17 @@ class ProcessHandle {
   bool has_ended();
 
   /// False when only has_ended() tells the end of the process: there is no pidfd.
-  bool notifies() const noexcept { return pidfd_.has_value(); }
+  bool notifies() const noexcept { return pidfd_ != nullptr; }
   /// Calls `ended` at the end of the process, once; never unless it notifies.
   void on_end(std::function<void()> ended);
   /// Closes the pidfd; what is left is the pid.
-  void close() { pidfd_.reset(); }
+  void close();
 
  private:
   pid_t pid_;
   std::uint64_t started_;
-  std::optional<boost::asio::posix::stream_descriptor> pidfd_;
+  struct Pidfd;  // its header costs half a second a file
+  std::unique_ptr<Pidfd> pidfd_;
 };
 
 /// How many descriptors this process may spend on pidfds: of as many as it may have, some stay free

@@ -11,7 +11,7 @@ using testing::HasSubstr;
 
 /// Takes the machine over and returns the payload's log; the console has a shell then.
 std::string log_of_takeover(SmallHost& host, const std::string& options = "") {
-  host.shell().start("dboot-inject --yes " + options + " /opt/busybox.tar sh");
+  host.take_over(options, "sh");
   host.console().expect("^/ # ", 120s);
   host.console().send_line("cat /run/dboot/payload.log");
   return host.console().expect("hand-over finished");

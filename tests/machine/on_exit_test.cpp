@@ -5,22 +5,18 @@
 namespace dboot::machine {
 namespace {
 
-void take_over(SmallHost& host, const std::string& arguments) {
-  host.shell().start("dboot-inject --yes " + arguments);
-}
-
 TEST(OnExit, RebootsOrPowersOffAsThePlanSays) {
   for (const auto& [action, end] : {std::pair<std::string, std::string>{"reboot", "guest-reset"},
                                     {"poweroff", "guest-shutdown"}}) {
     SmallHost host;
-    take_over(host, "--on-exit " + action + " /opt/busybox.tar true");
+    host.take_over("--on-exit " + action, "true");
     EXPECT_EQ(host.machine().wait_for_end(), end) << action;
   }
 }
 
 TEST(OnExit, StartsTheCommandAgain) {
   SmallHost host;
-  take_over(host, "--on-exit restart /opt/busybox.tar sh -c 'echo begun; read line'");
+  host.take_over("--on-exit restart", "sh -c 'echo begun; read line'");
   for (int times = 0; times < 3; ++times) {
     host.console().expect("^begun$", 60s);
     host.console().send_line("");
@@ -29,21 +25,21 @@ TEST(OnExit, StartsTheCommandAgain) {
 
 TEST(OnExit, WithoutAConsoleTheMenuIsAReboot) {
   SmallHost host;
-  take_over(host, "--on-exit menu --console none /opt/busybox.tar true");
+  host.take_over("--on-exit menu --console none", "true");
   EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
 }
 
 TEST(Requests, OfAPersonAtTheKeyboardAndOfThePowerSupplyAreAnswered) {
   {
     SmallHost host;
-    take_over(host, "/opt/busybox.tar sh");
+    host.take_over("", "sh");
     host.console().expect("^/ # ", 60s);
     host.machine().qmp().press({"ctrl", "alt", "delete"});
     EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
   }
   {
     SmallHost host;
-    take_over(host, "/opt/busybox.tar sh");
+    host.take_over("", "sh");
     host.console().expect("^/ # ", 60s);
     host.console().send_line("kill -PWR 1");
     EXPECT_EQ(host.machine().wait_for_end(), "guest-shutdown");
@@ -52,7 +48,7 @@ TEST(Requests, OfAPersonAtTheKeyboardAndOfThePowerSupplyAreAnswered) {
 
 TEST(Requests, HaltStopsTheMachineAndLeavesItOn) {
   SmallHost host;
-  take_over(host, "/opt/busybox.tar sh");
+  host.take_over("", "sh");
   host.console().expect("^/ # ", 60s);
   host.console().send_line("halt");
   host.console().expect("reboot: System halted");

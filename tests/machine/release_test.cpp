@@ -106,7 +106,7 @@ TEST(Release, SwapGoesWhenTheTmpfsThatFillsMemoryHasGone) {
   shell.output_of("mkdir /srv/other && mount -t tmpfs -o size=200M tmpfs /srv/other");
   shell.output_of("dd if=/dev/zero of=/srv/other/zeros bs=1M count=130", 120s);
   shell.output_of("umount /srv/other");
-  shell.start("dboot-inject --yes --log-level debug /opt/busybox.tar sh");
+  host.take_over("--log-level debug", "sh");
   host.console().expect("^/ # ", 120s);
   host.console().send_line("cat /run/dboot/payload.log");
   const auto log = host.console().expect("hand-over finished");

@@ -11,7 +11,7 @@ TEST(SmallHost, IsUpAndIsTakenOver) {
   for (const std::string root : {"tmpfs", "disk"}) {
     SmallHost host({root, 512, ""});
     EXPECT_EQ(host.shell().output_of("readlink /proc/1/exe"), "/bin/busybox");
-    host.shell().start("dboot-inject --yes /opt/busybox.tar sh");
+    host.take_over("", "sh");
     host.console().expect("^/ # ", 60s);
     host.console().send_line("cat /run/dboot/payload.log");
     EXPECT_THAT(host.console().expect("hand-over finished"), HasSubstr("busy=0"));

@@ -9,9 +9,9 @@ namespace {
 /// point of no return is no more.
 void take_over_without_init(SmallHost& host, const std::string& options) {
   host.shell().output_of(
-      "(trap 'rm /run/dboot/root/bin/init; exit' TERM; while :; do sleep 1; done) "
+      "(trap 'rm /run/dboot/root/bin/init; exit' TERM; sleep 1000 & wait) "
       ">/dev/null 2>&1 &");
-  host.shell().start("dboot-inject --yes " + options + " /opt/busybox.tar /bin/init");
+  host.take_over(options, "/bin/init");
 }
 
 TEST(WayOut, OffersAShellAgainAndAgainWhenTheInitCannotBeExecuted) {
@@ -63,14 +63,14 @@ TEST(WayOut, IsThereWithoutASingleProcessToFork) {
   host.shell().output_of("mkdir /run/groups && mount -t cgroup2 cgroup2 /run/groups");
   host.shell().output_of("echo +pids >/run/groups/cgroup.subtree_control; mkdir /run/groups/one");
   host.shell().output_of("echo 1 >/run/groups/one/cgroup.procs; echo 1 >/run/groups/one/pids.max");
-  host.shell().start("dboot-inject --yes --on-failure reboot /opt/busybox.tar sh");
+  host.take_over("--on-failure reboot", "sh");
   EXPECT_EQ(host.machine().wait_for_end(180s), "guest-reset");
 }
 
 /// An init that has no /proc, which the new one cannot tell from a namespace by what is mounted.
 TEST(WayOut, IsThereWithoutProc) {
   SmallHost host({"tmpfs", 512, "small.hide_proc"});
-  host.shell().start("dboot-inject --yes --on-failure reboot /opt/busybox.tar sh");
+  host.take_over("--on-failure reboot", "sh");
   host.console().expect("failure /proc is not that of this PID namespace", 60s);
   EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
 }

@@ -53,9 +53,9 @@ TEST(Termination, ProcessThatBlocksSigtermAndNeverTakesItIsNotWaitedFor) {
   OldSystem system;
   system.plan().grace = for_ever;
   system.processes(
-      "python3 -c '\nimport os, signal, time\n"
+      "python3 -c '\nimport os, signal\n"
       "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\n"
-      "open(os.environ[\"WITNESS\"] + \"/ready\", \"w\")\ntime.sleep(3600)\n'"
+      "open(os.environ[\"WITNESS\"] + \"/ready\", \"w\")\nsignal.pause()\n'"
       " </dev/null >/dev/null 2>&1 & while [ ! -e $WITNESS/ready ]; do sleep 0.01; done");
   EXPECT_EQ(system.run(), 0) << system.output();
 }

@@ -29,6 +29,11 @@ class SmallHost {
   Serial& console() { return machine_->console(); }
   /// A root shell on ttyS1, which is not the console.
   Shell& shell() { return *shell_; }
+  /// Gives the order, with the image and the command, and does not wait: nobody is there any more
+  /// who could answer.
+  void take_over(const std::string& options, const std::string& command) {
+    shell_->start("dboot-inject --yes " + options + " /opt/busybox.tar " + command);
+  }
   /// What is in a file of the ext2 or ext4 that is /dev/vda. Throws std::runtime_error unless the
   /// filesystem is clean. To be called when the machine is off.
   std::string file_on_disk(const std::string& path) const;

@@ -22,6 +22,7 @@
 #include "injector/payload_file.hpp"
 #include "injector/preflight/disks.hpp"
 #include "injector/preflight/memory.hpp"
+#include "injector/preflight/selinux.hpp"
 #include "injector/progress.hpp"
 #include "injector/rehearsal/payload_log.hpp"
 #include "injector/rehearsal/rehearsal.hpp"
@@ -162,10 +163,13 @@ Plan prepare(const Options& options, image::Source& source, const rootfs::FromHo
   return plan;
 }
 
-void stage_payload(const payload_file::Payload& payload, const Staging& staging) {
+/// The file that PID 1 is to execute.
+UniqueFd stage_payload(const payload_file::Payload& payload, const Staging& staging) {
   staging.copy_payload(payload.fd.get());
-  payload_file::check(sys::open_at(staging.directory(), "dboot-init", O_RDONLY).get());
-  if (payload.own) payload_file::prove(staging.directory(), "dboot-init");
+  UniqueFd staged = sys::open_at(staging.directory(), layout::payload_name, O_RDONLY);
+  payload_file::check(staged.get());
+  if (payload.own) payload_file::prove(staging.directory(), layout::payload_name);
+  return staged;
 }
 
 /// Makes the target execute the payload. Everything that this changes is undone when it fails.
@@ -265,8 +269,11 @@ int run(const Options& options) {
 
   const auto size = memory::root_size(options.root_size, needed, available);
   Staging staging(size.bytes, size.entries);
+  {
+    const UniqueFd staged = stage_payload(payload, staging);
+    if (claim) selinux::check(Target::own_pid_1(), staged.get());
+  }
   const Plan plan = prepare(options, *source, from_host, staging, scope_of(options));
-  stage_payload(payload, staging);
   if (options.dry_run) {
     std::cout << plan::describe(plan);
     if (plan.scope == Scope::machine) std::cout << disks::describe(DeviceGraph(read_storage()));

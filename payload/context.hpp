@@ -28,6 +28,7 @@ struct Inheritance {
   std::vector<UniqueFd> stdio;  ///< what stood on 0 to 2; empty on a machine
   ResourceLimits limits;
   OldDescriptors old_descriptors;
+  bool anew = false;  ///< by a payload that was broken, see LastResort
 };
 
 /// What lives as long as the takeover does. Steps get it, the parts of it get references to what
@@ -39,7 +40,7 @@ struct Context {
         permissions(inherited.permissions),
         devices(std::move(inherited.devices)),
         limits(std::move(inherited.limits)),
-        last_resort(permissions),
+        last_resort(permissions, inherited.anew),
         children(executor),
         terminator(log, children, executor),
         console(log, children, devices, permissions, directory, std::move(inherited.stdio)),

@@ -35,25 +35,40 @@ int check_plans(const std::vector<std::string>& files) {
   return status;
 }
 
-[[noreturn]] void run_as_pid_1() {
-  Inheritance inherited = phases::wake_up();
-  if (!inherited.refusal.empty() && !inherited.permissions.on_machine()) {
-    complain(inherited.refusal);
-    ::_exit(1);
-  }
-  LastResort(inherited.permissions).install();
+/// The loop of events, in which everything happens.
+void run_sequence(Inheritance inherited) {
   phases::leave_stdio(inherited);
-
   const std::string refusal = inherited.refusal;
   boost::asio::io_context loop(1);
   Context context(loop.get_executor(), std::move(inherited));
   phases::open_log(context);
   boost::asio::co_spawn(loop, refusal.empty() ? take_over(context) : refuse(context, refusal),
                         [](const std::exception_ptr& error) {
-                          if (error) std::rethrow_exception(error);
+                          // Right here, where nothing has been destroyed yet.
+                          if (error) std::terminate();
                         });
   loop.run();
-  context.last_resort.act("dboot-init: the event loop has ended\n");
+}
+
+/// `failure`: of the payload that was PID 1 before this one; empty when there was none.
+[[noreturn]] void run_as_pid_1(const std::string& failure) {
+  Inheritance inherited = phases::wake_up();
+  if (!failure.empty()) {
+    inherited.anew = true;
+    inherited.refusal = failure;
+  }
+  if (!inherited.refusal.empty() && !inherited.permissions.on_machine()) {
+    complain(inherited.refusal);
+    ::_exit(1);
+  }
+  const LastResort last_resort(inherited.permissions, inherited.anew);
+  last_resort.install();
+  try {
+    run_sequence(std::move(inherited));
+  } catch (const std::exception& error) {
+    last_resort.act(error.what());
+  }
+  last_resort.act("the event loop has ended");
 }
 
 int run(int argc, char** argv) {
@@ -61,7 +76,8 @@ int run(int argc, char** argv) {
   if (option == "--version") return std::puts("dboot-init " DBOOT_VERSION) < 0 ? 1 : 0;
   if (option == "--check-plan" && argc > 2) return check_plans({argv + 2, argv + argc});
   if (option == "--self-test") return self_test();
-  if (!option.empty()) {
+  const bool anew = option == LastResort::begin_anew_option && argc > 2;
+  if (!option.empty() && !anew) {
     complain("options: --version, --self-test, --check-plan FILE...");
     return 1;
   }
@@ -69,7 +85,7 @@ int run(int argc, char** argv) {
     complain("not PID 1: dboot-inject makes the PID 1 of a running system execute this program");
     return 1;
   }
-  run_as_pid_1();
+  run_as_pid_1(anew ? argv[2] : "");
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstring>
+#include <optional>
 
 #include "payload/children/fork.hpp"
 #include "payload/children/patience.hpp"
@@ -35,11 +37,12 @@ constexpr char success_mark = '\x01';
   ::_exit(0);
 }
 
-/// Takes what has arrived. False at the end of the report.
+/// Takes what has arrived. False at the end of the report, and when nothing can be received.
 bool receive(int socket, Outcome& outcome) {
   std::array<char, 16384> bytes;
   const auto count = descriptor_passing::receive(socket, bytes, outcome.fds, MSG_DONTWAIT);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return true;
+  if (count < 0) outcome.error = std::strerror(errno);
   if (count <= 0) return false;
   outcome.text.append(bytes.data(), static_cast<std::size_t>(count));
   return true;
@@ -52,10 +55,12 @@ void conclude(Outcome& outcome, const std::string& what) {
     outcome.error = outcome.text.substr(failure + 1);
     outcome.text.resize(failure);
   } else if (outcome.text.ends_with(success_mark)) {
+    outcome.error.clear();
     outcome.text.pop_back();
   } else {
     outcome.end = Outcome::End::failed;
-    outcome.error = what + ": its process ended without an answer";
+    outcome.error = what + (outcome.error.empty() ? ": its process ended without an answer"
+                                                  : ": its answer is lost: " + outcome.error);
   }
 }
 
@@ -87,20 +92,23 @@ Task<Outcome> run(Children& children, std::string what, std::chrono::millisecond
   Outcome outcome;
   UniqueFd socket;
   pid_t pid = 0;
+  std::optional<Patience> report;
+  const auto executor = co_await boost::asio::this_coro::executor;
   try {
     auto starting = fork_patiently([&] { return start(children, what, work, keep, socket); });
     pid = co_await std::move(starting);
-  } catch (const std::system_error& error) {
+    report.emplace(executor, std::move(socket), patience);
+  } catch (const std::exception& error) {
+    if (pid > 0 && children.contains(pid)) ::kill(pid, SIGKILL);
     outcome.end = Outcome::End::failed;
     outcome.error = error.what();
     co_return outcome;
   }
-  Patience report(co_await boost::asio::this_coro::executor, std::move(socket), patience);
   bool patient = true;
   do {
-    auto waiting = report.wait();
+    auto waiting = report->wait();
     patient = co_await std::move(waiting);
-  } while (patient && receive(report.fd(), outcome));
+  } while (patient && receive(report->fd(), outcome));
   if (patient) {
     conclude(outcome, what);
   } else {

@@ -4,13 +4,21 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cerrno>
 #include <utility>
 
 #include "shared/proc/process_status.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot {
 
-Children::Children(const boost::asio::any_io_executor& executor) : signals_(executor, SIGCHLD) {
+struct Children::Pidfd : boost::asio::posix::stream_descriptor {
+  using basic_stream_descriptor::basic_stream_descriptor;
+};
+
+Children::Children(const boost::asio::any_io_executor& executor)
+    : executor_(executor), signals_(executor, SIGCHLD) {
   listen();
   // Children of the old init that ended before the handler was there send no signal any more.
   reap();
@@ -26,15 +34,38 @@ void Children::listen() {
 
 /// Signals coalesce: one SIGCHLD may stand for many children.
 void Children::reap() {
+  // Where nobody has ended it is 0, and ECHILD where nobody is left.
+  constexpr int most_failures = 10;
   int status = 0;
-  for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+  for (int failures = 0; failures < most_failures;) {
+    const pid_t pid = ::waitpid(-1, &status, WNOHANG);
+    if (pid == 0 || (pid < 0 && errno == ECHILD)) break;
+    if (pid < 0) {
+      ++failures;
+      continue;
+    }
     const auto child = running_.extract(pid);
     if (!child.empty() && child.mapped().ended) child.mapped().ended(status);
   }
 }
 
+/// Empty where that cannot be had.
+std::shared_ptr<Children::Pidfd> Children::watch(pid_t pid) {
+  UniqueFd fd = sys::try_pidfd_open(pid);
+  auto pidfd = std::make_shared<Pidfd>(executor_);
+  boost::system::error_code refused;
+  pidfd->assign(fd.get(), refused);
+  if (refused) return nullptr;
+  fd.release();
+  pidfd->async_wait(Pidfd::wait_read, [this](const boost::system::error_code& error) {
+    if (!error) reap();
+  });
+  return pidfd;
+}
+
 void Children::add(pid_t pid, Kind kind, Ended ended) {
-  running_.insert_or_assign(pid, Child{kind, std::move(ended)});
+  auto pidfd = ended ? watch(pid) : nullptr;
+  running_.insert_or_assign(pid, Child{kind, std::move(ended), std::move(pidfd)});
 }
 
 void Children::forget(pid_t pid) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 
 namespace dboot {
 
@@ -27,7 +28,8 @@ class Children {
   Children(const Children&) = delete;
   Children& operator=(const Children&) = delete;
 
-  /// To be called right after the fork, before the next co_await. Calls `ended` once.
+  /// To be called right after the fork, before the next co_await. Calls `ended` once; its pidfd
+  /// tells the end too, for SIGCHLD may get lost and somebody waits.
   void add(pid_t pid, Kind kind, Ended ended = {});
   /// The caller is not interested in its end any more.
   void forget(pid_t pid);
@@ -39,15 +41,19 @@ class Children {
   bool spares(pid_t pid) const;
 
  private:
+  struct Pidfd;
   struct Child {
     Kind kind;
     Ended ended;
+    std::shared_ptr<Pidfd> pidfd;
   };
 
   void listen();
+  std::shared_ptr<Pidfd> watch(pid_t pid);
   void reap();
   bool is_companion(pid_t pid) const noexcept;
 
+  boost::asio::any_io_executor executor_;
   boost::asio::signal_set signals_;
   std::map<pid_t, Child> running_;
 };

@@ -1,13 +1,31 @@
 #include "payload/children/patience.hpp"
 
+#include <poll.h>
+
+#include "shared/system/syscalls.hpp"
+
 namespace dboot {
+namespace {
+
+bool is_readable(int fd) {
+  pollfd polled{fd, POLLIN, 0};
+  return ::poll(&polled, 1, 0) > 0;
+}
+
+}  // namespace
 
 Patience::Patience(const boost::asio::any_io_executor& executor, UniqueFd fd,
                    std::chrono::milliseconds most)
-    : state_(std::make_shared<State>(executor, fd.release())), most_(most) {}
+    : state_(std::make_shared<State>(executor)), most_(most) {
+  boost::system::error_code refused;
+  state_->descriptor.assign(fd.get(), refused);
+  if (refused) sys::fail(refused.value(), {"wait for a child's answer"});
+  fd.release();
+}
 
 Task<bool> Patience::wait() {
   const auto state = state_;
+  state->late = false;
   state->timer.expires_after(most_);
   state->timer.async_wait([state](const boost::system::error_code& cancelled) {
     // Queued before it was set anew, it is not late.
@@ -19,7 +37,8 @@ Task<bool> Patience::wait() {
   auto token = boost::asio::redirect_error(boost::asio::use_awaitable, error);
   co_await state->descriptor.async_wait(boost::asio::posix::stream_descriptor::wait_read, token);
   state->timer.expires_at(boost::asio::steady_timer::time_point::max());
-  co_return !state->late;
+  // Readable is readable, whoever has not been told.
+  co_return !state->late || is_readable(fd());
 }
 
 }  // namespace dboot

@@ -13,6 +13,7 @@ namespace dboot {
 /// Our side of a pipe or socket to a child, which may never say anything.
 class Patience {
  public:
+  /// Throws std::system_error.
   Patience(const boost::asio::any_io_executor& executor, UniqueFd fd,
            std::chrono::milliseconds most);
 
@@ -24,8 +25,8 @@ class Patience {
  private:
   /// What the timer's handler touches, which may still be queued when the object has gone.
   struct State {
-    State(const boost::asio::any_io_executor& executor, int fd)
-        : descriptor(executor, fd), timer(executor) {}
+    explicit State(const boost::asio::any_io_executor& executor)
+        : descriptor(executor), timer(executor) {}
     boost::asio::posix::stream_descriptor descriptor;
     boost::asio::steady_timer timer;
     bool late = false;

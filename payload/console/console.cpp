@@ -54,7 +54,10 @@ std::string Console::earlier_lines() const {
 Task<> Console::show_log_on(std::string name) {
   auto opening = open(name, Settings::as_they_are);
   UniqueFd fd = co_await std::move(opening);
-  if (!fd) co_return;
+  if (fd) show_log_on(name, std::move(fd));
+}
+
+void Console::show_log_on(const std::string& name, UniqueFd fd) {
   auto& shown = shown_[name];
   if (shown.sink) {
     log::sinks::reopen_console(shown.sink, std::move(fd));
@@ -67,11 +70,13 @@ Task<> Console::show_log_on(std::string name) {
 Task<> Console::find_in_namespace(const std::string& wanted) {
   if (wanted == "none") co_return;
   auto opening = open("console", Settings::as_they_are);
-  const UniqueFd console = co_await std::move(opening);
+  UniqueFd console = co_await std::move(opening);
   if (is_terminal(console)) {
     name_ = "console";
-    inherited_.clear();  // they may hold a filesystem of the old root
-    co_await show_log_on(name_);
+    // They may hold a filesystem of the old root.
+    inherited_.clear();
+    ::dup2(console.get(), STDERR_FILENO);
+    show_log_on(name_, std::move(console));
   } else if (inherited_.size() > STDERR_FILENO) {
     log_.add_sink(log::sinks::descriptor(inherited_[STDERR_FILENO].get()));
   }
@@ -145,11 +150,12 @@ Task<std::vector<UniqueFd>> Console::open_stdio() {
   auto opening = open_interactive();
   const UniqueFd terminal = co_await std::move(opening);
   for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    int source = number;  // /dev/null
+    int source = STDIN_FILENO;  // /dev/null
     if (terminal) {
       source = terminal.get();
-    } else if (!inherited_.empty() && !permissions_.on_machine()) {
-      source = inherited_[static_cast<std::size_t>(number)].get();
+    } else if (!permissions_.on_machine()) {
+      source =
+          inherited_.empty() ? STDERR_FILENO : inherited_[static_cast<std::size_t>(number)].get();
     }
     constexpr int above_stdio = 3;
     stdio.emplace_back(

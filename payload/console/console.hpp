@@ -57,6 +57,7 @@ class Console {
   enum class Settings { as_they_are, sane };
   Task<UniqueFd> open(std::string name, Settings settings);
   Task<> show_log_on(std::string name);
+  void show_log_on(const std::string& name, UniqueFd fd);
   Task<> bring_to_screen();
   Task<> find_in_namespace(const std::string& wanted);
   std::string earlier_lines() const;

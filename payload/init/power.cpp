@@ -16,7 +16,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Disks that the new system has mounted: unmounted, or at least read-only.
 /// Disks that are mounted: unmounted, or at least read-only. A child for each, for one that does
 /// not answer must not keep the others.
 Task<> let_go_of_disks(Context& context) {
@@ -46,6 +45,20 @@ std::string_view to_string(Power power) {
 
 namespace {
 
+Task<> end_processes(Context& context) {
+  Terminator terminator(context.log, context.children, co_await boost::asio::this_coro::executor);
+  co_await terminator.end_all(context.plan.grace);
+}
+
+/// Whatever fails on the way, the machine is to end.
+Task<> attempt(Context& context, std::string_view what, Task<> step) {
+  try {
+    co_await std::move(step);
+  } catch (const std::exception& error) {
+    context.log.error("going on without it", {{"what", what}, {"reason", error.what()}});
+  }
+}
+
 Task<> end_machine(Context& context, Power power) {
   blocking::Work work = [power](const blocking::Report&) {
     static constexpr std::array<unsigned, 3> commands{RB_AUTOBOOT, RB_POWER_OFF, RB_HALT_SYSTEM};
@@ -62,20 +75,20 @@ Task<> end_machine(Context& context, Power power) {
 Task<> end_system(Context& context, Power power) {
   context.log.set_phase("power");
   context.log.info("the system ends", {{"by", to_string(power)}});
-  {
-    const auto executor = co_await boost::asio::this_coro::executor;
-    Terminator terminator(context.log, context.children, executor);
-    co_await terminator.end_all(context.plan.grace);
-  }
+  auto ending = end_processes(context);
+  co_await attempt(context, "end all processes", std::move(ending));
   if (!context.permissions.allows(Action::reboot, context.log)) {
     context.log.flush();
     ::_exit(0);
   }
-  co_await let_go_of_disks(context);
-  co_await write_back(context.log, context.children, context.permissions);
+  auto letting_go = let_go_of_disks(context);
+  co_await attempt(context, "let go of the disks", std::move(letting_go));
+  auto writing = write_back(context.log, context.children, context.permissions);
+  co_await attempt(context, "write back", std::move(writing));
   context.log.flush();
-  co_await end_machine(context, power);
-  context.last_resort.act("dboot-init: the machine does not end as asked\n");
+  auto rebooting = end_machine(context, power);
+  co_await attempt(context, to_string(power), std::move(rebooting));
+  context.last_resort.act("the machine does not end as asked");
 }
 
 }  // namespace dboot

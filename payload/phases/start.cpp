@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <system_error>
 
 #include "payload/children/credentials.hpp"
@@ -27,7 +28,7 @@ Task<> execute(Context& context) {
   auto argv = pointers_to(plan.arguments);
   auto envp = pointers_to(plan.environment);
   for (std::size_t number = 0; number < stdio.size(); ++number)
-    ::dup2(stdio[number].get(), static_cast<int>(number));
+    sys::check(::dup2(stdio[number].get(), static_cast<int>(number)), "give it the terminal");
   sys::check(::chdir(plan.working_directory.c_str()), "chdir ", plan.working_directory);
   // Handlers go with execve(2), and if it fails they are still there.
   unblock_signals();
@@ -44,9 +45,12 @@ Task<> execute(Context& context) {
 }
 
 /// 127 when there is no such command, 126 when it cannot be run, as a shell has it.
-[[noreturn]] void end_rehearsal(Log& log, const std::system_error& error) {
+Task<> end_rehearsal(Context& context, std::system_error error) {
   constexpr int not_found = 127;
   constexpr int not_runnable = 126;
+  auto& log = context.log;
+  // The command would have had it from here on.
+  co_await context.console.restart();
   log.error("the command cannot be started", {{"reason", error.what()}});
   log.flush();
   ::_exit(error.code().value() == ENOENT ? not_found : not_runnable);
@@ -55,6 +59,7 @@ Task<> execute(Context& context) {
 }  // namespace
 
 Task<> start(Context& context) {
+  std::optional<std::system_error> failure;
   try {
     if (context.plan.start == Start::exec) {
       co_await execute(context);
@@ -62,9 +67,11 @@ Task<> start(Context& context) {
       co_await supervise(context);
     }
   } catch (const std::system_error& error) {
-    if (!context.permissions.on_machine()) end_rehearsal(context.log, error);
-    throw;
+    failure = error;
   }
+  if (!failure) co_return;
+  if (context.permissions.on_machine()) throw std::system_error(*failure);
+  co_await end_rehearsal(context, *failure);
 }
 
 }  // namespace dboot::phases

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <stdexcept>
 #include <system_error>
 
@@ -34,6 +36,15 @@ void check_proc() {
     throw std::runtime_error("/proc is not that of this PID namespace: mount proc on it");
 }
 
+/// See LastResort; also glibc's.
+UniqueFd kernel_log_of(const DeviceNodes& devices) {
+  try {
+    return devices.open("kmsg", O_WRONLY);
+  } catch (const std::system_error&) {
+    return {};
+  }
+}
+
 std::vector<UniqueFd> duplicates_of_stdio() {
   constexpr int above_stdio = 3;
   std::vector<UniqueFd> fds;
@@ -49,7 +60,6 @@ Inheritance wake_up() {
   occupy_stdio();
   Inheritance inherited;
   inherited.old_descriptors = OldDescriptors::close_all();
-  ::mlockall(MCL_CURRENT | MCL_FUTURE);  // ours is the memory that must be there when swap is not
   if (!in_initial_namespace("pid")) requests::keep_pending();
   inherited.limits = take_limits();
   try {
@@ -73,7 +83,12 @@ void leave_stdio(Inheritance& inherited) {
   } catch (const std::system_error&) {
     null.reset(::memfd_create("null", MFD_CLOEXEC));
   }
-  for (const int fd : {0, 1, 2}) ::dup2(null.get(), fd);
+  ::dup2(null.get(), STDIN_FILENO);
+  ::dup2(null.get(), STDOUT_FILENO);
+  if (inherited.permissions.on_machine()) {
+    const UniqueFd kernel_log = kernel_log_of(inherited.devices);
+    ::dup2(kernel_log ? kernel_log.get() : null.get(), STDERR_FILENO);
+  }
   inherited.old_descriptors.let_go();
 }
 
@@ -94,6 +109,10 @@ Task<> wake(Context& context) {
   context.log.info("dboot-init " DBOOT_VERSION,
                    {{"scope", context.permissions.on_machine() ? "machine" : "namespace"},
                     {"injector", context.plan.injector_version}});
+  // Ours is the memory that must be there when swap is not.
+  if (::mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
+    context.log.warning("the payload's memory may be swapped out",
+                        {{"reason", std::strerror(errno)}});
   if (context.descriptors_left_open != 0)
     context.log.warning("files of the old init stay open: closing them hangs",
                         {{"count", context.descriptors_left_open}});

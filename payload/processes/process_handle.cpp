@@ -46,8 +46,13 @@ std::optional<ProcessHandle> ProcessHandle::open(const boost::asio::any_io_execu
   const auto status = read_process_status(pid);
   if (!status) return std::nullopt;
   ProcessHandle handle(pid, status->started);
-  if (pidfd && static_cast<unsigned>(pidfd.get()) < descriptors)
-    handle.pidfd_ = std::make_unique<Pidfd>(executor, pidfd.release());
+  if (!pidfd || static_cast<unsigned>(pidfd.get()) >= descriptors) return handle;
+  auto watched = std::make_unique<Pidfd>(executor);
+  boost::system::error_code refused;
+  watched->assign(pidfd.get(), refused);
+  if (refused) return handle;
+  pidfd.release();
+  handle.pidfd_ = std::move(watched);
   return handle;
 }
 
@@ -66,11 +71,16 @@ bool ProcessHandle::has_ended() {
   return (status->state == 'Z' || status->state == 'X') && status->threads <= 1;
 }
 
-void ProcessHandle::on_end(std::function<void()> ended) {
+void ProcessHandle::on_end(std::function<void()> ended, std::function<void()> unheard) {
   if (!pidfd_) return;
   pidfd_->async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                     [ended = std::move(ended)](const boost::system::error_code& cancelled) {
-                       if (!cancelled) ended();
+                     [ended = std::move(ended),
+                      unheard = std::move(unheard)](const boost::system::error_code& error) {
+                       if (!error) {
+                         ended();
+                       } else if (error != boost::asio::error::operation_aborted) {
+                         unheard();
+                       }
                      });
 }
 

@@ -34,8 +34,9 @@ class ProcessHandle {
 
   /// False when only has_ended() tells the end of the process: there is no pidfd.
   bool notifies() const noexcept { return pidfd_ != nullptr; }
-  /// Calls `ended` at the end of the process, once; never unless it notifies.
-  void on_end(std::function<void()> ended);
+  /// Calls `ended` at the end of the process, once; never unless it notifies. Calls `unheard` when
+  /// that cannot be waited for.
+  void on_end(std::function<void()> ended, std::function<void()> unheard);
   /// Closes the pidfd; what is left is the pid.
   void close();
 

@@ -70,10 +70,15 @@ Task<Terminator::Found> Terminator::find_new() {
 
 void Terminator::watch(const Pointer& process) {
   if (!process->handle.notifies()) silent_.push_back(process);
-  process->handle.on_end([this, process] {
-    note_end(*process);
-    gone_.notify();
-  });
+  process->handle.on_end(
+      [this, process] {
+        note_end(*process);
+        gone_.notify();
+      },
+      [this, process] {
+        silent_.push_back(process);
+        gone_.notify();
+      });
 }
 
 void Terminator::note_end(OldProcess& process) {

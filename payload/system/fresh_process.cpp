@@ -34,12 +34,12 @@ void become_fresh(Log& log, const std::string& hostname, Permissions permissions
   ::umask(022);
   const itimerval off{};
   for (const auto timer : {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF})
-    ::setitimer(timer, &off, nullptr);
-  ::setpriority(PRIO_PROCESS, 0, 0);
+    attempt(log, [&] { sys::check(::setitimer(timer, &off, nullptr), "stop a timer"); });
+  attempt(log, [] { sys::check(::setpriority(PRIO_PROCESS, 0, 0), "set the priority to 0"); });
   // A rehearsal ends with who rehearses.
   if (permissions.on_machine()) ::prctl(PR_SET_PDEATHSIG, 0);
   ::prctl(PR_SET_NAME, "dboot-init");
-  ::munlockall();
+  attempt(log, [] { sys::check(::munlockall(), "unlock the memory"); });
   attempt(log, [] { sys::write_file("/proc/self/oom_score_adj", "0"); });
   attempt(log, [&] { set_hostname(log, hostname, permissions); });
 }

@@ -2,23 +2,64 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
-#include <cstring>
 #include <exception>
+#include <initializer_list>
+
+#include "shared/plan/layout.hpp"
 
 namespace dboot {
 namespace {
 
 // Everything here is for signal handlers: no allocation, no lock, no library.
 
+using Then = LastResort::Then;
+
 constexpr unsigned seconds_until_reboot = 10;
 
-void say(int fd, const char* text) noexcept {
-  [[maybe_unused]] const auto written = ::write(fd, text, std::strlen(text));
+/// A text of parts, cut off where there is no more room.
+class Line {
+ public:
+  Line(std::initializer_list<const char*> parts) noexcept {
+    for (const char* part : parts) {
+      const std::size_t size = std::min(::strlen(part), text_.size() - 1 - size_);
+      std::copy_n(part, size, text_.begin() + size_);
+      size_ += size;
+    }
+  }
+  void write_to(int fd) const noexcept {
+    [[maybe_unused]] const auto written = ::write(fd, text_.data(), size_);
+  }
+  char* text() noexcept { return text_.data(); }
+
+ private:
+  std::array<char, 512> text_{};
+  std::size_t size_ = 0;
+};
+
+/// As an urgent one, because those below are not shown on consoles that have our own log
+/// (payload/console/kernel_log.cpp).
+void say_to_kernel_log(const char* why) noexcept {
+  const Line line{"<2>dboot-init: ", why, "; the machine reboots in ten seconds\n"};
+  const int kernel_log = ::open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+  line.write_to(kernel_log < 0 ? STDERR_FILENO : kernel_log);
+}
+
+void begin_anew(const char* why) noexcept {
+  Line reason{why};
+  std::array<char*, 4> arguments{const_cast<char*>(layout::payload),
+                                 const_cast<char*>(LastResort::begin_anew_option), reason.text(),
+                                 nullptr};
+  std::array<char*, 1> environment{nullptr};
+  // The first works without any path to the file, the second without /proc.
+  for (const char* program : {"/proc/self/exe", layout::payload})
+    ::execve(program, arguments.data(), environment.data());
 }
 
 [[noreturn]] void reboot_after_a_while() noexcept {
@@ -34,32 +75,50 @@ void say(int fd, const char* text) noexcept {
   }
 }
 
-[[noreturn]] void end(bool on_machine, const char* why) noexcept {
-  say(STDERR_FILENO, why);
-  if (::getpid() != 1 || !on_machine) ::_exit(LastResort::exit_status);
-  const int kernel_log = ::open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NONBLOCK);
-  say(kernel_log, why);
-  say(kernel_log, "dboot-init: the machine reboots in ten seconds\n");
+[[noreturn]] void end(Then then, const char* why) noexcept {
+  if (::getpid() != 1 || then == Then::exit) {
+    Line{"dboot-init: ", why, "\n"}.write_to(STDERR_FILENO);
+    ::_exit(LastResort::exit_status);
+  }
+  if (then == Then::begin_anew) begin_anew(why);
+  say_to_kernel_log(why);
   reboot_after_a_while();
 }
 
 // A handler gets nothing from who installs it: what it has to know is part of its type.
 
-template <bool on_machine>
+template <Then then>
 void on_crash(int signal) {
-  end(on_machine, signal == SIGABRT ? "dboot-init: aborted\n" : "dboot-init: crashed\n");
+  const char* name = ::sigabbrev_np(signal);
+  end(then, Line{"crashed with SIG", name == nullptr ? "" : name}.text());
 }
 
-template <bool on_machine>
+template <Then then>
 void on_terminate() {
   try {
     if (const auto pending = std::current_exception()) std::rethrow_exception(pending);
   } catch (const std::exception& error) {
-    say(STDERR_FILENO, error.what());
+    end(then, error.what());
   } catch (...) {
-    say(STDERR_FILENO, "an exception of unknown type");
+    end(then, "an exception of unknown type");
   }
-  end(on_machine, "dboot-init: unhandled exception\n");
+  end(then, "terminated");
+}
+
+struct Handlers {
+  void (*on_crash)(int);
+  void (*on_terminate)();
+};
+
+Handlers handlers_for(Then then) noexcept {
+  switch (then) {
+    case Then::begin_anew:
+      return {&on_crash<Then::begin_anew>, &on_terminate<Then::begin_anew>};
+    case Then::reboot:
+      return {&on_crash<Then::reboot>, &on_terminate<Then::reboot>};
+    default:
+      return {&on_crash<Then::exit>, &on_terminate<Then::exit>};
+  }
 }
 
 }  // namespace
@@ -71,16 +130,17 @@ void LastResort::install() const {
   stack.ss_sp = memory.data();
   stack.ss_size = memory.size();
   ::sigaltstack(&stack, nullptr);
+  const Handlers handlers = handlers_for(then_);
   struct sigaction action {};
-  action.sa_handler = on_machine_ ? &on_crash<true> : &on_crash<false>;
+  action.sa_handler = handlers.on_crash;
   action.sa_flags = static_cast<int>(SA_ONSTACK | SA_RESETHAND);
   for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT})
     ::sigaction(signal, &action, nullptr);
-  std::set_terminate(on_machine_ ? &on_terminate<true> : &on_terminate<false>);
+  std::set_terminate(handlers.on_terminate);
 }
 
 void LastResort::act(const char* why) const noexcept {
-  end(on_machine_, why);
+  end(then_, why);
 }
 
 }  // namespace dboot

@@ -19,7 +19,7 @@ std::string log_of_takeover(SmallHost& host, const std::string& options = "") {
 
 /// What has a file of the root open without being a process, and a process that outlives the rest.
 TEST(OldSystem, LetsGoOfItsDiskAlthoughBinfmtAndAStorageDaemonHoldIt) {
-  SmallHost host({"disk", 512, ""});
+  SmallHost host({.root = "disk"});
   Shell& shell = host.shell();
   shell.output_of("mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc");
   shell.output_of("printf ':held:M::held::/bin/busybox:F' >/proc/sys/fs/binfmt_misc/register");

@@ -97,7 +97,7 @@ TEST(Release, GoesRoundAfterRoundAndTheProofLooksBelowBtrfsAndMappings) {
 
 /// What is in swap is read back into memory, which is free only without the tmpfs.
 TEST(Release, SwapGoesWhenTheTmpfsThatFillsMemoryHasGone) {
-  SmallHost host({"tmpfs", 256, ""});
+  SmallHost host({.memory_mib = 256});
   Shell& shell = host.shell();
   shell.output_of("mkswap /dev/vda && swapon /dev/vda");
   shell.output_of("mkdir /srv/full && mount -t tmpfs -o size=240M tmpfs /srv/full");

@@ -9,7 +9,7 @@ using testing::HasSubstr;
 
 TEST(SmallHost, IsUpAndIsTakenOver) {
   for (const std::string root : {"tmpfs", "disk"}) {
-    SmallHost host({root, 512, ""});
+    SmallHost host({.root = root});
     EXPECT_EQ(host.shell().output_of("readlink /proc/1/exe"), "/bin/busybox");
     host.take_over("", "sh");
     host.console().expect("^/ # ", 60s);
@@ -21,7 +21,7 @@ TEST(SmallHost, IsUpAndIsTakenOver) {
 }
 
 TEST(SmallHost, ThatLivesInItsInitramfsIsRefused) {
-  SmallHost host({"rootfs", 512, ""});
+  SmallHost host({.root = "rootfs"});
   const Output output = host.shell().run("dboot-inject --yes --force /opt/busybox.tar sh");
   EXPECT_EQ(output.status, 125);
   EXPECT_THAT(output.text, HasSubstr("lives in its initramfs"));

@@ -56,6 +56,27 @@ TEST(WayOut, RebootsWhereThatIsWanted) {
   EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
 }
 
+TEST(WayOut, RebootsAfterTenMinutesWithoutAPerson) {
+  SmallHost host({.time = Machine::Time::is_skipped});
+  take_over_without_init(host, "--init exec");
+  host.console().expect("Press a key for a shell", 60s);
+  EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
+  EXPECT_THAT(host.console().text(),
+              testing::ContainsRegex("\\[60[0-9]\\.[0-9]+\\] error failure rebooting"));
+}
+
+/// A payload that is broken is executed anew, for the way out alone.
+TEST(WayOut, IsThereAfterACrash) {
+  for (const std::string signal : {"SEGV", "ABRT"}) {
+    SmallHost host;
+    host.take_over("--on-failure reboot", "sh");
+    host.console().expect("^/ # ", 60s);
+    host.console().send_line("kill -" + signal + " 1");
+    host.console().expect("error failure crashed with SIG" + signal);
+    EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
+  }
+}
+
 /// Nothing that PID 1 does itself needs a process; what it cannot do without one it says, and at
 /// the end it reboots by itself.
 TEST(WayOut, IsThereWithoutASingleProcessToFork) {
@@ -69,7 +90,7 @@ TEST(WayOut, IsThereWithoutASingleProcessToFork) {
 
 /// An init that has no /proc, which the new one cannot tell from a namespace by what is mounted.
 TEST(WayOut, IsThereWithoutProc) {
-  SmallHost host({"tmpfs", 512, "small.hide_proc"});
+  SmallHost host({.command_line = "small.hide_proc"});
   host.take_over("--on-failure reboot", "sh");
   host.console().expect("failure /proc is not that of this PID namespace", 60s);
   EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");

@@ -52,8 +52,19 @@ void make_device(const char* path, unsigned major_number, unsigned minor_number)
   sys::check(::chmod(path, 0666), "chmod ", path);
 }
 
+/// By system calls that the payload does not make: a tracer counts those of the payload.
 void wait_for_file(const std::string& path) {
-  while (!fs::exists(path)) ::poll(nullptr, 0, 5);
+  while (::access(path.c_str(), F_OK) != 0) ::usleep(5000);
+}
+
+/// Throws when the child ends before.
+void wait_for_file_of(pid_t child, const std::string& path) {
+  while (::access(path.c_str(), F_OK) != 0) {
+    siginfo_t ended{};
+    ::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOHANG | WNOWAIT);
+    if (ended.si_pid == child) throw std::runtime_error("the old system has ended already");
+    ::usleep(5000);
+  }
 }
 
 /// The payload beside the tests, whichever program of theirs asks.
@@ -192,8 +203,12 @@ void OldSystem::be_pid_1(const char* slave) {
     std::fprintf(stderr, "old system: %s\n", error.what());
     ::_exit(99);
   }
-  if (traced_) wait_for_file(witness_ + "/traced");
-  ::execl(layout::payload, layout::payload, nullptr);
+  if (traced_) {
+    write_bytes(witness_ + "/ready", {});
+    wait_for_file(witness_ + "/traced");
+  }
+  std::array<char*, 2> argv{const_cast<char*>(layout::payload), nullptr};
+  ::execveat(AT_FDCWD, layout::payload, argv.data(), environ, 0);
   ::_exit(98);
 }
 
@@ -201,6 +216,7 @@ void OldSystem::be_pid_1(const char* slave) {
 void OldSystem::start_tracer() {
   const std::string pid = std::to_string(pid_);
   const std::string file = witness_ + "/strace";
+  wait_for_file_of(pid_, witness_ + "/ready");
   tracer_ = sys::check(::fork(), "fork");
   if (tracer_ != 0) {
     while (sys::read_file("/proc/" + pid + "/status").find("TracerPid:\t0\n") != std::string::npos)
@@ -209,7 +225,8 @@ void OldSystem::start_tracer() {
     return;
   }
   const std::string expression = fault_.empty() ? "trace=all" : "inject=" + fault_;
-  ::execlp("strace", "strace", "-f", "-qq", "-s", "200", "-o", file.c_str(), "-e",
+  const char* const follow = fault_in_ == Where::in_pid_1 ? "-qq" : "-f";
+  ::execlp("strace", "strace", follow, "-qq", "-s", "200", "-o", file.c_str(), "-e",
            expression.c_str(), "-p", pid.c_str(), nullptr);
   ::_exit(127);
 }
@@ -218,7 +235,9 @@ void OldSystem::collect(int master) {
   const UniqueFd pidfd = sys::try_pidfd_open(pid_);
   for (bool ended = false;;) {
     std::array<pollfd, 2> polled{pollfd{master, POLLIN, 0}, pollfd{pidfd.get(), POLLIN, 0}};
-    ::poll(polled.data(), polled.size(), ended ? 0 : -1);
+    constexpr int most_ms = 120'000;
+    if (::poll(polled.data(), polled.size(), ended ? 0 : most_ms) == 0 && !ended)
+      ::kill(pid_, SIGKILL);
     if ((polled[0].revents & POLLIN) != 0) {
       std::array<char, 4096> bytes;
       const ssize_t count = ::read(master, bytes.data(), bytes.size());

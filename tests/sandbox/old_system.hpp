@@ -28,10 +28,13 @@ class OldSystem {
   void processes(const std::string& script) { processes_ = script; }
   /// Has the payload's system calls written to witness()/strace.
   void trace() { traced_ = true; }
-  /// As trace(), with a fault in the words of strace's -e inject.
-  void inject(const std::string& fault) {
+  /// As trace(), with a fault in the words of strace's -e inject: in each process, counted by
+  /// itself, or in PID 1 alone. Execution of the payload is not a call of the payload.
+  enum class Where { everywhere, in_pid_1 };
+  void inject(const std::string& fault, Where where = Where::everywhere) {
     traced_ = true;
     fault_ = fault;
+    fault_in_ = where;
   }
   /// PID 1 may have so many descriptors: as its own choice, or by a limit that it cannot raise.
   enum class Limit { soft, hard };
@@ -65,6 +68,7 @@ class OldSystem {
   std::string processes_;
   bool traced_ = false;
   std::string fault_;
+  Where fault_in_ = Where::everywhere;
   unsigned descriptors_ = 0;  ///< 0: as they are
   Limit limit_ = Limit::soft;
   bool lingers_ = false;

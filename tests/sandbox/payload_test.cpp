@@ -207,6 +207,24 @@ TEST(Payload, RefusesADamagedPlanWithTheReason) {
   EXPECT_THAT(system.output(), HasSubstr("the plan is damaged"));
 }
 
+TEST(Payload, ThatCrashesSaysSo) {
+  for (const std::string signal : {"SEGV", "ABRT", "BUS"}) {
+    OldSystem system;
+    system.inject("pivot_root:signal=" + signal + ":when=1", OldSystem::Where::in_pid_1);
+    EXPECT_EQ(system.run(), 125) << system.output();
+    EXPECT_THAT(system.output(), HasSubstr("dboot-init: crashed with SIG" + signal + '\n'));
+  }
+}
+
+TEST(Payload, NeedsNoRoomForItsLog) {
+  OldSystem system;
+  system.processes(
+      "mount -o remount,size=8m /run/dboot && cat /dev/zero >/run/dboot/zeros 2>/dev/null; true");
+  system.command("echo there");
+  EXPECT_EQ(system.run(), 0) << system.output();
+  EXPECT_THAT(system.output(), AllOf(HasSubstr("hand-over finished"), HasSubstr("\nthere\n")));
+}
+
 struct Output {
   int status = 0;
   std::string errors;

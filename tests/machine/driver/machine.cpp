@@ -21,10 +21,12 @@ std::pair<UniqueFd, UniqueFd> connection() {
 
 /// QEMU's command; its descriptors 3, 4 and 5 are both serial lines and the control connection.
 std::vector<std::string> command_of(const Machine::Options& options) {
+  // Skipping needs the clock to count instructions, which one processor alone does.
+  const bool skips = options.time == Machine::Time::is_skipped;
   std::vector<std::string> command{
-      "qemu-system-x86_64", "-machine", "pc", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp",
-      "2", "-m", std::to_string(options.memory_mib), "-nodefaults", "-nic", "none", "-display",
-      "none", "-vga", "std", "-no-reboot", "-no-user-config",
+      "qemu-system-x86_64", "-machine", "pc", "-accel", skips ? "tcg" : "tcg,thread=multi", "-cpu",
+      "max", "-smp", skips ? "1" : "2", "-m", std::to_string(options.memory_mib), "-nodefaults",
+      "-nic", "none", "-display", "none", "-vga", "std", "-no-reboot", "-no-user-config",
       // Serial lines and control connection: sockets that are connected already.
       "-chardev", "socket,id=console,fd=3", "-serial", "chardev:console",  //
       "-chardev", "socket,id=line,fd=4", "-serial", "chardev:line",        //
@@ -33,6 +35,7 @@ std::vector<std::string> command_of(const Machine::Options& options) {
     command.push_back(option);
     command.push_back(value);
   };
+  if (skips) add("-icount", "shift=auto,sleep=off");
   add("-kernel", options.kernel);
   if (!options.initramfs.empty()) add("-initrd", options.initramfs);
   add("-append", options.command_line);

@@ -16,6 +16,9 @@ namespace dboot::machine {
 /// makes every wait fail at once, unless it is expected. A reset ends it, as `poweroff` does.
 class Machine {
  public:
+  /// While all processors wait, time passes, or is skipped to the next event: ten minutes are over
+  /// at once.
+  enum class Time { passes, is_skipped };
   struct Options {
     std::string kernel;
     std::string initramfs;
@@ -23,6 +26,7 @@ class Machine {
     std::string disk;   ///< raw, /dev/vda; written to; empty for none
     std::string state;  ///< file that save_state wrote: resumes there; empty: boots
     unsigned memory_mib = 2048;
+    Time time = Time::passes;
     std::vector<std::string> devices;  ///< more of them, as QEMU's -device has it
   };
 

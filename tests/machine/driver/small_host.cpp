@@ -7,13 +7,14 @@ namespace {
 
 /// The small host's archive, and one with the programs, the libraries that they are linked with and
 /// an image: the kernel unpacks one after the other.
-void make_initramfs(const std::string& file) {
+void make_initramfs(const std::string& file, const std::vector<std::string>& more) {
   const std::string script =
       "set -e\n"
       "tree=$(mktemp -d)\n"
       "mkdir -p $tree/opt\n"
       "cp $PROGRAMS/dboot-inject $PROGRAMS/dboot-init $tree/opt/\n"
       "cp $IMAGE $tree/opt/busybox.tar\n"
+      "for file in $MORE; do cp $file $tree/opt/; done\n"
       "ldd $PROGRAMS/dboot-inject | grep -o '/[^ ]*' | while read -r library; do\n"
       "  mkdir -p $tree$(dirname $library)\n"
       "  cp -L $library $tree$library\n"
@@ -21,9 +22,12 @@ void make_initramfs(const std::string& file) {
       "cp $BASE $FILE\n"
       "(cd $tree && find . | busybox cpio -o -H newc 2>/dev/null) >>$FILE\n"
       "rm -r $tree\n";
-  const auto made = run_program(
-      {"env", "PROGRAMS=" + files::program(""), "IMAGE=" + files::image("busybox"),
-       "BASE=" + files::made("small-host", "initramfs"), "FILE=" + file, "sh", "-c", script});
+  std::string listed;
+  for (const auto& name : more) listed += name + ' ';
+  const auto made = run_program({"env", "MORE=" + listed, "PROGRAMS=" + files::program(""),
+                                 "IMAGE=" + files::image("busybox"),
+                                 "BASE=" + files::made("small-host", "initramfs"), "FILE=" + file,
+                                 "sh", "-c", script});
   if (made.status != 0) throw std::runtime_error("the small host's initramfs: " + made.text);
 }
 
@@ -36,7 +40,7 @@ void make_disk(const std::string& file) {
 
 SmallHost::SmallHost(const Options& options)
     : disk_(files::artefact("disk")), initramfs_(files::artefact("initramfs")) {
-  make_initramfs(initramfs_.path());
+  make_initramfs(initramfs_.path(), options.files);
   make_disk(disk_.path());
   Machine::Options machine;
   machine.kernel = files::made("small-host", "vmlinuz");
@@ -45,6 +49,7 @@ SmallHost::SmallHost(const Options& options)
       "console=tty0 console=ttyS0 small.root=" + options.root + ' ' + options.command_line;
   machine.disk = disk_.path();
   machine.memory_mib = options.memory_mib;
+  machine.time = options.time;
   machine_ = std::make_unique<Machine>(machine);
   machine_->line().expect("# $", 60s);
   shell_ = std::make_unique<Shell>(machine_->line());

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/machine/driver/files.hpp"
 #include "tests/machine/driver/machine.hpp"
@@ -16,7 +17,9 @@ class SmallHost {
   struct Options {
     std::string root = "tmpfs";  ///< or disk, rootfs
     unsigned memory_mib = 512;
-    std::string command_line;  ///< more of the kernel's
+    std::string command_line{};        ///< more of the kernel's
+    std::vector<std::string> files{};  ///< more of them, for /opt
+    Machine::Time time = Machine::Time::passes;
   };
 
   SmallHost() : SmallHost(Options()) {}

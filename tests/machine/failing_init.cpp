@@ -1,0 +1,66 @@
+// A PID 1 that can be told to let a system call fail from then on, in itself and in what it
+// becomes: `echo NUMBER >/run/fail; kill -USR1 1`, with the system call's number. The shell on
+// ttyS1, which is started before, can still make it.
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdlib>
+#include <string>
+
+namespace {
+
+constexpr const char* request = "/run/fail";
+
+pid_t start(const std::string& script) {
+  const pid_t pid = ::fork();
+  if (pid != 0) return pid;
+  ::setsid();
+  ::execl("/bin/sh", "sh", "-c", script.c_str(), nullptr);
+  ::_exit(127);
+}
+
+unsigned requested() {
+  const int file = ::open(request, O_RDONLY);
+  std::array<char, 16> text{};
+  const auto size = ::read(file, text.data(), text.size() - 1);
+  ::close(file);
+  return size > 0 ? static_cast<unsigned>(std::atoi(text.data())) : 0;
+}
+
+void fail(unsigned call) {
+  // Numbers are those of x86-64, whose machines these tests run on.
+  std::array<sock_filter, 4> filter{
+      sock_filter(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))),
+      sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1)),
+      sock_filter(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO)),
+      sock_filter(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW))};
+  const sock_fprog program{filter.size(), filter.data()};
+  ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+}
+
+}  // namespace
+
+int main() {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  for (const int signal : {SIGUSR1, SIGCHLD}) ::sigaddset(&signals, signal);
+  ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+  ::waitpid(start("mkdir -p /dev/pts /run /tmp; mount -t devpts devpts /dev/pts;"
+                  "mount -t tmpfs -o mode=755 run /run"),
+            nullptr, 0);
+  start("exec /bin/shell </dev/ttyS1 >/dev/ttyS1 2>&1");
+  for (;;) {
+    const int signal = ::sigwaitinfo(&signals, nullptr);
+    if (signal == SIGUSR1) fail(requested());
+    while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
+  }
+}

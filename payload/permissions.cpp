@@ -25,7 +25,8 @@ namespace {
 
 /// Whatever is mounted on /proc: a machine must not be taken for a namespace, whose PID 1 may end.
 bool in_initial_pid_namespace() {
-  if (namespace_of("self", "pid")) return in_initial_namespace("pid");
+  if (in_initial_namespace("pid")) return true;
+  if (namespace_of("self", "pid")) return false;
   try {
     const UniqueFd proc = detached_mount::make("proc");
     const UniqueFd self = sys::open_at(proc.get(), "self", O_RDONLY | O_DIRECTORY);

@@ -48,8 +48,10 @@ bool receive(int socket, Outcome& outcome) {
   return true;
 }
 
-/// Splits what came into the report and how it ended.
-void conclude(Outcome& outcome, const std::string& what) {
+/// Splits what came into the report and how it ended. The end of the work counts, whether or not
+/// the end of its process has been seen.
+void conclude(Outcome& outcome, const std::string& what, bool late,
+              std::chrono::milliseconds patience) {
   if (const auto failure = outcome.text.find(failure_mark); failure != std::string::npos) {
     outcome.end = Outcome::End::failed;
     outcome.error = outcome.text.substr(failure + 1);
@@ -57,6 +59,9 @@ void conclude(Outcome& outcome, const std::string& what) {
   } else if (outcome.text.ends_with(success_mark)) {
     outcome.error.clear();
     outcome.text.pop_back();
+  } else if (late) {
+    outcome.end = Outcome::End::late;
+    outcome.error = what + ": nothing done for " + std::to_string(patience.count()) + " ms";
   } else {
     outcome.end = Outcome::End::failed;
     outcome.error = what + (outcome.error.empty() ? ": its process ended without an answer"
@@ -109,13 +114,8 @@ Task<Outcome> run(Children& children, std::string what, std::chrono::millisecond
     auto waiting = report->wait();
     patient = co_await std::move(waiting);
   } while (patient && receive(report->fd(), outcome));
-  if (patient) {
-    conclude(outcome, what);
-  } else {
-    if (children.contains(pid)) ::kill(pid, SIGKILL);
-    outcome.end = Outcome::End::late;
-    outcome.error = what + ": nothing done for " + std::to_string(patience.count()) + " ms";
-  }
+  if (!patient && children.contains(pid)) ::kill(pid, SIGKILL);
+  conclude(outcome, what, !patient, patience);
   co_return outcome;
 }
 

@@ -95,7 +95,6 @@ Task<> Console::start(const std::string& wanted) {
   co_await bring_to_screen();
   for (const auto& [name, shown] : shown_)
     log_.info("console", {{"name", name}, {"interactive", name == name_ ? "yes" : "no"}});
-  if (shown_.empty()) log_.warning("no console at all");
 }
 
 Task<> Console::restart() {

@@ -47,6 +47,7 @@ class Console {
   /// /dev/null.
   Task<std::vector<UniqueFd>> open_stdio();
 
+  bool shows_log() const noexcept { return !shown_.empty(); }
   bool is_interactive() const noexcept { return !name_.empty(); }
   /// Its name below /dev; empty for none.
   const std::string& name() const noexcept { return name_; }

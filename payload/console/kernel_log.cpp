@@ -17,6 +17,7 @@ constexpr const char* devkmsg_setting = "/proc/sys/kernel/printk_devkmsg";
 constexpr int set_console_level = 8;  // SYSLOG_ACTION_CONSOLE_LEVEL, syslog(2)
 /// Lines of a level below this are shown: what is worse than an error, of which we write none.
 constexpr int worse_than_error = 3;
+constexpr int debugging = 7;
 
 }  // namespace
 
@@ -54,6 +55,10 @@ void KernelLog::take(const DeviceNodes& devices) {
   } catch (const std::system_error& error) {
     log_.warning("no kernel log", {{"reason", error.what()}});
   }
+}
+
+void KernelLog::show_on_consoles() {
+  if (sink_) ::klogctl(set_console_level, nullptr, debugging);
 }
 
 /// The kernel decides whether a console shows a line when it gets there, not when the line is

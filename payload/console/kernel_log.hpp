@@ -26,6 +26,8 @@ class KernelLog {
   /// Puts both back; the kernel's log gets no more lines, which would be shown on consoles that
   /// belong to the new system. May be called more than once.
   Task<> restore();
+  /// Lets the kernel show the lines, where no console could be opened that does.
+  void show_on_consoles();
 
  private:
   Task<> wait_for_consoles();

@@ -3,7 +3,11 @@
 namespace dboot::phases {
 
 Task<> console(Context& context) {
-  co_await context.console.start(context.plan.console);
+  const auto& wanted = context.plan.console;
+  co_await context.console.start(wanted);
+  if (context.console.shows_log() || !context.permissions.allows(Action::use_consoles)) co_return;
+  if (wanted != "none") context.kernel_log.show_on_consoles();
+  context.log.warning("no console at all");
 }
 
 }  // namespace dboot::phases

@@ -84,7 +84,12 @@ Task<> way_out(Context& context, std::string reason) {
   context.log.set_phase("failure");
   // The kernel's log and the consoles may have been left to the new system already.
   context.kernel_log.take(context.devices);
-  co_await context.console.restart();
+  try {
+    co_await context.console.restart();
+  } catch (const std::exception& error) {
+    context.log.error("consoles not opened again", {{"reason", error.what()}});
+  }
+  if (!context.console.shows_log()) context.kernel_log.show_on_consoles();
   context.log.error(reason);
   if (!context.permissions.on_machine()) {
     context.log.flush();

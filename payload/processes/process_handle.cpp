@@ -57,11 +57,11 @@ std::optional<ProcessHandle> ProcessHandle::open(const boost::asio::any_io_execu
 }
 
 void ProcessHandle::send(int signal) noexcept {
-  if (pidfd_) {
-    ::syscall(SYS_pidfd_send_signal, pidfd_->native_handle(), signal, nullptr, 0);
-  } else if (!has_ended()) {
-    ::kill(pid_, signal);
-  }
+  if (pidfd_ &&
+      (::syscall(SYS_pidfd_send_signal, pidfd_->native_handle(), signal, nullptr, 0) == 0 ||
+       errno == ESRCH))
+    return;
+  if (!has_ended()) ::kill(pid_, signal);
 }
 
 bool ProcessHandle::has_ended() {

@@ -68,6 +68,9 @@ void begin_anew(const char* why) noexcept {
   if (child <= 0) {
     ::sleep(seconds_until_reboot);
     ::reboot(RB_AUTOBOOT);
+    // It may have been forbidden.
+    const int trigger = ::open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
+    [[maybe_unused]] const auto written = ::write(trigger, "b", 1);
   }
   if (child == 0) ::_exit(1);
   for (;;) {

@@ -20,6 +20,7 @@ class SmallHost {
     std::string command_line{};        ///< more of the kernel's
     std::vector<std::string> files{};  ///< more of them, for /opt
     Machine::Time time = Machine::Time::passes;
+    std::string state{};  ///< file that save_state wrote, of the same options: resumes there
   };
 
   SmallHost() : SmallHost(Options()) {}
@@ -27,6 +28,9 @@ class SmallHost {
   SmallHost(const SmallHost&) = delete;
   SmallHost& operator=(const SmallHost&) = delete;
   ~SmallHost() = default;
+
+  /// Ends it; others can begin where it was. What it has written to its disk is lost.
+  void save_state(const std::string& file) { machine_->save_state(file); }
 
   Machine& machine() { return *machine_; }
   Serial& console() { return machine_->console(); }

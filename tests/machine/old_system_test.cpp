@@ -53,5 +53,42 @@ TEST(OldSystem, WhatSurvivesIsNamedAndGivenUpOn) {
                          HasSubstr("still busy device=/dev/vda")));
 }
 
+/// The second version of cgroups lets go of what is killed, the first one never.
+TEST(OldSystem, FrozenProcessesAreEndedOrNamed) {
+  SmallHost host({.time = Machine::Time::is_skipped});
+  Shell& shell = host.shell();
+  shell.output_of("mkdir /run/v1 /run/v2 && mount -t cgroup2 cgroup2 /run/v2");
+  shell.output_of("mount -t cgroup -o freezer freezer /run/v1; mkdir /run/v1/ice /run/v2/ice");
+  shell.output_of("sleep 1111 & echo $! >/run/v1/ice/cgroup.procs");
+  shell.output_of("sleep 2222 & echo $! >/run/v2/ice/cgroup.procs");
+  shell.output_of("echo FROZEN >/run/v1/ice/freezer.state; echo 1 >/run/v2/ice/cgroup.freeze");
+  const std::string log = log_of_takeover(host);
+  EXPECT_THAT(log, ContainsRegex("process survives SIGKILL pid=[0-9]+ command=sleep state=D"));
+  host.console().send_line("ps | grep -c '[s]leep 2222'");
+  host.console().expect("^0$");
+}
+
+TEST(OldSystem, LetsGoOfItsLoopDevices) {
+  SmallHost host({.root = "disk"});
+  Shell& shell = host.shell();
+  shell.output_of("truncate -s 16M /srv/file && losetup /dev/loop0 /srv/file");
+  shell.output_of("mke2fs -F /dev/loop0 && mkdir /srv/in && mount -t ext4 /dev/loop0 /srv/in");
+  shell.output_of("truncate -s 8M /srv/in/file && losetup /dev/loop1 /srv/in/file");
+  const std::string log = log_of_takeover(host);
+  EXPECT_THAT(log, AllOf(HasSubstr("released device=/dev/loop0 was=\"ext4 on /srv/in\""),
+                         HasSubstr("loop device detached device=loop1"), HasSubstr("busy=0")));
+}
+
+/// It takes three seconds to end.
+TEST(OldSystem, GetsTheGracePeriodThatWasAskedFor) {
+  for (const auto& [grace, killed] : {std::pair<std::string, std::string>{"1", "1"}, {"30", "0"}}) {
+    SmallHost host({.time = Machine::Time::is_skipped});
+    host.shell().output_of(
+        "(trap 'sleep 3; exit' TERM; while :; do sleep 1; done) >/dev/null 2>&1 </dev/null &");
+    EXPECT_THAT(log_of_takeover(host, "--grace " + grace),
+                HasSubstr("killed_after_grace=" + killed));
+  }
+}
+
 }  // namespace
 }  // namespace dboot::machine

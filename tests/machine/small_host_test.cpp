@@ -28,5 +28,12 @@ TEST(SmallHost, ThatLivesInItsInitramfsIsRefused) {
   EXPECT_EQ(host.shell().output_of("readlink /proc/1/exe; ls /run"), "/bin/busybox");
 }
 
+TEST(SmallHost, TheConsoleThatIsAskedForIsWhereTheNewSystemIs) {
+  SmallHost host;
+  host.take_over("--console ttyS1", "sh -c 'echo here is $(tty)'");
+  host.machine().line().expect("hand-over finished", 60s);
+  host.machine().line().expect("^here is /dev/ttyS1$");
+}
+
 }  // namespace
 }  // namespace dboot::machine

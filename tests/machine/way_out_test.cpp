@@ -88,6 +88,16 @@ TEST(WayOut, IsThereWithoutASingleProcessToFork) {
   EXPECT_EQ(host.machine().wait_for_end(180s), "guest-reset");
 }
 
+/// A process takes all of it while the old system ends.
+TEST(WayOut, IsThereWithoutMemory) {
+  SmallHost host({.memory_mib = 256, .time = Machine::Time::is_skipped});
+  host.shell().output_of("(trap 'tail /dev/zero' TERM; sleep 1000 & wait) >/dev/null 2>&1 &");
+  host.take_over("--on-failure reboot", "sh");
+  host.console().expect("^/ # ", 60s);
+  host.console().send_line("dmesg | grep 'Out of memory'");
+  host.console().expect("Killed process [0-9]+ \\(tail\\)");
+}
+
 /// An init that has no /proc, which the new one cannot tell from a namespace by what is mounted.
 TEST(WayOut, IsThereWithoutProc) {
   SmallHost host({.command_line = "small.hide_proc"});

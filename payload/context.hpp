@@ -11,7 +11,6 @@
 #include "payload/permissions.hpp"
 #include "payload/processes/terminator.hpp"
 #include "payload/system/last_resort.hpp"
-#include "payload/system/old_descriptors.hpp"
 #include "shared/log/log.hpp"
 #include "shared/plan/plan.hpp"
 #include "shared/system/unique_fd.hpp"
@@ -27,8 +26,8 @@ struct Inheritance {
   DeviceNodes devices;
   std::vector<UniqueFd> stdio;  ///< what stood on 0 to 2; empty on a machine
   ResourceLimits limits;
-  OldDescriptors old_descriptors;
-  bool anew = false;  ///< by a payload that was broken, see LastResort
+  std::size_t descriptors_that_hang = 0;  ///< of the old PID 1, see old_descriptors
+  bool anew = false;                      ///< by a payload that was broken, see LastResort
 };
 
 /// What lives as long as the takeover does. Steps get it, the parts of it get references to what
@@ -45,7 +44,7 @@ struct Context {
         terminator(log, children, executor),
         console(log, children, devices, permissions, directory, std::move(inherited.stdio)),
         kernel_log(log, children, permissions),
-        descriptors_left_open(inherited.old_descriptors.left_open()) {}
+        descriptors_that_hang(inherited.descriptors_that_hang) {}
 
   UniqueFd directory;
   Plan plan;
@@ -58,7 +57,7 @@ struct Context {
   Terminator terminator;
   Console console;
   KernelLog kernel_log;
-  std::size_t descriptors_left_open;  ///< of the old PID 1, see OldDescriptors
+  std::size_t descriptors_that_hang;  ///< of the old PID 1, see old_descriptors
 };
 
 }  // namespace dboot

@@ -1,7 +1,6 @@
 #include "injector/preflight/selinux.hpp"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -48,7 +47,7 @@ unsigned number_of(const std::string& path) {
 Decision ask(const std::string& subject, const std::string& object) {
   const UniqueFd access = sys::open(place_of("access"), O_RDWR);
   const std::string question =
-      fmt::format("{} {} {}", subject, object, number_of("class/file/index"));
+      subject + ' ' + object + ' ' + std::to_string(number_of("class/file/index"));
   sys::write_all(access.get(), question);
   std::array<char, 256> answer{};
   const auto size =
@@ -88,9 +87,8 @@ void check(const Target& target, int payload) {
     const Decision decision = ask(subject, object);
     for (const char* permission : {"execute", "execute_no_trans"}) {
       if (!allows(decision, permission))
-        throw Failure(fmt::format("SELinux is enforcing, and its policy denies that PID 1 ({}) "
-                                  "executes the payload ({}): {}",
-                                  subject, object, permission),
+        throw Failure("SELinux is enforcing, and its policy denies that PID 1 (" + subject +
+                          ") executes the payload (" + object + "): " + permission,
                       mend);
     }
   } catch (const std::system_error& error) {

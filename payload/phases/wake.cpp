@@ -12,6 +12,7 @@
 
 #include "payload/init/requests.hpp"
 #include "payload/plan_file.hpp"
+#include "payload/system/old_descriptors.hpp"
 #include "shared/log/sinks.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/proc/namespace.hpp"
@@ -59,7 +60,7 @@ Inheritance wake_up() {
   reset_signals();
   occupy_stdio();
   Inheritance inherited;
-  inherited.old_descriptors = OldDescriptors::close_all();
+  inherited.descriptors_that_hang = old_descriptors::close_all();
   if (!in_initial_namespace("pid")) requests::keep_pending();
   inherited.limits = take_limits();
   try {
@@ -83,13 +84,13 @@ void leave_stdio(Inheritance& inherited) {
   } catch (const std::system_error&) {
     null.reset(::memfd_create("null", MFD_CLOEXEC));
   }
-  ::dup2(null.get(), STDIN_FILENO);
-  ::dup2(null.get(), STDOUT_FILENO);
+  std::array<int, 3> stdio{null.get(), null.get(), STDERR_FILENO};
+  UniqueFd kernel_log;
   if (inherited.permissions.on_machine()) {
-    const UniqueFd kernel_log = kernel_log_of(inherited.devices);
-    ::dup2(kernel_log ? kernel_log.get() : null.get(), STDERR_FILENO);
+    kernel_log = kernel_log_of(inherited.devices);
+    stdio.back() = kernel_log ? kernel_log.get() : null.get();
   }
-  inherited.old_descriptors.let_go();
+  inherited.descriptors_that_hang += old_descriptors::replace_stdio(stdio);
 }
 
 void open_log(Context& context) {
@@ -113,9 +114,9 @@ Task<> wake(Context& context) {
   if (::mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
     context.log.warning("the payload's memory may be swapped out",
                         {{"reason", std::strerror(errno)}});
-  if (context.descriptors_left_open != 0)
-    context.log.warning("files of the old init stay open: closing them hangs",
-                        {{"count", context.descriptors_left_open}});
+  if (context.descriptors_that_hang != 0)
+    context.log.warning("files of the old init stay open: their close hangs",
+                        {{"count", context.descriptors_that_hang}});
   co_return;
 }
 

@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <exception>
 #include <span>
@@ -15,106 +17,135 @@
 #include "shared/proc/fields.hpp"
 #include "shared/system/directory.hpp"
 #include "shared/system/syscalls.hpp"
+#include "shared/system/unique_fd.hpp"
 
-namespace dboot {
+namespace dboot::old_descriptors {
 namespace {
 
-constexpr int most_ms = 1000;
+constexpr int patience_ms = 1000;
 
-struct Pipe {
-  Pipe() {
-    std::array<int, 2> ends{};
-    sys::check(::pipe2(ends.data(), O_CLOEXEC), "pipe");
-    read_end.reset(ends[0]);
-    write_end.reset(ends[1]);
-  }
-  UniqueFd read_end;
-  UniqueFd write_end;
-};
+bool is_open(int number) {
+  return ::fcntl(number, F_GETFD) >= 0;
+}
 
-std::vector<int> open_above_stdio() {
+std::vector<int> listed() {
   std::vector<int> numbers;
-  {
-    const UniqueFd directory = sys::open("/proc/self/fd", O_RDONLY | O_DIRECTORY);
-    for (const auto& entry : entries_of(directory.get(), "/proc/self/fd"))
-      numbers.push_back(number_in<int>(std::string_view(entry.name)).value_or(-1));
-  }
-  // Those that were open for the list are among them.
-  std::erase_if(numbers,
-                [](int number) { return number <= STDERR_FILENO || ::fcntl(number, F_GETFD) < 0; });
-  std::sort(numbers.begin(), numbers.end());
+  const UniqueFd directory = sys::open("/proc/self/fd", O_RDONLY | O_DIRECTORY);
+  for (const auto& entry : entries_of(directory.get(), "/proc/self/fd"))
+    numbers.push_back(number_in<int>(std::string_view(entry.name)).value_or(-1));
   return numbers;
 }
 
-[[noreturn]] void hold_until_the_end_of(const Pipe& pipe) {
-  ::close(pipe.write_end.get());
-  char byte = 0;
-  while (::read(pipe.read_end.get(), &byte, 1) < 0 && errno == EINTR) {
-  }
-  ::_exit(0);
+/// Where there is no /proc.
+std::vector<int> all_that_there_may_be() {
+  constexpr rlim_t most = 65536;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = most;
+  std::vector<int> numbers;
+  for (int number = 0; number < static_cast<int>(std::min(limit.rlim_cur, most)); ++number)
+    numbers.push_back(number);
+  return numbers;
 }
 
-[[noreturn]] void close_each(std::span<const int> numbers, const Pipe& report, int leash) {
-  ::close(leash);  // it may stay in the kernel for ever
+std::vector<int> open_above_stdio() {
+  std::vector<int> numbers;
+  try {
+    numbers = listed();
+  } catch (const std::exception&) {
+    numbers = all_that_there_may_be();
+  }
+  // Those that were open for the list are among them.
+  std::erase_if(numbers, [](int number) { return number <= STDERR_FILENO || !is_open(number); });
+  return numbers;
+}
+
+/// In a child that shares the table. A number to do it to each; what is done must be no more than
+/// system calls, for this is a fork behind the C library's back.
+template <class Act>
+pid_t start(std::span<const int> numbers, int report, const Act& act) {
+  const auto child = static_cast<pid_t>(
+      ::syscall(SYS_clone, CLONE_FILES | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
+  if (child != 0) return child;
   for (const int number : numbers) {
-    ::close(number);
-    if (::write(report.write_end.get(), ".", 1) != 1) ::_exit(1);
+    act(number);
+    if (::write(report, ".", 1) != 1) break;
   }
   ::_exit(0);
 }
 
-/// Closes as many of them as a child has closed before; returns how many that are. Fewer than all
-/// when the next one takes more than a second.
-std::size_t close_after_a_child(std::span<const int> numbers, int leash) {
-  Pipe report;
-  const pid_t child = sys::check(::fork(), "fork");
-  if (child == 0) close_each(numbers, report, leash);
-  report.write_end.reset();
-  std::size_t closed = 0;
+/// How many are done when all are, or the next one takes too long.
+std::size_t wait_for(std::size_t count, int report) {
+  std::size_t done = 0;
   std::array<char, 512> dots;
-  pollfd polled{report.read_end.get(), POLLIN, 0};
-  while (closed < numbers.size() && ::poll(&polled, 1, most_ms) > 0) {
-    const ssize_t count = ::read(report.read_end.get(), dots.data(), dots.size());
-    if (count <= 0) break;
-    for (ssize_t dot = 0; dot < count; ++dot) ::close(numbers[closed++]);
+  pollfd polled{report, POLLIN, 0};
+  while (done < count) {
+    const int readable = ::poll(&polled, 1, patience_ms);
+    if (readable < 0 && errno == EINTR) continue;
+    if (readable <= 0) break;
+    const ssize_t size = ::read(report, dots.data(), std::min(dots.size(), count - done));
+    if (size <= 0) break;
+    done += static_cast<std::size_t>(size);
   }
-  if (closed < numbers.size()) ::kill(child, SIGKILL);
-  return closed;
+  return done;
+}
+
+/// It takes no more descriptors out of the table: it has ended, or stays where it is in the kernel.
+void stop(pid_t child) {
+  ::kill(child, SIGKILL);
+  const UniqueFd pidfd = sys::try_pidfd_open(child);
+  pollfd ended{pidfd.get(), POLLIN, 0};
+  constexpr int to_end_ms = 100;
+  ::poll(&ended, 1, to_end_ms);
+}
+
+struct Progress {
+  std::size_t done = 0;
+  bool hung = false;
+};
+
+/// As far as one child gets.
+template <class Act>
+Progress go_on(std::span<const int> numbers, const Act& act) {
+  std::array<int, 2> ends{-1, -1};
+  const bool reported = ::pipe2(ends.data(), O_CLOEXEC) == 0;
+  const UniqueFd read_end(ends[0]);
+  const UniqueFd write_end(ends[1]);
+  const pid_t child = reported ? start(numbers, write_end.get(), act) : -1;
+  if (child < 0) {
+    // No process is to be had: without one, then.
+    for (const int number : numbers) act(number);
+    return {numbers.size(), false};
+  }
+  const std::size_t done = wait_for(numbers.size(), read_end.get());
+  if (done == numbers.size()) return {done, false};
+  stop(child);
+  return {done + 1, true};
+}
+
+template <class Act>
+std::size_t for_each(std::span<const int> numbers, const Act& act) {
+  std::size_t hung = 0;
+  while (!numbers.empty()) {
+    const Progress progress = go_on(numbers, act);
+    numbers = numbers.subspan(progress.done);
+    if (progress.hung) ++hung;
+  }
+  return hung;
 }
 
 }  // namespace
 
-OldDescriptors OldDescriptors::close_all() noexcept {
-  OldDescriptors old;
-  try {
-    const auto numbers = open_above_stdio();
-    Pipe leash;
-    old.holder_ = sys::check(::fork(), "fork");
-    if (old.holder_ == 0) hold_until_the_end_of(leash);
-    old.leash_ = std::move(leash.write_end);
-    for (std::span<const int> left = numbers; !left.empty();) {
-      left = left.subspan(close_after_a_child(left, old.leash_.get()));
-      if (left.empty()) break;
-      ::fcntl(left.front(), F_SETFD, FD_CLOEXEC);
-      ++old.left_open_;
-      left = left.subspan(1);
-    }
-  } catch (const std::exception&) {
-    // No /proc, no process: without a child, then.
-    const int leash = old.leash_.get();
-    if (leash > STDERR_FILENO + 1)
-      ::close_range(STDERR_FILENO + 1, static_cast<unsigned>(leash) - 1, 0);
-    ::close_range(static_cast<unsigned>(std::max(leash, STDERR_FILENO)) + 1, ~0U, 0);
-  }
-  return old;
+std::size_t close_all() noexcept {
+  const auto numbers = open_above_stdio();
+  return for_each(numbers, [](int number) { ::close(number); });
 }
 
-void OldDescriptors::let_go() noexcept {
-  leash_.reset();
-  if (holder_ <= 0) return;
-  const UniqueFd pidfd = sys::try_pidfd_open(holder_);
-  pollfd ended{pidfd.get(), POLLIN, 0};
-  if (pidfd) ::poll(&ended, 1, most_ms);
+std::size_t replace_stdio(const std::array<int, 3>& by) noexcept {
+  static constexpr std::array stdio{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+  return for_each(stdio, [&by](int number) {
+    const int other = by.at(static_cast<std::size_t>(number));
+    if (other != number) ::dup2(other, number);
+  });
 }
 
-}  // namespace dboot
+}  // namespace dboot::old_descriptors

@@ -51,16 +51,17 @@ class Command {
     if (error != 0) sys::fail(error, {"spawn ", words[0]});
   }
   ~Command() {
-    if (pid_ > 0) {
-      kill();
-      status();
-    }
+    if (pid_ > 0) kill();
   }
   Command(const Command&) = delete;
   Command& operator=(const Command&) = delete;
 
   pid_t pid() const noexcept { return pid_; }
-  void kill() const { ::kill(pid_, SIGKILL); }
+  // Its end has been seen by whoever waits for it, too.
+  void kill() {
+    ::kill(pid_, SIGKILL);
+    status();
+  }
   // Its exit status, or 128 and the signal.
   int status() {
     int status = 0;
@@ -222,7 +223,7 @@ class KilledInjector : public ::testing::Test {
 };
 
 TEST_F(KilledInjector, ItsTracerUndoesWhatItAttachedAtOnce) {
-  const Command injector({DBOOT_INJECT_ONCE, std::to_string(stub_.pid()), missing, "60000"});
+  Command injector({DBOOT_INJECT_ONCE, std::to_string(stub_.pid()), missing, "60000"});
   ASSERT_TRUE(eventually([&] { return is_traced(); }));
   injector.kill();
   EXPECT_EQ(injector.output(), "undone");
@@ -231,7 +232,7 @@ TEST_F(KilledInjector, ItsTracerUndoesWhatItAttachedAtOnce) {
 }
 
 TEST_F(KilledInjector, ItsTracerDoesNotGoOnWithoutIt) {
-  const Command injector({DBOOT_INJECT_ONCE, std::to_string(stub_.pid()), DBOOT_EXEC_PROBE});
+  Command injector({DBOOT_INJECT_ONCE, std::to_string(stub_.pid()), DBOOT_EXEC_PROBE});
   ASSERT_TRUE(eventually([&] { return is_traced(); }));
   injector.kill();
   stub_.release();

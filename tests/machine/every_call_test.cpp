@@ -16,8 +16,8 @@ namespace {
 using testing::ContainsRegex;
 
 SmallHost::Options options(const std::string& state = "") {
-  return {.command_line = "small.init=/opt/failing-init",
-          .files = {files::program("failing-init")},
+  return {.command_line = "small.init=/opt/odd-init",
+          .files = {files::program("odd-init")},
           .time = Machine::Time::is_skipped,
           .state = state};
 }
@@ -106,8 +106,7 @@ TEST(EveryCall, MayAlwaysFail) {
   FailingHost host(state, SYS_execve);
   const Output refused = host.shell().run("dboot-inject --yes /opt/busybox.tar sh");
   EXPECT_EQ(refused.status, 125) << refused.text;
-  EXPECT_EQ(host.shell().output_of("[ ! -e /run/dboot ] && readlink /proc/1/exe"),
-            "/opt/failing-init");
+  EXPECT_EQ(host.shell().output_of("[ ! -e /run/dboot ] && readlink /proc/1/exe"), "/opt/odd-init");
 }
 
 }  // namespace

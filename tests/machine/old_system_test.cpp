@@ -53,6 +53,19 @@ TEST(OldSystem, WhatSurvivesIsNamedAndGivenUpOn) {
                          HasSubstr("still busy device=/dev/vda")));
 }
 
+/// The child that closes it stays in the kernel until the server has ended; PID 1 goes on.
+TEST(OldSystem, WhoseInitHasAFileOpenThatCannotBeClosedIsNotWaitedFor) {
+  SmallHost host({.command_line = "small.init=/opt/odd-init",
+                  .files = {files::program("odd-init"), files::program("deaf-fuse")},
+                  .time = Machine::Time::is_skipped});
+  host.shell().output_of("mkdir /srv/deaf && /opt/deaf-fuse /srv/deaf </dev/null >/dev/null 2>&1");
+  host.shell().output_of("echo /srv/deaf/file >/run/open; kill -USR2 1");
+  host.shell().output_of("until ls -l /proc/1/fd | grep -q /srv/deaf/file; do :; done");
+  const std::string log = log_of_takeover(host);
+  EXPECT_THAT(log, AllOf(HasSubstr("files of the old init stay open: their close hangs count=1"),
+                         HasSubstr("hand-over finished")));
+}
+
 /// The second version of cgroups lets go of what is killed, the first one never.
 TEST(OldSystem, FrozenProcessesAreEndedOrNamed) {
   SmallHost host({.time = Machine::Time::is_skipped});

@@ -1,6 +1,8 @@
-// A PID 1 that can be told to let a system call fail from then on, in itself and in what it
-// becomes: `echo NUMBER >/run/fail; kill -USR1 1`, with the system call's number. The shell on
-// ttyS1, which is started before, can still make it.
+// A PID 1 that does on request what no init does, so that what follows it can be tried:
+//   echo NUMBER >/run/fail; kill -USR1 1    lets the system call of that number fail from then on,
+//                                           in itself and in what it becomes
+//   echo FILE >/run/open; kill -USR2 1      opens a file and keeps it open
+// The shell on ttyS1, which is started before, can still make the call.
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -12,12 +14,9 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
-#include <cstdlib>
 #include <string>
 
 namespace {
-
-constexpr const char* request = "/run/fail";
 
 pid_t start(const std::string& script) {
   const pid_t pid = ::fork();
@@ -27,12 +26,12 @@ pid_t start(const std::string& script) {
   ::_exit(127);
 }
 
-unsigned requested() {
-  const int file = ::open(request, O_RDONLY);
-  std::array<char, 16> text{};
-  const auto size = ::read(file, text.data(), text.size() - 1);
+std::string line_in(const char* path) {
+  const int file = ::open(path, O_RDONLY);
+  std::array<char, 64> text{};
+  const auto size = ::read(file, text.data(), text.size());
   ::close(file);
-  return size > 0 ? static_cast<unsigned>(std::atoi(text.data())) : 0;
+  return size > 0 ? std::string(text.data(), static_cast<std::size_t>(size) - 1) : "";
 }
 
 void fail(unsigned call) {
@@ -51,7 +50,7 @@ void fail(unsigned call) {
 int main() {
   sigset_t signals;
   ::sigemptyset(&signals);
-  for (const int signal : {SIGUSR1, SIGCHLD}) ::sigaddset(&signals, signal);
+  for (const int signal : {SIGUSR1, SIGUSR2, SIGCHLD}) ::sigaddset(&signals, signal);
   ::sigprocmask(SIG_BLOCK, &signals, nullptr);
   ::waitpid(start("mkdir -p /dev/pts /run /tmp; mount -t devpts devpts /dev/pts;"
                   "mount -t tmpfs -o mode=755 run /run"),
@@ -59,7 +58,8 @@ int main() {
   start("exec /bin/shell </dev/ttyS1 >/dev/ttyS1 2>&1");
   for (;;) {
     const int signal = ::sigwaitinfo(&signals, nullptr);
-    if (signal == SIGUSR1) fail(requested());
+    if (signal == SIGUSR1) fail(static_cast<unsigned>(std::stoul(line_in("/run/fail"))));
+    if (signal == SIGUSR2) ::open(line_in("/run/open").c_str(), O_RDWR);
     while (::waitpid(-1, nullptr, WNOHANG) > 0) {
     }
   }

@@ -51,17 +51,16 @@ class Command {
     if (error != 0) sys::fail(error, {"spawn ", words[0]});
   }
   ~Command() {
-    if (pid_ > 0) kill();
+    if (pid_ > 0) {
+      kill();
+      status();
+    }
   }
   Command(const Command&) = delete;
   Command& operator=(const Command&) = delete;
 
   pid_t pid() const noexcept { return pid_; }
-  // Its end has been seen by whoever waits for it, too.
-  void kill() {
-    ::kill(pid_, SIGKILL);
-    status();
-  }
+  void kill() const { ::kill(pid_, SIGKILL); }
   // Its exit status, or 128 and the signal.
   int status() {
     int status = 0;
@@ -226,6 +225,7 @@ TEST_F(KilledInjector, ItsTracerUndoesWhatItAttachedAtOnce) {
   Command injector({DBOOT_INJECT_ONCE, std::to_string(stub_.pid()), missing, "60000"});
   ASSERT_TRUE(eventually([&] { return is_traced(); }));
   injector.kill();
+  injector.status();
   EXPECT_EQ(injector.output(), "undone");
   stub_.release();
   EXPECT_EQ(stub_.condition(), Condition::original);
@@ -235,6 +235,7 @@ TEST_F(KilledInjector, ItsTracerDoesNotGoOnWithoutIt) {
   Command injector({DBOOT_INJECT_ONCE, std::to_string(stub_.pid()), DBOOT_EXEC_PROBE});
   ASSERT_TRUE(eventually([&] { return is_traced(); }));
   injector.kill();
+  injector.status();  // by then the tracer has been told, too
   stub_.release();
   EXPECT_EQ(injector.output(), "undone");
   EXPECT_EQ(stub_.condition(), Condition::original);

@@ -4,18 +4,12 @@
 #include <sys/wait.h>
 
 #include <algorithm>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
 #include <utility>
 
 #include "shared/proc/process_status.hpp"
-#include "shared/system/syscalls.hpp"
 
 namespace dboot {
-
-struct Children::Pidfd : boost::asio::posix::stream_descriptor {
-  using basic_stream_descriptor::basic_stream_descriptor;
-};
 
 Children::Children(const boost::asio::any_io_executor& executor)
     : executor_(executor), signals_(executor, SIGCHLD) {
@@ -49,22 +43,9 @@ void Children::reap() {
   }
 }
 
-/// Empty where that cannot be had.
-std::shared_ptr<Children::Pidfd> Children::watch(pid_t pid) {
-  UniqueFd fd = sys::try_pidfd_open(pid);
-  auto pidfd = std::make_shared<Pidfd>(executor_);
-  boost::system::error_code refused;
-  pidfd->assign(fd.get(), refused);
-  if (refused) return nullptr;
-  fd.release();
-  pidfd->async_wait(Pidfd::wait_read, [this](const boost::system::error_code& error) {
-    if (!error) reap();
-  });
-  return pidfd;
-}
-
 void Children::add(pid_t pid, Kind kind, Ended ended) {
-  auto pidfd = ended ? watch(pid) : nullptr;
+  auto pidfd = ended ? Pidfd::open(executor_, pid) : nullptr;
+  if (pidfd) pidfd->on_end([this] { reap(); }, [] {});
   running_.insert_or_assign(pid, Child{kind, std::move(ended), std::move(pidfd)});
 }
 

@@ -9,6 +9,8 @@
 #include <map>
 #include <memory>
 
+#include "payload/children/pidfd.hpp"
+
 namespace dboot {
 
 /// The processes that the payload has started itself, told from those of the old system. It reaps:
@@ -41,15 +43,13 @@ class Children {
   bool spares(pid_t pid) const;
 
  private:
-  struct Pidfd;
   struct Child {
     Kind kind;
     Ended ended;
-    std::shared_ptr<Pidfd> pidfd;
+    std::unique_ptr<Pidfd> pidfd;
   };
 
   void listen();
-  std::shared_ptr<Pidfd> watch(pid_t pid);
   void reap();
   bool is_companion(pid_t pid) const noexcept;
 

@@ -1,19 +1,8 @@
 #include "payload/children/patience.hpp"
 
-#include <poll.h>
-
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
-namespace {
-
-bool is_readable(int fd) {
-  pollfd polled{fd, POLLIN, 0};
-  return ::poll(&polled, 1, 0) > 0;
-}
-
-}  // namespace
-
 Patience::Patience(const boost::asio::any_io_executor& executor, UniqueFd fd,
                    std::chrono::milliseconds most)
     : state_(std::make_shared<State>(executor)), most_(most) {
@@ -38,7 +27,7 @@ Task<bool> Patience::wait() {
   co_await state->descriptor.async_wait(boost::asio::posix::stream_descriptor::wait_read, token);
   state->timer.expires_at(boost::asio::steady_timer::time_point::max());
   // Readable is readable, whoever has not been told.
-  co_return !state->late || is_readable(fd());
+  co_return !state->late || sys::is_readable(fd());
 }
 
 }  // namespace dboot

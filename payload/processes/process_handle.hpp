@@ -8,7 +8,7 @@
 #include <memory>
 #include <optional>
 
-#include "shared/system/unique_fd.hpp"
+#include "payload/children/pidfd.hpp"
 
 namespace dboot {
 
@@ -43,7 +43,6 @@ class ProcessHandle {
  private:
   pid_t pid_;
   std::uint64_t started_;
-  struct Pidfd;  // its header costs half a second a file
   std::unique_ptr<Pidfd> pidfd_;
 };
 

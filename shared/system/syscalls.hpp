@@ -36,6 +36,9 @@ UniqueFd try_open_at2(int directory, const std::string& path, std::uint64_t flag
 /// pidfd_open(2). Empty with errno set on failure.
 UniqueFd try_pidfd_open(int pid) noexcept;
 
+/// Whether there is something to read now, the end included.
+bool is_readable(int fd) noexcept;
+
 /// The whole of a file, for /proc, /sys and small files; reads until end of file. Throws.
 std::string read_file(const std::string& path);
 std::string read_file_at(int directory, const std::string& path);

@@ -52,18 +52,21 @@ void make_device(const char* path, unsigned major_number, unsigned minor_number)
   sys::check(::chmod(path, 0666), "chmod ", path);
 }
 
-/// By system calls that the payload does not make: a tracer counts those of the payload.
-void wait_for_file(const std::string& path) {
-  while (::access(path.c_str(), F_OK) != 0) ::usleep(5000);
+/// Says that it is ready, and waits for the other end of `appointment` to be closed: by a system
+/// call that the payload does not make, for the tracer counts those of the payload.
+void wait_for_tracer(int appointment) {
+  sys::write_all(appointment, "r");
+  pollfd polled{appointment, POLLIN, 0};
+  ::ppoll(&polled, 1, nullptr, nullptr);
 }
 
-/// Throws when the child ends before.
-void wait_for_file_of(pid_t child, const std::string& path) {
-  while (::access(path.c_str(), F_OK) != 0) {
-    siginfo_t ended{};
-    ::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOHANG | WNOWAIT);
-    if (ended.si_pid == child) throw std::runtime_error("the old system has ended already");
-    ::usleep(5000);
+void read_until(int fd, std::string_view last) {
+  std::string text;
+  while (text.find(last) == std::string::npos) {
+    std::array<char, 256> bytes;
+    const ssize_t count = ::read(fd, bytes.data(), bytes.size());
+    if (count <= 0) throw std::runtime_error("the tracer has ended: " + text);
+    text.append(bytes.data(), static_cast<std::size_t>(count));
   }
 }
 
@@ -189,7 +192,7 @@ void OldSystem::linger() const {
   ::close(peer);
 }
 
-void OldSystem::be_pid_1(const char* slave) {
+void OldSystem::be_pid_1(const char* slave, int appointment) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   try {
     ::setsid();
@@ -203,32 +206,35 @@ void OldSystem::be_pid_1(const char* slave) {
     std::fprintf(stderr, "old system: %s\n", error.what());
     ::_exit(99);
   }
-  if (traced_) {
-    write_bytes(witness_ + "/ready", {});
-    wait_for_file(witness_ + "/traced");
-  }
+  if (traced_) wait_for_tracer(appointment);
   std::array<char*, 2> argv{const_cast<char*>(layout::payload), nullptr};
   ::execveat(AT_FDCWD, layout::payload, argv.data(), environ, 0);
   ::_exit(98);
 }
 
 /// From outside, where the payload does not see it among its processes.
-void OldSystem::start_tracer() {
-  const std::string pid = std::to_string(pid_);
-  const std::string file = witness_ + "/strace";
-  wait_for_file_of(pid_, witness_ + "/ready");
+void OldSystem::start_tracer(int appointment) {
+  char ready = 0;
+  if (::read(appointment, &ready, 1) != 1) throw std::runtime_error("the old system has ended");
+  std::array<int, 2> ends{};
+  sys::check(::pipe2(ends.data(), O_CLOEXEC), "pipe2");
+  words_of_tracer_ = UniqueFd(ends[0]);
+  UniqueFd written(ends[1]);
   tracer_ = sys::check(::fork(), "fork");
-  if (tracer_ != 0) {
-    while (sys::read_file("/proc/" + pid + "/status").find("TracerPid:\t0\n") != std::string::npos)
-      ::poll(nullptr, 0, 5);
-    write_bytes(witness_ + "/traced", {});
-    return;
+  if (tracer_ == 0) {
+    ::dup2(written.get(), STDERR_FILENO);
+    const std::string pid = std::to_string(pid_);
+    const std::string file = witness_ + "/strace";
+    const std::string expression = fault_.empty() ? "trace=all" : "inject=" + fault_;
+    std::vector<const char*> arguments{
+        "strace", "-s", "200", "-o", file.c_str(), "-e", expression.c_str(), "-p", pid.c_str()};
+    if (fault_in_ == Where::everywhere) arguments.push_back("-f");
+    arguments.push_back(nullptr);
+    ::execvp(arguments[0], const_cast<char**>(arguments.data()));
+    ::_exit(127);
   }
-  const std::string expression = fault_.empty() ? "trace=all" : "inject=" + fault_;
-  const char* const follow = fault_in_ == Where::in_pid_1 ? "-qq" : "-f";
-  ::execlp("strace", "strace", follow, "-qq", "-s", "200", "-o", file.c_str(), "-e",
-           expression.c_str(), "-p", pid.c_str(), nullptr);
-  ::_exit(127);
+  written.reset();
+  read_until(words_of_tracer_.get(), " attached\n");
 }
 
 void OldSystem::collect(int master) {
@@ -260,13 +266,22 @@ int OldSystem::run(const std::string& input) {
   // Without any slave the master reports EIO.
   const UniqueFd held = sys::open(slave.data(), O_RDWR | O_NOCTTY);
 
+  std::array<int, 2> ends{};
+  sys::check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), "socketpair");
+  UniqueFd here(ends[0]);
+  UniqueFd there(ends[1]);
   clone_args arguments{};
   arguments.flags = own_namespaces;
   arguments.exit_signal = SIGCHLD;
   pid_ =
       static_cast<pid_t>(sys::check(::syscall(SYS_clone3, &arguments, sizeof arguments), "clone3"));
-  if (pid_ == 0) be_pid_1(slave.data());
-  if (traced_) start_tracer();
+  if (pid_ == 0) {
+    here.reset();
+    be_pid_1(slave.data(), there.get());
+  }
+  there.reset();
+  if (traced_) start_tracer(here.get());
+  here.reset();
   sys::write_all(master.get(), input);
   collect(master.get());
   int status = 0;

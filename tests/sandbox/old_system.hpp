@@ -54,11 +54,11 @@ class OldSystem {
   const std::string& output() const { return output_; }
 
  private:
-  [[noreturn]] void be_pid_1(const char* slave);
+  [[noreturn]] void be_pid_1(const char* slave, int appointment);
   void furnish(const char* slave) const;
   void make_root() const;
   void start_processes() const;
-  void start_tracer();
+  void start_tracer(int appointment);
   void collect(int master);
   void limit() const;
   void linger() const;
@@ -76,6 +76,7 @@ class OldSystem {
   std::string output_;
   pid_t pid_ = 0;
   pid_t tracer_ = 0;
+  UniqueFd words_of_tracer_;  ///< its standard error; a pipe holds all that it says
 };
 
 }  // namespace dboot::test

@@ -1,3 +1,5 @@
+#include <fcntl.h>
+
 #include <exception>
 #include <iostream>
 
@@ -6,24 +8,48 @@
 #include "injector/report.hpp"
 #include "injector/takeover.hpp"
 #include "injector/terminal.hpp"
+#include "shared/system/syscalls.hpp"
 
 using namespace dboot;
+
+namespace {
+
+/// The exit status; why there is no takeover has been reported then.
+template <class Work>
+int reporting_failures(Work work) {
+  try {
+    return work();
+  } catch (const Failure& failure) {
+    report::failure(failure);
+    return failure.status();
+  } catch (const std::exception& error) {
+    report::error(error.what());
+    return exit_status::failed;
+  }
+}
+
+/// A rehearsal whose record is kept, however it ends. The file is opened first, as long as the
+/// host's own files can be seen.
+int run_and_save_log(const Options& options) {
+  constexpr int flags = O_WRONLY | O_CREAT | O_TRUNC;
+  const UniqueFd file = sys::open(options.save_log, flags, 0600);
+  const int status = reporting_failures([&] { return takeover::run(options); });
+  sys::write_all(file.get(), report::record());
+  return status;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   terminal::occupy_standard_streams();
   try {
     const Options options = options::parse(argc, argv);
-    report::to_terminal(options.log_level);
-    return takeover::run(options);
+    report::begin(options.log_level);
+    return reporting_failures([&] {
+      return options.save_log.empty() ? takeover::run(options) : run_and_save_log(options);
+    });
   } catch (const options::Answer& answer) {
     (answer.status == 0 ? std::cout : std::cerr) << answer.what() << '\n';
     return answer.status;
-  } catch (const Failure& failure) {
-    report::error(failure.what());
-    if (!failure.mend().empty()) report::info("to mend it: " + failure.mend());
-    return failure.status();
-  } catch (const std::exception& error) {
-    report::error(error.what());
-    return exit_status::failed;
   }
 }

@@ -282,7 +282,11 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->transform(one_of(pulls))
       ->option_text("always|missing|never")
       ->group("The takeover");
-  app.add_option("--log-level", raw.log_level, "How much is told (info)")
+  app.add_option("--save-log", options.save_log, "Leaves the whole log of a rehearsal in FILE")
+      ->check(check_not_empty)
+      ->option_text("FILE")
+      ->group("The takeover");
+  app.add_option("--log-level", raw.log_level, "How much is shown (info); payload.log has it all")
       ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error"}))
       ->option_text("trace|debug|info|warning|error")
       ->group("The takeover");
@@ -365,6 +369,9 @@ Options parse(int argc, const char* const* argv) {
   if (options.terminal != Options::Terminal::automatic && !options.rehearse)
     throw usage("-t and -T are about the terminal of a rehearsal",
                 "add --rehearse, or leave them out");
+  if (!options.save_log.empty() && !options.rehearse)
+    throw usage("--save-log is about a rehearsal: a takeover leaves its log in /run/dboot",
+                "add --rehearse, or leave it out");
   if (app.count("--entrypoint") > 0) {
     options.overrides.entrypoint = raw.entrypoint == empty_value ? "" : raw.entrypoint;
   }

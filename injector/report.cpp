@@ -1,29 +1,102 @@
 #include "injector/report.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <optional>
 
 #include "shared/log/sinks.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::report {
 namespace {
 
-std::optional<Log>& reporter() {
-  static std::optional<Log> instance;
+constexpr std::array<std::string_view, 3> phases{"preflight", "image", "inject"};
+
+/// Where lines go.
+struct Reporter {
+  Log terminal{Log::Style::report};
+  Log record;
+  std::chrono::nanoseconds began = log::monotonic_now();
+  std::string text;  ///< the record, as long as there is no file
+  log::sinks::Sink sink = log::sinks::memory(text);
+  UniqueFd file;
+};
+
+std::optional<Reporter>& reporter() {
+  static std::optional<Reporter> instance;
   return instance;
+}
+
+std::string text_of(int file) {
+  struct stat status {};
+  sys::check(::fstat(file, &status), "stat the record");
+  std::string text(static_cast<std::size_t>(status.st_size), '\0');
+  const ssize_t size = sys::check(::pread(file, text.data(), text.size(), 0), "read the record");
+  text.resize(static_cast<std::size_t>(size));
+  return text;
 }
 
 }  // namespace
 
-void to_terminal(log::Level level) {
-  auto& log = reporter().emplace(Log::Style::report);
-  log.set_level(level);
-  log.add_sink(log::sinks::descriptor(STDERR_FILENO));
+void begin(log::Level level) {
+  auto& lines = reporter().emplace();
+  lines.terminal.set_level(level);
+  lines.terminal.add_sink(log::sinks::descriptor(STDERR_FILENO));
+  lines.record.set_level(std::min(level, log::Level::debug));
+  lines.record.set_origin(lines.began);
+  lines.record.add_sink(lines.sink);
+  lines.record.set_phase(phases.front());
+  lines.record.begin("dboot-inject");
+}
+
+std::chrono::nanoseconds began() {
+  return reporter() ? reporter()->began : log::monotonic_now();
+}
+
+void begin_phase(std::string_view phase) {
+  if (reporter()) reporter()->record.begin_phase(phase);
+}
+
+bool is_phase(std::string_view phase) {
+  return std::find(phases.begin(), phases.end(), phase) != phases.end();
+}
+
+void keep_record_in(UniqueFd file) {
+  if (!reporter()) return;
+  auto& lines = *reporter();
+  sys::write_all(file.get(), lines.text);
+  lines.record.remove_sink(lines.sink);
+  lines.file.reset(sys::check(::fcntl(file.get(), F_DUPFD_CLOEXEC, 3), "duplicate the record"));
+  lines.sink = log::sinks::file(std::move(file));
+  lines.record.add_sink(lines.sink);
+}
+
+std::string record() {
+  if (!reporter()) return "";
+  return reporter()->file ? text_of(reporter()->file.get()) : reporter()->text;
 }
 
 void write(log::Level level, std::string_view message, log::Facts facts) {
-  if (reporter()) reporter()->write(level, message, facts);
+  if (!reporter()) return;
+  reporter()->terminal.write(level, message, facts);
+  reporter()->record.write(level, message, facts);
+}
+
+void failure(const Failure& failure) {
+  if (failure.mend().empty()) return error(failure.what());
+  error(failure.what(), {{log::mend_key, failure.mend()}});
+}
+
+void note(std::string_view message, std::vector<log::Fact> facts) {
+  if (!reporter()) return;
+  log::Record record;
+  record.message = message;
+  record.facts = std::move(facts);
+  reporter()->record.write(std::move(record));
 }
 
 }  // namespace dboot::report

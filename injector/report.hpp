@@ -1,13 +1,34 @@
 #pragma once
 
-#include "shared/log/log.hpp"
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
 
-/// What the injector says to the person who runs it: lines on standard error. Only the first thread
-/// of a program reports.
+#include "injector/failure.hpp"
+#include "shared/log/log.hpp"
+#include "shared/system/unique_fd.hpp"
+
+/// What the injector says: to the person who runs it, on standard error, and in the record of the
+/// takeover, which the payload goes on with (dboot-log(5)). Only the first thread of a program
+/// reports.
 namespace dboot::report {
 
-/// Lines from `level` on; before, there are none.
-void to_terminal(log::Level level);
+/// Lines from `level` on are shown; the record gets everything, and its clock starts. Before, there
+/// are no lines.
+void begin(log::Level level);
+/// When that was (CLOCK_MONOTONIC).
+std::chrono::nanoseconds began();
+/// What the record calls the lines that follow: after "preflight", "image" and "inject".
+void begin_phase(std::string_view phase);
+/// Whether it is one of these three.
+bool is_phase(std::string_view phase);
+
+/// The record goes on in that file, open for reading and appending, and what there is of it is
+/// written there. Throws std::system_error.
+void keep_record_in(UniqueFd file);
+/// All of it. Throws std::system_error.
+std::string record();
 
 void write(log::Level level, std::string_view message, log::Facts facts = {});
 inline void debug(std::string_view message, log::Facts facts = {}) {
@@ -22,5 +43,9 @@ inline void warning(std::string_view message, log::Facts facts = {}) {
 inline void error(std::string_view message, log::Facts facts = {}) {
   write(log::Level::error, message, facts);
 }
+/// The error, and how to mend it.
+void failure(const Failure& failure);
+/// In the record alone: for what nobody must wait for a terminal with.
+void note(std::string_view message, std::vector<log::Fact> facts);
 
 }  // namespace dboot::report

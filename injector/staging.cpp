@@ -62,6 +62,11 @@ void Staging::write_plan(std::span<const std::uint8_t> plan) const {
   sys::write_all(fd.get(), {reinterpret_cast<const char*>(plan.data()), plan.size()});
 }
 
+UniqueFd Staging::make_record() const {
+  constexpr int flags = O_RDWR | O_APPEND | O_CREAT | O_EXCL;
+  return sys::open_at(directory_.get(), layout::payload_log_name, flags, 0600);
+}
+
 void Staging::copy_payload(int source) const {
   const UniqueFd fd = create(directory_.get(), layout::payload_name, 0700);
   off_t offset = 0;

@@ -25,6 +25,8 @@ class Staging {
 
   /// Writes the plan, replacing an earlier one. Throws.
   void write_plan(std::span<const std::uint8_t> plan) const;
+  /// The file that is to hold the record, for reading and appending. Throws.
+  UniqueFd make_record() const;
   /// Copies the payload into place. Throws.
   void copy_payload(int source) const;
 

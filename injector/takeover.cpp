@@ -144,11 +144,15 @@ Plan make_plan(const Options& options, const rootfs::Command& command, Scope sco
 /// Fills the new root. What comes from the host is read before anything enters another namespace.
 Plan prepare(const Options& options, image::Source& source, const rootfs::FromHost& from_host,
              Staging& staging, Scope scope) {
+  report::begin_phase("image");
+  const auto began = log::monotonic_now();
   {
     const auto of_image = source.estimated_bytes();
     Progress progress(of_image == 0 ? 0 : of_image + from_host.bytes());
     source.unpack(staging.root(), progress);
     from_host.copy(staging.root(), progress);
+    report::note("the new root is filled",
+                 {{"bytes", progress.bytes()}, {"duration", log::monotonic_now() - began}});
   }
   rootfs::adapt(staging.root(), rootfs::read_host_files(),
                 {hostname_for(options), scope == Scope::machine});
@@ -180,7 +184,7 @@ void commit(const Target& target, Staging& staging, Plan plan,
   std::optional<KernelPanic> panic;
   if (target.is_machine()) panic.emplace();
   if (panic) plan.kernel_panic = panic->previous();
-  plan.began = log::monotonic_now();
+  plan.began = report::began();
   staging.write_plan(plan::encode(plan));
   staging.arm();
 
@@ -194,12 +198,27 @@ void commit(const Target& target, Staging& staging, Plan plan,
     staging.detach();
     if (panic) panic->restore();
   };
-  const auto outcome = inject::execute(target, program, injection_deadline, {before_attach, undo});
+  const auto executed = [](std::chrono::nanoseconds stood_still) {
+    report::note("PID 1 has executed the payload", {{"stood_still", stood_still}});
+  };
+  const inject::Hooks hooks{before_attach, undo, executed};
+  const auto outcome = inject::execute(target, program, injection_deadline, hooks);
   if (outcome == inject::Outcome::unknown && !staging.is_executed_by(target.proc())) {
     throw Failure("the tracer was killed before PID 1 executed the payload", "try again");
   }
   staging.commit();
   if (panic) panic->commit();
+}
+
+/// What is asked for, as far as the plan does not say it.
+void note_options(const Options& options) {
+  const auto how = options.rehearse ? "rehearse" : options.dry_run ? "dry run" : "take over";
+  report::note("asked for", {{"what", how},
+                             {"image", options.image},
+                             {"force", options.force ? "yes" : "no"},
+                             {"payload", options.payload.empty() ? "dboot-init" : options.payload},
+                             {"host", options.engine_host},
+                             {"root_size", options.root_size}});
 }
 
 Rehearsal::Stdio stdio_for(Options::Terminal terminal) {
@@ -227,7 +246,7 @@ int rehearse(const Options& options, Staging& staging, const Plan& plan) {
   OwnStdio own;
   Rehearsal rehearsal(stdio);
   rehearsal.give_stdio_to(plan.credentials.uid);
-  PayloadLog payload_log(staging.directory());
+  PayloadLog payload_log(staging.directory(), options.log_level);
   Attendance attendance = attendance_for(options, plan);
   attendance.log = &payload_log;
   report::info("rehearsing in namespaces; nothing on this host is replaced");
@@ -246,6 +265,7 @@ int rehearse(const Options& options, Staging& staging, const Plan& plan) {
 }  // namespace
 
 int run(const Options& options) {
+  note_options(options);
   guard::require_root();
   guard::require_kernel();
   go_first_when_memory_ends();
@@ -259,6 +279,12 @@ int run(const Options& options) {
   const rootfs::FromHost from_host(options.host_files, rootfs::kernel_files_of_host());
   const std::uint64_t needed = source->estimated_bytes() + from_host.bytes();
   const std::uint64_t available = memory::available();
+  const auto digest = source->digest();
+  report::note("image", {{"description", source->description()},
+                         {"digest", digest.empty() ? "none" : digest},
+                         {"bytes", source->estimated_bytes()},
+                         {"from_host", from_host.bytes()}});
+  report::note("memory", {{"needed", needed}, {"available", available}});
   memory::require(needed, available);
   if (claim) {
     if (guard::is_over_ssh())
@@ -269,6 +295,7 @@ int run(const Options& options) {
 
   const auto size = memory::root_size(options.root_size, needed, available);
   Staging staging(size.bytes, size.entries);
+  report::keep_record_in(staging.make_record());
   {
     const UniqueFd staged = stage_payload(payload, staging);
     if (claim) selinux::check(Target::own_pid_1(), staged.get());
@@ -279,6 +306,8 @@ int run(const Options& options) {
     if (plan.scope == Scope::machine) std::cout << disks::describe(DeviceGraph(read_storage()));
     return 0;
   }
+  report::begin_phase("inject");
+  report::note("plan", plan::facts(plan));
   if (options.rehearse) return rehearse(options, staging, plan);
   report::info("taking over PID 1");
   // Minutes of copying later, somebody may have forbidden it.

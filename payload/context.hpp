@@ -40,9 +40,10 @@ struct Context {
         devices(std::move(inherited.devices)),
         limits(std::move(inherited.limits)),
         last_resort(permissions, inherited.anew),
-        children(executor),
+        children(executor, log),
         terminator(log, children, executor),
-        console(log, children, devices, permissions, directory, std::move(inherited.stdio)),
+        console(log, children, devices, permissions, directory, std::move(inherited.stdio),
+                plan.log_level),
         kernel_log(log, children, permissions),
         descriptors_that_hang(inherited.descriptors_that_hang) {}
 

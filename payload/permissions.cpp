@@ -60,10 +60,13 @@ bool Permissions::allows(Action action) const noexcept {
   }
 }
 
-bool Permissions::allows(Action action, Log& log) const {
-  const bool allowed = allows(action);
-  if (!allowed) log.info("skipped in a namespace", {{"action", to_string(action)}});
-  return allowed;
+std::string Permissions::denied() const {
+  std::string names;
+  for (int number = 0; number <= static_cast<int>(Action::reboot); ++number) {
+    const auto action = static_cast<Action>(number);
+    if (!allows(action)) names += (names.empty() ? "" : ",") + std::string(to_string(action));
+  }
+  return names;
 }
 
 }  // namespace dboot

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
-#include "shared/log/log.hpp"
 #include "shared/plan/plan.hpp"
 
 namespace dboot {
@@ -46,9 +46,8 @@ class Permissions {
 
   bool on_machine() const noexcept { return machine_; }
   bool allows(Action action) const noexcept;
-  /// The same; a denied action is logged as skipped, because a rehearsal shall show what a takeover
-  /// would have done.
-  bool allows(Action action, Log& log) const;
+  /// What is denied, "sync,reboot": a rehearsal shall show what a takeover would have done.
+  std::string denied() const;
 
  private:
   bool machine_;

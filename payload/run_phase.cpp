@@ -8,8 +8,7 @@ namespace dboot {
 Task<> run_phase(Context& context, std::string_view name, Task<> work) {
   auto& log = context.log;
   const auto began = log::monotonic_now();
-  log.set_phase(name);
-  log.info("started");
+  log.begin_phase(name);
   try {
     co_await std::move(work);
   } catch (const std::exception& error) {

@@ -14,7 +14,8 @@ namespace {
 
 Task<> exercise(bool& works) {
   using namespace std::chrono_literals;
-  Children children(co_await boost::asio::this_coro::executor);
+  Log log;
+  Children children(co_await boost::asio::this_coro::executor, log);
   blocking::Work work = [](const blocking::Report& report) { report.write("alive"); };
   auto child = blocking::run(children, "self-test", 10s, std::move(work));
   const auto outcome = co_await std::move(child);

@@ -44,6 +44,7 @@ Task<> take_over(Context& context) {
   // Before the first line, which shall be in the kernel's log too.
   context.log.set_phase("wake");
   context.kernel_log.take(context.devices);
+  context.log.begin("dboot-init");
   try {
     co_await run_phases(context);
     co_await phases::start(context);
@@ -55,6 +56,7 @@ Task<> take_over(Context& context) {
 
 Task<> refuse(Context& context, std::string reason) {
   context.kernel_log.take(context.devices);
+  context.log.begin("dboot-init");
   co_await phases::console(context);
   co_await phases::way_out(context, std::move(reason));
 }

@@ -99,6 +99,7 @@ std::unique_ptr<Source> docker_image(std::shared_ptr<const FileSet> files,
 
   LayeredImage result;
   result.description = "image " + (image.empty() ? "" : image + " ") + "of " + files->description();
+  if (const auto id = digest_in(saved.config, ".json")) result.digest = to_string(*id);
   result.config = config.config;
   for (std::size_t index = 0; index < saved.layers.size(); ++index) {
     const std::string& name = saved.layers[index];

@@ -118,6 +118,7 @@ class EngineImageSource : public Source {
   const ImageConfig& config() const override { return image_.config; }
   std::uint64_t estimated_bytes() const override { return image_.size; }
   std::string description() const override { return "image " + name_ + " of " + engine_.name; }
+  std::string digest() const override { return image_.id; }
 
   void unpack(int root_fd, Progress& progress) override {
     read(root_fd, progress);

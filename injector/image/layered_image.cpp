@@ -38,6 +38,7 @@ class LayeredSource : public Source {
   const ImageConfig& config() const override { return image_.config; }
   std::uint64_t estimated_bytes() const override { return image_.estimated_bytes; }
   std::string description() const override { return image_.description; }
+  std::string digest() const override { return image_.digest; }
 
   void unpack(int root_fd, Progress& progress) override {
     rootfs::apply_layers(image_.layers, root_fd, progress);

@@ -15,6 +15,7 @@ namespace dboot::image {
 /// An image whose layers are files.
 struct LayeredImage {
   std::string description;
+  std::string digest;  ///< see Source
   ImageConfig config;
   std::vector<rootfs::Layer> layers;     ///< the lowest first
   std::uint64_t estimated_bytes = 0;     ///< of the contents of all layers

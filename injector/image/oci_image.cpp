@@ -136,6 +136,7 @@ std::unique_ptr<Source> oci_image(std::shared_ptr<const FileSet> files, const st
 
   LayeredImage result;
   result.description = "image " + (image.empty() ? "" : image + " ") + "of " + files->description();
+  result.digest = to_string(chosen.digest);
   result.config = config.config;
   for (const Descriptor& blob : manifest.layers) {
     result.layers.push_back(layer_of(files, blob, "layer " + to_string(blob.digest)));

@@ -24,6 +24,9 @@ class Source {
   virtual std::uint64_t estimated_bytes() const = 0;
   /// For messages: "image ubuntu:24.04 of the Docker engine at /run/docker.sock".
   virtual std::string description() const = 0;
+  /// What names its content: the digest of a manifest, the ID of an engine's image. Empty where
+  /// nothing does.
+  virtual std::string digest() const { return ""; }
   /// Writes the root filesystem below `root_fd`, once, and never a byte elsewhere; what was created
   /// for that purpose (a container in the engine) is gone on return. Throws Failure, also when the
   /// user interrupts.

@@ -74,6 +74,7 @@ ExecveResult redirect(const Target& target, const Program& program, Deadline dea
 
   target.verify();
   Tracee tracee(target, deadline);
+  const auto stopped = std::chrono::steady_clock::now();
   target.verify();  // the pid that was attached to is still that process
   const arch::State state = tracee.read_state();
   const arch::Call call = arch::build_execve(state, space.code, program);
@@ -88,11 +89,10 @@ ExecveResult redirect(const Target& target, const Program& program, Deadline dea
   reporter.changing(pending(call));
   changed = true;
   tracee.write_registers(call.registers);
-  if (call.restores_itself) return tracee.run(call, deadline);
-
-  // There is no way back but ours, however long execve takes.
-  const ExecveResult result = tracee.run(call, Deadline::max());
-  if (!result.executed) tracee.write_registers(state.registers);
+  // Without that there is no way back but ours, however long execve takes.
+  const ExecveResult result = tracee.run(call, call.restores_itself ? deadline : Deadline::max());
+  if (!result.executed && !call.restores_itself) tracee.write_registers(state.registers);
+  if (result.executed && hooks.executed) hooks.executed(std::chrono::steady_clock::now() - stopped);
   return result;
 }
 

@@ -23,10 +23,12 @@ void check_traceable(const Target& target);
 /// killed, there is one left to clean up.
 struct Hooks {
   /// When nothing is left to do but to attach; throwing cancels the injection.
-  std::function<void()> before_attach;
+  std::function<void()> before_attach = nullptr;
   /// When the caller has died meanwhile and the target has not executed the program. While the
   /// caller lives, it is the caller who undoes what before_attach has done.
-  std::function<void()> undo_if_orphaned;
+  std::function<void()> undo_if_orphaned = nullptr;
+  /// The target has executed the program and does not run yet: how long it has stood still.
+  std::function<void(std::chrono::nanoseconds)> executed = nullptr;
 };
 
 /// Makes the target execute `program`. A child of the caller, single-threaded and with all signals

@@ -98,8 +98,7 @@ void check(const Target& target, int payload) {
   report::warning(
       "SELinux is enforcing, and its policy will hold for the new system, which starts "
       "in the context of PID 1",
-      {{"context", subject}});
-  report::info(std::string("to mend it: ") + mend);
+      {{"context", subject}, {log::mend_key, mend}});
 }
 
 }  // namespace dboot::selinux

@@ -149,7 +149,7 @@ class Attendant {
     error_.flush();
   }
 
-  /// Once the payload is there to hear it, which the file of its log tells.
+  /// Once the payload is there to hear it, which its log tells.
   void ask() {
     end_ = Clock::now() + attendance_.patience;
     if (is_there_) {
@@ -225,10 +225,12 @@ class Attendant {
       if (!drain()) return;
     }
     if (attendance_.log == nullptr) return;
-    for (std::string text; !(text = attendance_.log->take()).empty();) {
-      error_.put(text);
+    do {
+      error_.put(attendance_.log->take());
       if (!drain()) return;
-    }
+    } while (attendance_.log->has_more());
+    error_.put(attendance_.log->take_rest());
+    drain();
   }
 
   /// False when a signal says that nobody waits for it any more.

@@ -2,32 +2,41 @@
 
 #include <string>
 
+#include "shared/log/record.hpp"
 #include "shared/system/unique_fd.hpp"
 
 namespace dboot {
 
-/// Follows the payload.log of a staged /run/dboot, from before the file is there (inotify(7)): the
-/// payload writes its record as on a machine, and whoever rehearses reads it meanwhile.
+/// Follows the payload.log of a staged /run/dboot (inotify(7)): the payload writes its record as on
+/// a machine, and whoever rehearses reads it meanwhile. What the injector has put there has been
+/// reported already.
 class PayloadLog {
  public:
-  /// `directory`: what becomes /run/dboot. In the caller's own mount namespace. Throws
-  /// std::system_error.
-  explicit PayloadLog(int directory);
+  /// `directory`: what becomes /run/dboot. In the caller's own mount namespace. `level`: of the
+  /// lines that are shown. Throws std::system_error.
+  PayloadLog(int directory, log::Level level);
 
   /// Readable when there may be more.
   int changes() const noexcept { return inotify_.get(); }
-  /// What has been written since the last call, up to 64 KiB of it.
+  /// Of the next 64 KiB at most, the lines that are to be shown.
   std::string take();
-  /// The file was there at the last call, empty or not: the payload runs.
-  bool is_there() const noexcept { return static_cast<bool>(file_); }
+  /// A line that has no end yet.
+  std::string take_rest();
+  /// The payload runs: it has written something.
+  bool is_there() const noexcept { return is_there_; }
   /// The last call has not taken all.
   bool has_more() const noexcept { return more_; }
 
  private:
+  std::string read();
+
   UniqueFd directory_;
   UniqueFd inotify_;
   UniqueFd file_;
+  log::Level level_;
+  std::string unfinished_;
   bool more_ = false;
+  bool is_there_ = false;
 };
 
 }  // namespace dboot

@@ -10,6 +10,8 @@
 
 #include "payload/children/fork.hpp"
 #include "payload/children/patience.hpp"
+#include "shared/log/log.hpp"
+#include "shared/proc/process_status.hpp"
 #include "shared/system/descriptor_passing.hpp"
 #include "shared/system/syscalls.hpp"
 
@@ -19,6 +21,8 @@ namespace {
 /// Ends the report of work that failed: NUL cannot occur in what work reports.
 constexpr char failure_mark = '\0';
 constexpr char success_mark = '\x01';
+/// Begins a line for the log.
+constexpr char note_mark = '\x02';
 
 [[noreturn]] void be_child(int socket, const Work& work) noexcept {
   const Report report(socket);
@@ -46,6 +50,29 @@ bool receive(int socket, Outcome& outcome) {
   if (count <= 0) return false;
   outcome.text.append(bytes.data(), static_cast<std::size_t>(count));
   return true;
+}
+
+/// Takes the lines for the log out of what has come so far.
+void pass_notes_on(Outcome& outcome, Log& log) {
+  for (;;) {
+    // What follows a failure is its reason, whatever that may contain.
+    const auto begin = outcome.text.substr(0, outcome.text.find(failure_mark)).find(note_mark);
+    const auto end = outcome.text.find('\n', begin);
+    if (begin == std::string::npos || end == std::string::npos) return;
+    if (auto record = log::parse(outcome.text.substr(begin + 1, end - begin - 1)))
+      log.write(*std::move(record));
+    outcome.text.erase(begin, end + 1 - begin);
+  }
+}
+
+void name_what_hangs(Log& log, const std::string& what, pid_t pid,
+                     std::chrono::milliseconds for_so_long) {
+  const auto status = read_process_status(pid);
+  log.info("still waiting", {{"what", what},
+                             {"for", for_so_long},
+                             {"pid", pid},
+                             {"state", std::string(1, status ? status->state : '?')},
+                             {"wchan", wait_channel(pid)}});
 }
 
 /// Splits what came into the report and how it ended. The end of the work counts, whether or not
@@ -88,8 +115,17 @@ void Report::write(std::string_view bytes) const {
   sys::write_all(socket_, bytes);
 }
 
+void Report::note(const log::Record& record) const {
+  sys::write_all(socket_, note_mark + log::format(record) + '\n');
+}
+
 void Report::write(std::string_view line, const UniqueFd& fd) const {
   descriptor_passing::send(socket_, std::string(line) + '\n', fd.get());
+}
+
+void note_call(Log& log, std::string_view name, std::string_view about, const Outcome& outcome) {
+  const std::string_view result = outcome.finished() ? "ok" : std::string_view(outcome.error);
+  log.write(log::of_call(name, about, result));
 }
 
 Task<Outcome> run(Children& children, std::string what, std::chrono::milliseconds patience,
@@ -102,18 +138,28 @@ Task<Outcome> run(Children& children, std::string what, std::chrono::millisecond
   try {
     auto starting = fork_patiently([&] { return start(children, what, work, keep, socket); });
     pid = co_await std::move(starting);
-    report.emplace(executor, std::move(socket), patience);
+    report.emplace(executor, std::move(socket));
   } catch (const std::exception& error) {
     if (pid > 0 && children.contains(pid)) ::kill(pid, SIGKILL);
     outcome.end = Outcome::End::failed;
     outcome.error = error.what();
     co_return outcome;
   }
+  Log& log = children.log();
+  const auto soon = patience / 10;
+  bool named = false;
   bool patient = true;
-  do {
-    auto waiting = report->wait();
+  for (bool more = true; more && patient;) {
+    auto waiting = report->wait(named ? patience - soon : soon);
     patient = co_await std::move(waiting);
-  } while (patient && receive(report->fd(), outcome));
+    if (patient) {
+      more = receive(report->fd(), outcome);
+      pass_notes_on(outcome, log);
+    } else if (!named) {
+      name_what_hangs(log, what, pid, soon);
+      named = patient = true;
+    }
+  }
   if (!patient && children.contains(pid)) ::kill(pid, SIGKILL);
   conclude(outcome, what, !patient, patience);
   co_return outcome;

@@ -11,8 +11,8 @@
 
 namespace dboot {
 
-Children::Children(const boost::asio::any_io_executor& executor)
-    : executor_(executor), signals_(executor, SIGCHLD) {
+Children::Children(const boost::asio::any_io_executor& executor, Log& log)
+    : executor_(executor), log_(log), signals_(executor, SIGCHLD) {
   listen();
   // Children of the old init that ended before the handler was there send no signal any more.
   reap();

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "payload/children/pidfd.hpp"
+#include "shared/log/log.hpp"
 
 namespace dboot {
 
@@ -26,7 +27,8 @@ class Children {
   /// Gets the wait status (wait(2)).
   using Ended = std::function<void(int status)>;
 
-  explicit Children(const boost::asio::any_io_executor& executor);
+  /// `log`: where those say what they do that have no other, see blocking::run().
+  Children(const boost::asio::any_io_executor& executor, Log& log);
   Children(const Children&) = delete;
   Children& operator=(const Children&) = delete;
 
@@ -42,6 +44,8 @@ class Children {
   /// from these. Reads /proc when there are companions.
   bool spares(pid_t pid) const;
 
+  Log& log() const noexcept { return log_; }
+
  private:
   struct Child {
     Kind kind;
@@ -54,6 +58,7 @@ class Children {
   bool is_companion(pid_t pid) const noexcept;
 
   boost::asio::any_io_executor executor_;
+  Log& log_;
   boost::asio::signal_set signals_;
   std::map<pid_t, Child> running_;
 };

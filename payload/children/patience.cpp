@@ -3,19 +3,19 @@
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
-Patience::Patience(const boost::asio::any_io_executor& executor, UniqueFd fd,
-                   std::chrono::milliseconds most)
-    : state_(std::make_shared<State>(executor)), most_(most) {
+
+Patience::Patience(const boost::asio::any_io_executor& executor, UniqueFd fd)
+    : state_(std::make_shared<State>(executor)) {
   boost::system::error_code refused;
   state_->descriptor.assign(fd.get(), refused);
   if (refused) sys::fail(refused.value(), {"wait for a child's answer"});
   fd.release();
 }
 
-Task<bool> Patience::wait() {
+Task<bool> Patience::wait(std::chrono::milliseconds most) {
   const auto state = state_;
   state->late = false;
-  state->timer.expires_after(most_);
+  state->timer.expires_after(most);
   state->timer.async_wait([state](const boost::system::error_code& cancelled) {
     // Queued before it was set anew, it is not late.
     if (cancelled || state->timer.expiry() > std::chrono::steady_clock::now()) return;

@@ -14,13 +14,12 @@ namespace dboot {
 class Patience {
  public:
   /// Throws std::system_error.
-  Patience(const boost::asio::any_io_executor& executor, UniqueFd fd,
-           std::chrono::milliseconds most);
+  Patience(const boost::asio::any_io_executor& executor, UniqueFd fd);
 
   int fd() { return state_->descriptor.native_handle(); }
   /// Until there is something to read, or the end. False when nothing has come for as long as
   /// `most`.
-  Task<bool> wait();
+  Task<bool> wait(std::chrono::milliseconds most);
 
  private:
   /// What the timer's handler touches, which may still be queued when the object has gone.
@@ -33,7 +32,6 @@ class Patience {
   };
 
   std::shared_ptr<State> state_;
-  std::chrono::milliseconds most_;
 };
 
 }  // namespace dboot

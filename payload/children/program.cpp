@@ -75,8 +75,8 @@ Task<pid_t> start_program(Children& children, Program program, std::vector<Uniqu
   const pid_t pid = co_await std::move(starting);
   write_end.reset();
   stdio.clear();
-  Patience outcome(co_await boost::asio::this_coro::executor, std::move(read_end), to_start);
-  auto waiting = outcome.wait();
+  Patience outcome(co_await boost::asio::this_coro::executor, std::move(read_end));
+  auto waiting = outcome.wait(to_start);
   int error = 0;
   if (!co_await std::move(waiting)) {
     error = ETIMEDOUT;

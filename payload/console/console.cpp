@@ -44,7 +44,7 @@ Task<UniqueFd> Console::open(std::string name, Settings settings) {
 
 std::string Console::earlier_lines() const {
   try {
-    return sys::read_file_at(directory_.get(), layout::payload_log_name);
+    return log::from_level(sys::read_file_at(directory_.get(), layout::payload_log_name), level_);
   } catch (const std::system_error&) {
     return "";
   }
@@ -64,7 +64,7 @@ void Console::show_log_on(const std::string& name, UniqueFd fd) {
   } else {
     shown.sink = log::sinks::console(std::move(fd), earlier_lines());
   }
-  if (!std::exchange(shown.attached, true)) log_.add_sink(shown.sink);
+  if (!std::exchange(shown.attached, true)) log_.add_sink(shown.sink, level_);
 }
 
 Task<> Console::find_in_namespace(const std::string& wanted) {
@@ -78,12 +78,12 @@ Task<> Console::find_in_namespace(const std::string& wanted) {
     ::dup2(console.get(), STDERR_FILENO);
     show_log_on(name_, std::move(console));
   } else if (inherited_.size() > STDERR_FILENO) {
-    log_.add_sink(log::sinks::descriptor(inherited_[STDERR_FILENO].get()));
+    log_.add_sink(log::sinks::descriptor(inherited_[STDERR_FILENO].get()), level_);
   }
 }
 
 Task<> Console::start(const std::string& wanted) {
-  if (!permissions_.allows(Action::use_consoles, log_)) {
+  if (!permissions_.allows(Action::use_consoles)) {
     co_await find_in_namespace(wanted);
     co_return;
   }
@@ -125,6 +125,7 @@ Task<> Console::bring_to_screen() {
   auto child =
       blocking::run(children_, "switch to " + name, to_open, std::move(work), {devices_.mount()});
   const auto outcome = co_await std::move(child);
+  blocking::note_call(log_, "VT_ACTIVATE", name, outcome);
   if (!outcome.finished()) log_.warning("no switch", {{"to", name}, {"reason", outcome.error}});
 }
 

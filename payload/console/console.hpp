@@ -19,15 +19,17 @@ namespace dboot {
 class Console {
  public:
   /// `directory`: layout::directory, for the earlier lines of the log. `inherited`: what stood on 0
-  /// to 2 when the payload began, for namespaces without a console of their own.
+  /// to 2 when the payload began, for namespaces without a console of their own. `level`: of the
+  /// lines that are shown.
   Console(Log& log, Children& children, const DeviceNodes& devices, Permissions permissions,
-          const UniqueFd& directory, std::vector<UniqueFd> inherited)
+          const UniqueFd& directory, std::vector<UniqueFd> inherited, Log::Level level)
       : log_(log),
         children_(children),
         devices_(devices),
         permissions_(permissions),
         directory_(directory),
-        inherited_(std::move(inherited)) {}
+        inherited_(std::move(inherited)),
+        level_(level) {}
 
   /// Finds the consoles, brings the virtual terminal among them to the screen and lets the log go
   /// to all of them. `wanted`: the plan's console.
@@ -76,6 +78,7 @@ class Console {
   Permissions permissions_;
   const UniqueFd& directory_;
   std::vector<UniqueFd> inherited_;
+  Log::Level level_;
   std::string name_;
   std::map<std::string, Shown> shown_;  ///< by name
 };

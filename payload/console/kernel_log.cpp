@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/klog.h>
 
+#include <cerrno>
 #include <system_error>
 #include <utility>
 
@@ -29,16 +30,22 @@ std::optional<int> parse_console_level(const std::string& printk) {
 void KernelLog::write_devkmsg(const std::string& value) {
   try {
     // Without the newline it is refused (kernel/printk/printk.c: devkmsg_sysctl_set_loglvl).
-    sys::write_file(devkmsg_setting, value + '\n');
+    log_.call("write", "kernel.printk_devkmsg",
+              [&] { sys::write_file(devkmsg_setting, value + '\n'); });
   } catch (const std::system_error& error) {
     // printk.devkmsg= on the kernel's command line fixes it.
     log_.info("printk_devkmsg stays", {{"reason", error.what()}});
   }
 }
 
+void KernelLog::set_level(int level) {
+  const int error = ::klogctl(set_console_level, nullptr, level) < 0 ? errno : 0;
+  log_.call("klogctl", "console level " + std::to_string(level), error);
+}
+
 void KernelLog::take(const DeviceNodes& devices) {
   if (sink_) return;
-  if (permissions_.allows(Action::write_sysctl, log_)) {
+  if (permissions_.allows(Action::write_sysctl)) {
     auto value = sys::read_file_or_empty(devkmsg_setting);
     if (value.ends_with('\n')) value.pop_back();
     if (!value.empty() && value != "on") {
@@ -46,19 +53,19 @@ void KernelLog::take(const DeviceNodes& devices) {
       devkmsg_ = value;
     }
   }
-  if (!permissions_.allows(Action::write_kernel_log, log_)) return;
+  if (!permissions_.allows(Action::write_kernel_log)) return;
   console_level_ = parse_console_level(sys::read_file_or_empty("/proc/sys/kernel/printk"));
-  ::klogctl(set_console_level, nullptr, worse_than_error);
+  set_level(worse_than_error);
   try {
     sink_ = log::sinks::kmsg(devices.open("kmsg", O_WRONLY | O_NONBLOCK));
-    log_.add_sink(sink_);
+    log_.add_sink(sink_, Log::Level::info);
   } catch (const std::system_error& error) {
     log_.warning("no kernel log", {{"reason", error.what()}});
   }
 }
 
 void KernelLog::show_on_consoles() {
-  if (sink_) ::klogctl(set_console_level, nullptr, debugging);
+  if (sink_) set_level(debugging);
 }
 
 /// The kernel decides whether a console shows a line when it gets there, not when the line is
@@ -76,7 +83,7 @@ Task<> KernelLog::restore() {
   if (console_level_) co_await wait_for_consoles();
   if (sink_) log_.remove_sink(std::exchange(sink_, nullptr));
   if (devkmsg_) write_devkmsg(*devkmsg_);
-  if (console_level_) ::klogctl(set_console_level, nullptr, *console_level_);
+  if (console_level_) set_level(*console_level_);
   devkmsg_.reset();
   console_level_.reset();
 }

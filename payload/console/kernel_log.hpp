@@ -31,6 +31,7 @@ class KernelLog {
 
  private:
   Task<> wait_for_consoles();
+  void set_level(int level);
   void write_devkmsg(const std::string& value);
 
   Log& log_;

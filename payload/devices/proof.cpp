@@ -19,13 +19,25 @@ Proof::Proof(Log& log, Children& children, const DeviceNodes& devices, Permissio
     : log_(log),
       children_(children),
       devices_(devices),
-      allowed_(permissions.allows(Action::open_disks, log)),
+      allowed_(permissions.allows(Action::open_disks)),
       before_(allowed_ ? read_storage() : Storage()) {
+  note_devices();
   for (const auto& use : before_.uses()) {
     if (use.devices.empty())
       log_.warning("its disks are not known, nor looked at", {{"filesystem", use.text()}});
     for (const auto& name : use.devices)
       log_.debug("disk in use", {{"by", use.text()}, {"device", before_.chain(name)}});
+  }
+}
+
+/// As found.
+void Proof::note_devices() const {
+  if (!allowed_ || !log_.has(Log::Level::trace)) return;
+  for (const auto& device : read_block_devices()) {
+    log_.trace("device found", {{"device", device.name},
+                                {"disk", device.disk},
+                                {"slaves", joined(device.slaves)},
+                                {"file", device.backing_file}});
   }
 }
 
@@ -37,6 +49,7 @@ Task<bool> Proof::is_free(const DeviceGraph::DeviceInUse& device) const {
   };
   auto child = blocking::run(children_, "open " + node, 5s, std::move(work), {devices_.mount()});
   const auto outcome = co_await std::move(child);
+  blocking::note_call(log_, "open O_EXCL", "/dev/" + node, outcome);
   if (outcome.finished()) {
     log_.info("released", {{"device", "/dev/" + node}, {"was", device.use}});
     co_return true;

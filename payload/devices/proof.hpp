@@ -23,6 +23,7 @@ class Proof {
   Task<> give() const;
 
  private:
+  void note_devices() const;
   Task<bool> is_free(const DeviceGraph::DeviceInUse& device) const;
 
   Log& log_;

@@ -30,6 +30,7 @@ Task<> let_go_of_disks(Context& context) {
     auto child =
         blocking::run(context.children, "unmount " + mount.mount_point, 20s, std::move(work));
     const auto outcome = co_await std::move(child);
+    blocking::note_call(context.log, "umount2 or remount", mount.mount_point, outcome);
     if (!outcome.finished())
       context.log.warning("disk not unmounted",
                           {{"mount", mount.mount_point}, {"reason", outcome.error}});
@@ -73,11 +74,11 @@ Task<> end_machine(Context& context, Power power) {
 }  // namespace
 
 Task<> end_system(Context& context, Power power) {
-  context.log.set_phase("power");
+  context.log.begin_phase("power");
   context.log.info("the system ends", {{"by", to_string(power)}});
   auto ending = end_processes(context);
   co_await attempt(context, "end all processes", std::move(ending));
-  if (!context.permissions.allows(Action::reboot, context.log)) {
+  if (!context.permissions.allows(Action::reboot)) {
     context.log.flush();
     ::_exit(0);
   }

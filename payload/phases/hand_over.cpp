@@ -11,9 +11,10 @@ namespace {
 
 void restore_kernel_panic(Context& context) {
   const auto& value = context.plan.kernel_panic;
-  if (!value || !context.permissions.allows(Action::write_sysctl, context.log)) return;
+  if (!value || !context.permissions.allows(Action::write_sysctl)) return;
   try {
-    sys::write_file("/proc/sys/kernel/panic", std::to_string(*value));
+    context.log.call("write", "kernel.panic",
+                     [&] { sys::write_file("/proc/sys/kernel/panic", std::to_string(*value)); });
   } catch (const std::system_error& error) {
     context.log.warning("kernel.panic not put back", {{"reason", error.what()}});
   }

@@ -14,15 +14,29 @@
 #include "payload/release/write_back.hpp"
 #include "payload/system/new_root.hpp"
 #include "shared/plan/layout.hpp"
+#include "shared/proc/mount_table.hpp"
 
 namespace dboot::phases {
 namespace {
 
 void change_root(Context& context) {
-  make_mounts_private();
+  make_mounts_private(context.log);
   const NewRoot new_root(context.log, context.directory);
   new_root.pivot();
   new_root.mount_all(context.devices, context.permissions);
+}
+
+/// As found.
+void note_mounts(Log& log) {
+  if (!log.has(Log::Level::trace)) return;
+  for (const auto& mount : read_mount_table()) {
+    log.trace("mount found", {{"id", mount.id},
+                              {"parent", mount.parent},
+                              {"mount", mount.mount_point},
+                              {"type", mount.type},
+                              {"source", mount.source},
+                              {"options", mount.options}});
+  }
 }
 
 Task<> release_old_root(Context& context) {
@@ -49,13 +63,16 @@ Task<> release_old_root(Context& context) {
 Task<> release(Context& context) {
   auto& log = context.log;
   const auto permissions = context.permissions;
+  note_mounts(log);
   const Proof proof(log, context.children, context.devices, permissions);
   co_await clear_binfmt_misc(log, context.children, permissions);
   change_root(context);
   co_await release_old_root(context);
   co_await write_back(log, context.children, permissions);
-  if (::rmdir(layout::old_root) != 0)
-    log.warning("the old root's mount point stays", {{"reason", std::strerror(errno)}});
+  const int removed = ::rmdir(layout::old_root) == 0 ? 0 : errno;
+  log.call("rmdir", layout::old_root, removed);
+  if (removed != 0)
+    log.warning("the old root's mount point stays", {{"reason", std::strerror(removed)}});
   co_await proof.give();
 }
 

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -43,6 +44,16 @@ UniqueFd kernel_log_of(const DeviceNodes& devices) {
     return devices.open("kmsg", O_WRONLY);
   } catch (const std::system_error&) {
     return {};
+  }
+}
+
+/// Of the injector, or of a payload before this one.
+std::size_t lines_of_record(int directory) {
+  try {
+    const auto earlier = sys::read_file_at(directory, layout::payload_log_name);
+    return static_cast<std::size_t>(std::count(earlier.begin(), earlier.end(), '\n'));
+  } catch (const std::system_error&) {
+    return 0;
   }
 }
 
@@ -95,21 +106,27 @@ void leave_stdio(Inheritance& inherited) {
 
 void open_log(Context& context) {
   const auto& plan = context.plan;
-  context.log.set_level(plan.log_level);
+  // The record is complete, whatever the screens show.
+  context.log.set_level(std::min(plan.log_level, log::Level::debug));
   if (plan.began.count() != 0) context.log.set_origin(plan.began);
   try {
+    const int directory = context.directory.get();
+    context.log.set_lines(lines_of_record(directory));
     constexpr int flags = O_CREAT | O_WRONLY | O_APPEND;
-    context.log.add_sink(log::sinks::file(
-        sys::open_at(context.directory.get(), layout::payload_log_name, flags, 0600)));
+    context.log.add_sink(
+        log::sinks::file(sys::open_at(directory, layout::payload_log_name, flags, 0600)));
   } catch (const std::system_error&) {
     // The consoles have the log too, and without /run/dboot there is no plan either.
   }
 }
 
 Task<> wake(Context& context) {
-  context.log.info("dboot-init " DBOOT_VERSION,
-                   {{"scope", context.permissions.on_machine() ? "machine" : "namespace"},
+  context.log.info("payload",
+                   {{"version", DBOOT_VERSION},
+                    {"scope", context.permissions.on_machine() ? "machine" : "namespace"},
                     {"injector", context.plan.injector_version}});
+  if (const auto denied = context.permissions.denied(); !denied.empty())
+    context.log.info("skipped in a namespace", {{"actions", denied}});
   // Ours is the memory that must be there when swap is not.
   if (::mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
     context.log.warning("the payload's memory may be swapped out",

@@ -81,7 +81,7 @@ class WayOut {
 }  // namespace
 
 Task<> way_out(Context& context, std::string reason) {
-  context.log.set_phase("failure");
+  context.log.begin_phase("failure");
   // The kernel's log and the consoles may have been left to the new system already.
   context.kernel_log.take(context.devices);
   try {
@@ -90,7 +90,7 @@ Task<> way_out(Context& context, std::string reason) {
     context.log.error("consoles not opened again", {{"reason", error.what()}});
   }
   if (!context.console.shows_log()) context.kernel_log.show_on_consoles();
-  context.log.error(reason);
+  context.log.error("the takeover has failed", {{"reason", reason}});
   if (!context.permissions.on_machine()) {
     context.log.flush();
     ::_exit(LastResort::exit_status);

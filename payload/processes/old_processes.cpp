@@ -86,8 +86,8 @@ void OldProcesses::close(OldProcess& process) {
   if (leader && --leader->followed == 0) free_leaders_.push_back(leader);
 }
 
-void OldProcesses::note_killed(OldProcess& process) {
-  process.killed = true;
+void OldProcesses::note_killed(OldProcess& process, std::string_view why) {
+  if (!std::exchange(process.killed, true)) process.killed_for = why;
   close(process);
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -29,6 +30,8 @@ struct OldProcess {
   TimePoint asked;
   std::optional<TimePoint> gone;
   bool killed = false;
+  std::string_view killed_for;  ///< the reason, for the log
+  TimePoint found = std::chrono::steady_clock::now();
 
   // Kept by OldProcesses.
   bool open = false;                   ///< has still to answer
@@ -49,7 +52,8 @@ class OldProcesses {
 
   /// Those of a look, none of which is known. Finds out who of them is asked later than the others.
   void add(const Found& found);
-  void note_killed(OldProcess& process);
+  /// `why`: a literal. The first reason counts.
+  void note_killed(OldProcess& process, std::string_view why);
   void note_end(OldProcess& process);
 
   const std::map<pid_t, Pointer>& all() const noexcept { return all_; }

@@ -98,9 +98,4 @@ std::string cgroup(pid_t pid) {
   return groups.substr(start, groups.find('\n', start) - start);
 }
 
-std::string wait_channel(pid_t pid) {
-  const auto channel = sys::read_file_or_empty("/proc/" + std::to_string(pid) + "/wchan");
-  return channel.empty() || channel == "0" ? "?" : channel;
-}
-
 }  // namespace dboot::process_scan

@@ -27,7 +27,4 @@ bool awaits_signals(pid_t pid);
 /// Its path in the unified hierarchy, "/system.slice/docker.service"; empty when it has none.
 std::string cgroup(pid_t pid);
 
-/// Where in the kernel a process sleeps; "?" when that cannot be read.
-std::string wait_channel(pid_t pid);
-
 }  // namespace dboot::process_scan

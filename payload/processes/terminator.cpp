@@ -24,6 +24,37 @@ constexpr auto until_stuck = 5s;
 constexpr auto between_looks = 20ms;
 constexpr auto grace_of_storage_daemons = 2s;
 
+std::string_view name_of(int signal) {
+  switch (signal) {
+    case SIGTERM:
+      return "TERM";
+    case SIGHUP:
+      return "HUP";
+    default:
+      return "KILL";
+  }
+}
+
+/// What a process is sent when it is asked; none when it goes after others.
+std::optional<int> signal_for(ProcessClass kind) {
+  if (kind == ProcessClass::namespace_init) return std::nullopt;
+  if (kind == ProcessClass::deaf) return SIGKILL;
+  return kind == ProcessClass::shell ? SIGHUP : SIGTERM;
+}
+
+void note_found(Log& log, const OldProcess& process) {
+  if (!log.has(Log::Level::trace)) return;
+  const auto& status = process.process.status;
+  log.trace("process found", {{"pid", status.pid},
+                              {"parent", status.parent},
+                              {"session", status.session},
+                              {"command", status.name},
+                              {"state", std::string(1, status.state)},
+                              {"threads", status.threads},
+                              {"class", to_string(process.kind)},
+                              {"cgroup", process.process.cgroup}});
+}
+
 }  // namespace
 
 Terminator::Terminator(Log& log, Children& children, const boost::asio::any_io_executor& executor)
@@ -64,7 +95,10 @@ Task<Terminator::Found> Terminator::find_new() {
     process->kind = classify(process->process, false);
   }
   processes_.add(found);
-  for (const auto& process : found) watch(process);
+  for (const auto& process : found) {
+    note_found(log_, *process);
+    watch(process);
+  }
   co_return found;
 }
 
@@ -83,8 +117,11 @@ void Terminator::watch(const Pointer& process) {
 
 void Terminator::note_end(OldProcess& process) {
   processes_.note_end(process);
-  log_.debug("gone",
-             {{"pid", process.process.status.pid}, {"command", process.process.status.name}});
+  const auto since = process.is_asked() ? process.asked : process.found;
+  log_.debug("gone", {{"pid", process.process.status.pid},
+                      {"command", process.process.status.name},
+                      {"after", Clock::now() - since},
+                      {"killed", process.killed ? process.killed_for : "no"}});
 }
 
 /// Until a process has ended, or until `end`.
@@ -107,20 +144,22 @@ Task<> Terminator::ask_new_ones() {
 
 void Terminator::ask(const Pointer& process) {
   const auto& status = process->process.status;
+  const auto signal = signal_for(process->kind);
   log_.debug("asked to end", {{"pid", status.pid},
                               {"parent", status.parent},
                               {"command", status.name},
-                              {"class", to_string(process->kind)}});
+                              {"class", to_string(process->kind)},
+                              {"signal", signal ? name_of(*signal) : "none"}});
   process->asked = Clock::now();
-  if (process->kind == ProcessClass::namespace_init) return;  // after its members
-  if (process->kind == ProcessClass::deaf) return kill(*process);
+  if (!signal) return;  // after its members
+  if (signal == SIGKILL) return kill(*process, "it ignores SIGTERM");
   if (process->kind == ProcessClass::reacts) asked_.push_back(process);
-  process->handle.send(process->kind == ProcessClass::shell ? SIGHUP : SIGTERM);
+  process->handle.send(*signal);
   process->handle.send(SIGCONT);  // one that is stopped cannot act on it
 }
 
-void Terminator::kill(OldProcess& process) {
-  processes_.note_killed(process);
+void Terminator::kill(OldProcess& process, std::string_view why) {
+  processes_.note_killed(process, why);
   process.handle.send(SIGKILL);
 }
 
@@ -132,6 +171,12 @@ std::optional<Terminator::TimePoint> Terminator::end_of_patience(const OldProces
   if (process.kind == ProcessClass::shell) return process.asked + after_hangup;
   if (const auto end = processes_.end_of_keeping(process)) return *end + after_keeping;
   return std::nullopt;
+}
+
+std::string_view Terminator::why_in_vain(const OldProcess& process) {
+  if (process.kind == ProcessClass::namespace_init) return "its last member has ended";
+  return process.kind == ProcessClass::shell ? "it has had its moment after SIGHUP"
+                                             : "its last container has ended";
 }
 
 bool Terminator::waits_in_vain(const OldProcess& process) const {
@@ -155,7 +200,8 @@ Terminator::Found Terminator::take_those_that_leave_it_pending() {
 }
 
 Task<> Terminator::kill_those_that_cannot_answer() {
-  Found in_vain = take_those_that_leave_it_pending();
+  const Found pending = take_those_that_leave_it_pending();
+  Found in_vain = pending;
   for (const auto& process : processes_.with_rules()) {
     if (waits_in_vain(*process)) in_vain.push_back(process);
   }
@@ -165,9 +211,8 @@ Task<> Terminator::kill_those_that_cannot_answer() {
   for (const auto& process : in_vain) {
     if (process->kind == ProcessClass::namespace_init && processes_.has_members(*process)) continue;
     if (process->gone) continue;
-    log_.debug("killed: waits in vain",
-               {{"pid", process->process.status.pid}, {"command", process->process.status.name}});
-    kill(*process);
+    const bool ignores = std::find(pending.begin(), pending.end(), process) != pending.end();
+    kill(*process, ignores ? "it leaves SIGTERM pending" : why_in_vain(*process));
   }
 }
 
@@ -184,6 +229,7 @@ Terminator::TimePoint Terminator::next_look(TimePoint end) {
 Task<> Terminator::wait_for_answers(TimePoint end) {
   // Shells save their history even when their session does not end.
   const auto last_call = end - std::min<Clock::duration>(after_hangup, (end - Clock::now()) / 2);
+  auto naming = Clock::now() + (end - Clock::now()) / 10;
   while (Clock::now() < end) {
     const bool late = Clock::now() >= last_call;
     for (const auto& leader : processes_.take_leaders()) ask(leader);
@@ -192,7 +238,11 @@ Task<> Terminator::wait_for_answers(TimePoint end) {
     }
     co_await kill_those_that_cannot_answer();
     if (processes_.all_answered()) break;
-    co_await wait_for_an_end(next_look(late ? end : last_call));
+    if (Clock::now() >= naming) {
+      name_those_waited_for();
+      naming = end;
+    }
+    co_await wait_for_an_end(std::min(naming, next_look(late ? end : last_call)));
   }
 }
 
@@ -225,7 +275,8 @@ Task<> Terminator::kill_all() {
     auto looking = find_new();
     const Found found = co_await std::move(looking);
     for (const auto& [pid, process] : processes_.all()) {
-      if (!process->gone && process->kind != ProcessClass::storage_daemon) kill(*process);
+      if (!process->gone && process->kind != ProcessClass::storage_daemon)
+        kill(*process, process->is_asked() ? "the grace period is over" : "it came last");
     }
     if (found.empty() && processes_.all_gone()) co_return;
     while (!processes_.all_gone() && Clock::now() < end) co_await wait_for_an_end(end);
@@ -242,11 +293,27 @@ Task<bool> Terminator::end_storage_daemons() {
     const auto end = Clock::now() + grace_of_storage_daemons;
     while (processes_.storage_daemons_left() && Clock::now() < end) co_await wait_for_an_end(end);
     const bool left = processes_.storage_daemons_left();
-    log_.info("storage daemons",
-              {{"signal", signal == SIGTERM ? "TERM" : "KILL"}, {"left", left ? "yes" : "none"}});
+    log_.info("storage daemons", {{"signal", name_of(signal)}, {"left", left ? "yes" : "none"}});
     if (!left) break;
   }
   co_return true;
+}
+
+/// A tenth of the grace period has passed; of many, the first.
+void Terminator::name_those_waited_for() const {
+  constexpr int most = 10;
+  int named = 0;
+  for (const auto& [pid, process] : processes_.all()) {
+    if (!process->open || !process->is_asked() || ++named > most) continue;
+    log_.info("still waiting", {{"what", "the end of a process"},
+                                {"for", Clock::now() - process->asked},
+                                {"pid", pid},
+                                {"command", process->process.status.name},
+                                {"class", to_string(process->kind)},
+                                {"wchan", wait_channel(pid)}});
+  }
+  if (named > most)
+    log_.info("still waiting", {{"what", "the end of processes"}, {"count", named}});
 }
 
 void Terminator::report_answers() const {
@@ -274,7 +341,7 @@ void Terminator::report_survivors() const {
     log_.error("process survives SIGKILL", {{"pid", pid},
                                             {"command", process->process.status.name},
                                             {"state", state},
-                                            {"wchan", process_scan::wait_channel(pid)}});
+                                            {"wchan", wait_channel(pid)}});
   }
 }
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <deque>
 #include <optional>
+#include <string_view>
 
 #include "payload/children/children.hpp"
 #include "payload/condition.hpp"
@@ -43,7 +44,8 @@ class Terminator {
   Task<> wait_for_answers(TimePoint end);
   Found take_those_that_leave_it_pending();
   Task<> kill_those_that_cannot_answer();
-  void kill(OldProcess& process);
+  void kill(OldProcess& process, std::string_view why);
+  void name_those_waited_for() const;
   Task<> kill_all();
 
   void watch(const Pointer& process);
@@ -51,6 +53,7 @@ class Terminator {
   Task<> wait_for_an_end(TimePoint end);
   std::optional<TimePoint> end_of_patience(const OldProcess& process) const;
   bool waits_in_vain(const OldProcess& process) const;
+  static std::string_view why_in_vain(const OldProcess& process);
   TimePoint next_look(TimePoint end);
   void report_answers() const;
   void report_survivors() const;

@@ -26,7 +26,7 @@ LoopDevices::LoopDevices(Log& log, Children& children, const DeviceNodes& device
     : log_(log),
       children_(children),
       devices_(devices),
-      allowed_(permissions.allows(Action::detach_loop, log)) {}
+      allowed_(permissions.allows(Action::detach_loop)) {}
 
 Task<std::size_t> LoopDevices::release(Round round) {
   using namespace std::chrono_literals;
@@ -47,6 +47,7 @@ Task<std::size_t> LoopDevices::release(Round round) {
     auto child =
         blocking::run(children_, "detach " + name, 10s, std::move(work), {devices_.mount()});
     const auto outcome = co_await std::move(child);
+    blocking::note_call(log_, "LOOP_CLR_FD", name, outcome);
     if (outcome.finished()) {
       ++gone;
       log_.info("loop device detached", {{"device", name}, {"file", device.backing_file}});

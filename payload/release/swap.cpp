@@ -9,7 +9,7 @@
 namespace dboot {
 
 Swap::Swap(Log& log, Children& children, Permissions permissions)
-    : log_(log), children_(children), allowed_(permissions.allows(Action::detach_swap, log)) {}
+    : log_(log), children_(children), allowed_(permissions.allows(Action::detach_swap)) {}
 
 Task<std::size_t> Swap::release(Round round) {
   using namespace std::chrono_literals;
@@ -25,6 +25,7 @@ Task<std::size_t> Swap::release(Round round) {
     // It is read from a disk that may be slow.
     auto child = blocking::run(children_, "swapoff " + area, 5min, std::move(work));
     const auto outcome = co_await std::move(child);
+    blocking::note_call(log_, "swapoff", area, outcome);
     if (outcome.finished()) {
       ++gone;
       log_.info("swap detached", {{"area", area}});

@@ -15,8 +15,10 @@ namespace dboot {
 namespace {
 
 void set_hostname(Log& log, const std::string& hostname, Permissions permissions) {
-  if (hostname.empty() || !permissions.allows(Action::set_hostname, log)) return;
-  sys::check(::sethostname(hostname.data(), hostname.size()), "sethostname ", hostname);
+  if (hostname.empty() || !permissions.allows(Action::set_hostname)) return;
+  log.call("sethostname", hostname, [&] {
+    sys::check(::sethostname(hostname.data(), hostname.size()), "sethostname ", hostname);
+  });
 }
 
 template <class Setting>

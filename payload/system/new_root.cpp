@@ -62,9 +62,11 @@ void make_read_only(const char* where) {
 
 }  // namespace
 
-void make_mounts_private() {
-  sys::check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr),
-             "make the mounts private");
+void make_mounts_private(Log& log) {
+  log.call("mount MS_PRIVATE", "/", [] {
+    sys::check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr),
+               "make the mounts private");
+  });
 }
 
 NewRoot::NewRoot(Log& log, const UniqueFd& directory)
@@ -83,43 +85,45 @@ void NewRoot::pivot() const {
   detached_mount::attach(run.get(), run_.get());
   // pivot_root(2) takes no descriptors; "run" is the directory that has just been mounted on.
   sys::check(::fchdir(root_.get()), "chdir ", layout::root);
-  sys::check(::syscall(SYS_pivot_root, ".", "run/.old-root"), "pivot_root to ", layout::root);
+  log_.call("pivot_root", layout::root, [] {
+    sys::check(::syscall(SYS_pivot_root, ".", "run/.old-root"), "pivot_root to ", layout::root);
+  });
   sys::check(::chdir("/"), "chdir /");
 }
 
 /// For what a system can do without.
 template <class Mounting>
-void NewRoot::attempt(Mounting mounting) const {
+void NewRoot::attempt(std::string_view about, Mounting mounting) const {
   try {
-    mounting();
+    log_.call("mount", about, mounting);
   } catch (const std::system_error& error) {
     log_.warning("not mounted", {{"reason", error.what()}});
   }
 }
 
 void NewRoot::mount_of_machine(const DeviceNodes& devices) const {
-  mount("proc", proc_, no_programs);
-  attempt([&] { mount("sysfs", sys_, no_programs); });
-  detached_mount::attach(devices.mount(), dev_.get());
+  log_.call("mount", "/proc", [&] { mount("proc", proc_, no_programs); });
+  attempt("/sys", [&] { mount("sysfs", sys_, no_programs); });
+  log_.call("mount", "/dev", [&] { detached_mount::attach(devices.mount(), dev_.get()); });
   const UniqueFd dev = sys::open("/dev", O_PATH | O_DIRECTORY);
-  attempt([&] {
+  attempt("/dev/pts", [&] {
     mount_below(dev, "pts", "devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
                 {{"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}});
   });
-  attempt([&] { mount_below(dev, "shm", "tmpfs", no_devices, {{"mode", "1777"}}); });
+  attempt("/dev/shm", [&] { mount_below(dev, "shm", "tmpfs", no_devices, {{"mode", "1777"}}); });
 }
 
 void NewRoot::mount_of_namespace() const {
-  mount("proc", proc_, no_programs);
-  attempt([] {
+  log_.call("mount", "/proc", [&] { mount("proc", proc_, no_programs); });
+  attempt("/proc/sys read-only", [] {
     sys::check(::mount("/proc/sys", "/proc/sys", nullptr, MS_BIND, nullptr), "bind /proc/sys");
     make_read_only("/proc/sys");
   });
-  attempt([&] {
+  attempt("/sys read-only", [&] {
     mount("sysfs", sys_, no_programs);
     make_read_only("/sys");
   });
-  attempt([&] { move(old_dev_, dev_, "/dev"); });
+  attempt("/dev", [&] { move(old_dev_, dev_, "/dev"); });
 }
 
 void NewRoot::mount_all(const DeviceNodes& devices, Permissions permissions) const {
@@ -130,8 +134,10 @@ void NewRoot::mount_all(const DeviceNodes& devices, Permissions permissions) con
   }
   const UniqueFd run = sys::open("/run", O_PATH | O_DIRECTORY);
   make_directory(run.get(), "dboot", 0755);
-  move(directory_, sys::open_at(run.get(), "dboot", O_PATH | O_DIRECTORY | O_NOFOLLOW),
-       layout::directory);
+  log_.call("move_mount", layout::directory, [&] {
+    move(directory_, sys::open_at(run.get(), "dboot", O_PATH | O_DIRECTORY | O_NOFOLLOW),
+         layout::directory);
+  });
 }
 
 }  // namespace dboot

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string_view>
+
 #include "payload/devices/device_nodes.hpp"
 #include "payload/permissions.hpp"
 #include "shared/log/log.hpp"
@@ -9,7 +11,7 @@ namespace dboot {
 
 /// Nothing done here may reach another mount namespace, and under shared propagation pivot_root and
 /// MS_MOVE fail (mount_namespaces(7), pivot_root(2)). Throws std::system_error.
-void make_mounts_private();
+void make_mounts_private(Log& log);
 
 /// The prepared root, and the kernel's filesystems in it. The directories that something is mounted
 /// on are opened before the first mount, and made where they are missing; a symlink in the place of
@@ -31,7 +33,7 @@ class NewRoot {
 
  private:
   template <class Mounting>
-  void attempt(Mounting mounting) const;
+  void attempt(std::string_view about, Mounting mounting) const;
   void mount_of_machine(const DeviceNodes& devices) const;
   void mount_of_namespace() const;
 

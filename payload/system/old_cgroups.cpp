@@ -76,7 +76,7 @@ std::vector<CgroupHierarchy> parse_cgroup_hierarchies(std::string_view cgroup) {
 
 Task<> leave_old_cgroups(Log& log, Children& children, Permissions permissions) {
   using namespace std::chrono_literals;
-  if (!permissions.allows(Action::leave_cgroup, log)) co_return;
+  if (!permissions.allows(Action::leave_cgroup)) co_return;
   const auto hierarchies = parse_cgroup_hierarchies(sys::read_file_or_empty("/proc/self/cgroup"));
   // One that fails must not keep the others.
   std::size_t removed = 0;
@@ -89,6 +89,7 @@ Task<> leave_old_cgroups(Log& log, Children& children, Permissions permissions) 
     };
     auto child = blocking::run(children, "leave the old cgroups", 10s, std::move(work));
     const auto outcome = co_await std::move(child);
+    blocking::note_call(log, "move to the root of", name_of(hierarchy), outcome);
     if (outcome.finished()) {
       ++left;
       removed += number_in<std::size_t>(outcome.text).value_or(0);

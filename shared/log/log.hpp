@@ -1,54 +1,19 @@
 #pragma once
 
 #include <chrono>
-#include <concepts>
-#include <cstdint>
-#include <initializer_list>
+#include <cstddef>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
+
+#include "shared/log/record.hpp"
 
 namespace spdlog::sinks {
 class sink;
 }
 
-/// The lines of both programs. spdlog is behind them, and only behind them: its headers cost three
-/// seconds a file.
-///
-/// The injector reports to a person (`dboot-inject: warning: …`), the payload keeps a record:
-///
-///     [seconds.micros] level phase message key=value…
-///
-/// with the monotonic time since the takeover began. Values that contain spaces, quotes or control
-/// characters are written as C strings, so that a line is always one line and parses back.
 namespace dboot::log {
-
-enum class Level : std::uint8_t { trace, debug, info, warning, error };
-
-std::string_view to_string(Level level);
-/// The level of that name; empty when there is none.
-std::optional<Level> level_from(std::string_view name);
-
-/// One `key=value` of a line.
-struct Fact {
-  Fact(std::string_view fact_key, std::string_view fact_value) : key(fact_key), value(fact_value) {}
-  Fact(std::string_view fact_key, std::integral auto fact_value)
-      : key(fact_key), value(std::to_string(fact_value)) {}
-  /// Milliseconds with one decimal.
-  Fact(std::string_view fact_key, std::chrono::nanoseconds duration);
-
-  std::string_view key;
-  std::string value;
-};
-using Facts = std::initializer_list<Fact>;
-
-/// The record line, without its newline.
-std::string format_record(std::chrono::nanoseconds elapsed, Level level, std::string_view phase,
-                          std::string_view message, Facts facts);
-
-/// The line of a report, without its newline.
-std::string format_report(Level level, std::string_view message, Facts facts);
 
 /// CLOCK_MONOTONIC now.
 std::chrono::nanoseconds monotonic_now() noexcept;
@@ -57,11 +22,14 @@ std::chrono::nanoseconds monotonic_now() noexcept;
 
 namespace dboot {
 
-/// Writes lines to its sinks, each from a level on. For one thread.
+/// Writes lines to its sinks. For one thread. spdlog is behind it, and only behind it: its headers
+/// cost three seconds a file.
 class Log {
  public:
   using Level = log::Level;
   using Facts = log::Facts;
+  using Sink = std::shared_ptr<spdlog::sinks::sink>;
+  /// As a line of the record, or for the person who runs the injector.
   enum class Style : std::uint8_t { record, report };
 
   /// Without a sink the lines go nowhere.
@@ -70,19 +38,31 @@ class Log {
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
+  /// Lines below it do not exist: no sink gets them, and they do not count.
   void set_level(Level level);
   /// Where the clock of a record starts (CLOCK_MONOTONIC).
   void set_origin(std::chrono::nanoseconds origin);
-  /// The word that the following record lines carry as their phase. The literal must outlive its
-  /// use.
+  /// How many lines of the record there are already.
+  void set_lines(std::size_t lines);
+
+  /// The first line of a record: which program wrote it, by which format, at what time of the day
+  /// (UTC). Nothing when there are lines already.
+  void begin(std::string_view program);
+  /// The following lines carry this word, and the first of them says the how manieth line of the
+  /// record it is: who has lost one sees it.
+  void begin_phase(std::string_view phase);
   void set_phase(std::string_view phase);
 
-  void add_sink(std::shared_ptr<spdlog::sinks::sink> sink);
-  void remove_sink(const std::shared_ptr<spdlog::sinks::sink>& sink);
+  /// Lines from that level on.
+  void add_sink(Sink sink, Level from = Level::trace);
+  void remove_sink(const Sink& sink);
   /// Writes out what a sink still holds back.
   void flush();
 
+  bool has(Level level) const noexcept;
   void write(Level level, std::string_view message, Facts facts = {});
+  /// One that another process has made, with the time and the phase of now.
+  void write(log::Record record);
   void trace(std::string_view message, Facts facts = {}) { write(Level::trace, message, facts); }
   void debug(std::string_view message, Facts facts = {}) { write(Level::debug, message, facts); }
   void info(std::string_view message, Facts facts = {}) { write(Level::info, message, facts); }
@@ -90,6 +70,22 @@ class Log {
     write(Level::warning, message, facts);
   }
   void error(std::string_view message, Facts facts = {}) { write(Level::error, message, facts); }
+
+  /// At debug: a system call that changes the machine, what it was about, and its result (errno).
+  void call(std::string_view name, std::string_view about, int error = 0) {
+    write(log::of_call(name, about, error));
+  }
+  /// Makes it first. Throws what it throws.
+  template <class Call>
+  void call(std::string_view name, std::string_view about, Call make) {
+    try {
+      make();
+    } catch (const std::system_error& error) {
+      call(name, about, error.code().value());
+      throw;
+    }
+    call(name, about);
+  }
 
  private:
   struct State;

@@ -44,6 +44,20 @@ class Descriptor final : public Base {
   int fd_;
 };
 
+class Memory final : public Base {
+ public:
+  explicit Memory(std::string& text) : text_(text) {}
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    text_ += text_of(message);
+    text_ += '\n';
+  }
+  void flush_() override {}
+
+  std::string& text_;
+};
+
 class Kmsg final : public Base {
  public:
   explicit Kmsg(UniqueFd fd) : fd_(std::move(fd)) {}
@@ -128,6 +142,9 @@ Sink descriptor(int fd) {
 }
 Sink file(UniqueFd fd) {
   return std::make_shared<Descriptor>(std::move(fd));
+}
+Sink memory(std::string& text) {
+  return std::make_shared<Memory>(text);
 }
 Sink kmsg(UniqueFd fd) {
   return std::make_shared<Kmsg>(std::move(fd));

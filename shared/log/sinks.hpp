@@ -21,6 +21,9 @@ Sink descriptor(int fd);
 /// Appends lines to a file.
 Sink file(UniqueFd fd);
 
+/// Keeps lines in `text`, which must live as long as the sink.
+Sink memory(std::string& text);
+
 /// /dev/kmsg: one record per line, "<priority>dboot: line", facility daemon.
 /// https://www.kernel.org/doc/Documentation/ABI/testing/dev-kmsg
 Sink kmsg(UniqueFd fd);

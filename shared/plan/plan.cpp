@@ -198,7 +198,7 @@ Plan decode(std::span<const std::uint8_t> file) {
   return plan;
 }
 
-std::string describe(const Plan& plan) {
+std::vector<log::Fact> facts(const Plan& plan) {
   static constexpr std::array scopes{"machine", "namespace"};
   static constexpr std::array starts{"exec", "supervise"};
   static constexpr std::array on_exits{"automatic", "menu", "reboot", "poweroff", "restart"};
@@ -207,25 +207,35 @@ std::string describe(const Plan& plan) {
     return names.at(static_cast<std::size_t>(value));
   };
 
-  std::string text;
-  const auto line = [&text](std::string_view field, std::string_view value) {
-    text += fmt::format("{}: {}\n", field, value);
+  std::vector<log::Fact> facts;
+  const auto line = [&facts](std::string_view field, std::string_view value) {
+    facts.emplace_back(field, value);
   };
   line("scope", name(scopes, plan.scope));
   line("executable", plan.executable);
   line("arguments", fmt::format("{}", plan.arguments));
-  line("environment", fmt::format("{}", plan.environment));
-  line("working directory", plan.working_directory);
+  line("working_directory", plan.working_directory);
   const auto& [uid, gid, groups] = plan.credentials;
   line("user", fmt::format("uid {}, gid {}, groups {}", uid, gid, groups));
   line("start", name(starts, plan.start));
-  line("stop signal", fmt::format("{}", plan.stop_signal));
-  line("on exit", name(on_exits, plan.on_exit));
-  line("on failure", name(on_failures, plan.on_failure));
+  line("stop_signal", fmt::format("{}", plan.stop_signal));
+  line("on_exit", name(on_exits, plan.on_exit));
+  line("on_failure", name(on_failures, plan.on_failure));
   line("grace", fmt::format("{} ms", plan.grace.count()));
   line("console", plan.console);
   line("hostname", plan.hostname.empty() ? "unchanged" : plan.hostname);
-  line("log level", log::to_string(plan.log_level));
+  line("log_level", log::to_string(plan.log_level));
+  return facts;
+}
+
+std::string describe(const Plan& plan) {
+  std::string text;
+  for (const auto& fact : facts(plan)) {
+    std::string field = fact.key;
+    std::replace(field.begin(), field.end(), '_', ' ');
+    text += fmt::format("{}: {}\n", field, fact.value);
+    if (field == "arguments") text += fmt::format("environment: {}\n", plan.environment);
+  }
   return text;
 }
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "shared/log/log.hpp"
+#include "shared/log/record.hpp"
 
 /// The plan is the contract between the two programs: everything that dboot-init is told.
 ///
@@ -77,8 +77,10 @@ std::vector<std::uint8_t> encode(const Plan& plan);
 /// understands: truncated, damaged, another major version, missing or impossible values.
 Plan decode(std::span<const std::uint8_t> file);
 
-/// One `field: value` line per field, for --dry-run and debugging.
+/// One `field: value` line per field, for --dry-run.
 std::string describe(const Plan& plan);
+/// The same for a log: without the environment, which may hold secrets.
+std::vector<log::Fact> facts(const Plan& plan);
 
 }  // namespace plan
 }  // namespace dboot

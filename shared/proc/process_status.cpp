@@ -112,6 +112,11 @@ std::optional<ProcessStatus> read_process_status_at(int process_directory) {
   }
 }
 
+std::string wait_channel(pid_t pid) {
+  const auto channel = sys::read_file_or_empty("/proc/" + std::to_string(pid) + "/wchan");
+  return channel.empty() || channel == "0" ? "?" : channel;
+}
+
 std::vector<pid_t> list_processes() {
   std::vector<pid_t> processes;
   const UniqueFd proc(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));

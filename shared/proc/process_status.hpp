@@ -44,6 +44,9 @@ std::optional<ProcessStatus> read_process_status(pid_t pid);
 /// The same of the process whose directory below /proc is open as `process_directory`.
 std::optional<ProcessStatus> read_process_status_at(int process_directory);
 
+/// Where in the kernel a process sleeps; "?" when that cannot be read.
+std::string wait_channel(pid_t pid);
+
 /// The pids below /proc, in ascending order.
 std::vector<pid_t> list_processes();
 

@@ -108,7 +108,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s ROOT.TAR\n", argv[0]);
     return 2;
   }
-  report::to_terminal(log::Level::warning);
+  report::begin(log::Level::warning);
   try {
     sys::check(::unshare(CLONE_NEWNS), "unshare");
     sys::check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "make private");

@@ -15,7 +15,7 @@
 int main(int argc, char** argv) {
   using namespace dboot;
   if (argc < 3) return 2;
-  report::to_terminal(log::Level::warning);
+  report::begin(log::Level::warning);
   const auto undo = [] {
     [[maybe_unused]] const ssize_t said = ::write(STDOUT_FILENO, "undone", 6);
   };

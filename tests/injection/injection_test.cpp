@@ -242,7 +242,7 @@ TEST_F(Injection, StaticInitIsTakenOver) {
 TEST_F(Injection, InitWithoutTheInstructionsToRestoreItselfIsRestoredByTheTracer) {
   const StubInit stub({DBOOT_BARE_INIT});
   ::testing::internal::CaptureStderr();
-  report::to_terminal(log::Level::warning);
+  report::begin(log::Level::warning);
   for (int round = 0; round < 20; ++round) {
     ASSERT_THAT(failure_of(stub, missing()), HasSubstr("No such file or directory"));
     ASSERT_EQ(dboot::testing::status_of(stub.pid()).tracer, 0);

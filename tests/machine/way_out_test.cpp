@@ -52,7 +52,7 @@ TEST(WayOut, RebootsAfterAFailureAsAnotherUser) {
 TEST(WayOut, RebootsWhereThatIsWanted) {
   SmallHost host;
   take_over_without_init(host, "--init exec --on-failure reboot");
-  host.console().expect("failure execute /bin/init: No such file or directory", 60s);
+  host.console().expect("reason=\"execute /bin/init: No such file or directory", 60s);
   EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
 }
 
@@ -72,7 +72,8 @@ TEST(WayOut, IsThereAfterACrash) {
     host.take_over("--on-failure reboot", "sh");
     host.console().expect("^/ # ", 60s);
     host.console().send_line("kill -" + signal + " 1");
-    host.console().expect("error failure crashed with SIG" + signal);
+    host.console().expect("error failure the takeover has failed reason=\"crashed with SIG" +
+                          signal);
     EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
   }
 }
@@ -102,7 +103,7 @@ TEST(WayOut, IsThereWithoutMemory) {
 TEST(WayOut, IsThereWithoutProc) {
   SmallHost host({.command_line = "small.hide_proc"});
   host.take_over("--on-failure reboot", "sh");
-  host.console().expect("failure /proc is not that of this PID namespace", 60s);
+  host.console().expect("reason=\"/proc is not that of this PID namespace", 60s);
   EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
 }
 

@@ -138,7 +138,7 @@ class HangingEngine : public testing::Test {
   static void report(const std::string& socket_path, const UniqueFd& result) {
     interruption::catch_signals();
     testing::internal::CaptureStderr();
-    report::to_terminal(log::Level::info);
+    report::begin(log::Level::info);
     std::string text = failure_of([&] { unpack_from(socket_path); });
     text += '\0' + testing::internal::GetCapturedStderr();
     sys::write_all(result.get(), text);

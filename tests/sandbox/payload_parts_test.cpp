@@ -108,7 +108,7 @@ std::string name_of(pid_t pid) {
 
 Task<> end_all_with_a_companion(boost::asio::io_context& loop, std::string& living) {
   Log log;
-  Children children(loop.get_executor());
+  Children children(loop.get_executor(), log);
   Terminator terminator(log, children, loop.get_executor());
   Pipe ready;
   // Its daemon, as a session of an ssh server that runs tmux, is nobody's child by the time.
@@ -154,8 +154,8 @@ Task<> find_storage_daemons(Children& children, Log& log, std::vector<pid_t> can
 
 TEST(StorageDaemons, AreToldHoweverLongItTakesToLookAtAll) {
   boost::asio::io_context loop(1);
-  Children children(loop.get_executor());
   Log log;
+  Children children(loop.get_executor(), log);
   Pipe lines;
   log.add_sink(log::sinks::descriptor(lines.in.get()));
   const pid_t daemon = start_sleeping("@daemon");
@@ -200,9 +200,9 @@ TEST(RunPhase, LogsItsBeginItsEndAndItsFailureWithTheTimeItTook) {
                         });
   loop.run();
   EXPECT_EQ(failure, "no such luck");
-  EXPECT_THAT(lines.text(), testing::MatchesRegex("[^\n]* info one started\n"
+  EXPECT_THAT(lines.text(), testing::MatchesRegex("[^\n]* info one started line=1\n"
                                                   "[^\n]* info one finished duration=[0-9.]+ms\n"
-                                                  "[^\n]* info two started\n"
+                                                  "[^\n]* info two started line=3\n"
                                                   "[^\n]* error two failed reason=\"no such luck\" "
                                                   "duration=[0-9.]+ms\n"));
 }
@@ -246,7 +246,8 @@ class PromptTest : public testing::Test {
   }
 
   boost::asio::io_context loop_{1};
-  Children children_{loop_.get_executor()};
+  Log log_;
+  Children children_{loop_.get_executor(), log_};
   Condition changed_{loop_.get_executor()};
   std::array<Terminal, 2> terminals_;
   std::size_t opened_ = 0;

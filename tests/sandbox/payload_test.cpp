@@ -8,7 +8,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "shared/log/record.hpp"
 #include "shared/plan/plan.hpp"
+#include "shared/proc/fields.hpp"
 #include "tests/sandbox/old_system.hpp"
 
 namespace dboot::test {
@@ -17,8 +19,12 @@ namespace {
 using testing::AllOf;
 using testing::AnyOf;
 using testing::ContainsRegex;
+using testing::Each;
 using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::IsSupersetOf;
 using testing::Not;
+using testing::UnorderedElementsAre;
 
 TEST(Payload, PassesTheExitStatusOfTheCommandOn) {
   OldSystem system;
@@ -78,7 +84,8 @@ TEST(Payload, LinkInThePlaceOfAMountPointIsNotFollowed) {
     system.processes("ln -s /bin /run/dboot/root/" + name);
     EXPECT_EQ(system.run(), 125);
     EXPECT_THAT(system.output(),
-                HasSubstr("error failure mount on /" + name + " of the new root: Not a directory"));
+                HasSubstr("error failure the takeover has failed reason=\"mount on /" + name +
+                          " of the new root: Not a directory"));
   }
 }
 
@@ -141,22 +148,92 @@ TEST(Payload, SetsTheHostnameOfItsOwnNamespace) {
   EXPECT_THAT(system.output(), HasSubstr("\nrehearsed\n"));
 }
 
+/// The record of a takeover whose command shows it behind a line of its own, and the console
+/// before.
+struct Story {
+  explicit Story(OldSystem& system) {
+    system.command("echo BEGIN; cat /run/dboot/payload.log");
+    EXPECT_EQ(system.run(), 0) << system.output();
+    const auto begin = system.output().find("BEGIN\n");
+    console = system.output().substr(0, begin);
+    const std::string text = system.output().substr(begin + 6);
+    for (const auto line : lines_of(text)) {
+      const auto parsed = log::parse(line);
+      EXPECT_TRUE(parsed) << line;
+      if (parsed) record.push_back(*parsed);
+    }
+  }
+  /// Those of that phase with that message.
+  std::vector<log::Record> with(std::string_view phase, std::string_view message) const {
+    std::vector<log::Record> found;
+    for (const auto& line : record) {
+      if (line.phase == phase && line.message == message) found.push_back(line);
+    }
+    return found;
+  }
+
+  std::string console;
+  std::vector<log::Record> record;
+};
+
+/// The facts of that name, one for each line.
+std::vector<std::string> values(const std::vector<log::Record>& lines, std::string_view key) {
+  std::vector<std::string> found;
+  for (const auto& line : lines) found.emplace_back(line.fact(key).value_or("none"));
+  return found;
+}
+
 TEST(Payload, ShowsEveryLineOfItsLogOnceOnTheConsole) {
   OldSystem system;
-  system.command("echo BEGIN; cat /run/dboot/payload.log");
-  ASSERT_EQ(system.run(), 0);
-  const auto begin = system.output().find("BEGIN\n");
-  const auto console = system.output().substr(0, begin);
-  std::istringstream log(system.output().substr(begin + 6));
+  const Story story(system);
   int lines = 0;
-  for (std::string line; std::getline(log, line) && line.starts_with('['); ++lines) {
-    const auto first = console.find(line + '\n');
-    ASSERT_NE(first, std::string::npos) << line;
-    EXPECT_EQ(console.find(line + '\n', first + 1), std::string::npos) << line;
+  for (const auto& record : story.record) {
+    const auto line = log::format(record) + '\n';
+    const auto first = story.console.find(line);
+    ASSERT_EQ(first != std::string::npos, record.level >= log::Level::info) << line;
+    if (first == std::string::npos) continue;
+    ++lines;
+    EXPECT_EQ(story.console.find(line, first + 1), std::string::npos) << line;
   }
   EXPECT_GT(lines, 10);
   for (const char* phase : {"wake", "console", "sync", "terminate", "release", "hand-over"})
-    EXPECT_THAT(console, HasSubstr(std::string(phase) + " finished duration="));
+    EXPECT_THAT(story.console, HasSubstr(std::string(phase) + " finished duration="));
+}
+
+TEST(Payload, KeepsACompleteRecordWhateverIsShown) {
+  OldSystem system;
+  system.plan().log_level = log::Level::error;
+  system.processes(
+      "sleep 3600 </dev/null >/dev/null 2>&1 &\n"
+      "(trap '' TERM; exec sleep 3600 </dev/null >/dev/null 2>&1) &");
+  const Story story(system);
+  EXPECT_EQ(story.console, "");
+  ASSERT_FALSE(story.record.empty());
+  EXPECT_EQ(story.record.front().message, "record begins");
+  // Nothing is lost: each phase says which line it begins with.
+  for (std::size_t number = 0; number < story.record.size(); ++number) {
+    if (story.record[number].message == "started") {
+      EXPECT_EQ(story.record[number].fact("line"), std::to_string(number + 1));
+    }
+  }
+  EXPECT_THAT(values(story.with("terminate", "asked to end"), "signal"),
+              UnorderedElementsAre("TERM", "KILL"));
+  EXPECT_THAT(values(story.with("terminate", "gone"), "killed"),
+              UnorderedElementsAre("no", "it ignores SIGTERM"));
+  const auto calls = story.with("release", "call");
+  EXPECT_THAT(values(calls, "result"), Each("ok"));
+  EXPECT_THAT(values(calls, "name"), IsSupersetOf({"mount MS_PRIVATE", "pivot_root", "mount",
+                                                   "move_mount", "umount2", "rmdir"}));
+  EXPECT_THAT(story.with("release", "mount found"), IsEmpty());
+}
+
+TEST(Payload, TellsAtTraceWhatItHasFound) {
+  OldSystem system;
+  system.plan().log_level = log::Level::trace;
+  system.processes("sleep 3600 </dev/null >/dev/null 2>&1 &");
+  const Story story(system);
+  EXPECT_EQ(story.with("terminate", "process found").size(), 1U);
+  EXPECT_THAT(story.with("release", "mount found"), Not(IsEmpty()));
 }
 
 /// The lines of an strace that call `name`.
@@ -195,7 +272,7 @@ TEST(Payload, MakesNoSystemCallThatReachesTheMachine) {
   for (const auto& call : calls(strace, "ioctl"))
     EXPECT_THAT(call, Not(ContainsRegex("KD[SG]|VT_|LOOP_|BLK|DM_")));
   for (const auto& call : calls(strace, "kill")) EXPECT_THAT(call, Not(HasSubstr("kill(-1")));
-  EXPECT_THAT(system.output(), HasSubstr("skipped in a namespace action=sync"));
+  EXPECT_THAT(system.output(), HasSubstr("skipped in a namespace actions=sync,"));
 }
 
 TEST(Payload, RefusesADamagedPlanWithTheReason) {

@@ -52,7 +52,7 @@ TEST(OldProcesses, AllHaveAnsweredWhenEachHasEndedOrIsKilled) {
   EXPECT_FALSE(processes.all_answered());
   processes.note_end(*first);
   EXPECT_FALSE(processes.all_answered());
-  processes.note_killed(*second);
+  processes.note_killed(*second, "late");
   EXPECT_TRUE(processes.all_answered());
   EXPECT_FALSE(processes.all_gone());
   processes.note_end(*second);
@@ -81,7 +81,7 @@ TEST(OldProcesses, LeaderFollowsThoseThatAreThereWithIt) {
   processes.note_end(*first);
   EXPECT_THAT(processes.take_leaders(), IsEmpty());
   processes.add({old(led_by(13, 10))});
-  processes.note_killed(*second);
+  processes.note_killed(*second, "late");
   EXPECT_THAT(processes.take_leaders(), ElementsAre(shell));
   EXPECT_THAT(processes.take_leaders(), IsEmpty());
   EXPECT_FALSE(processes.all_answered());

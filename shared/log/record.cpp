@@ -1,0 +1,258 @@
+#include "shared/log/record.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <utility>
+
+namespace dboot::log {
+namespace {
+
+constexpr std::array<std::string_view, 5> level_names{"trace", "debug", "info", "warning", "error"};
+
+bool is_control(unsigned char byte) {
+  return byte < ' ' || byte == 0x7f;
+}
+
+/// What may stand in a value without quotes.
+bool is_plain(unsigned char byte) {
+  return !is_control(byte) && byte != ' ' && byte != '"' && byte != '\\';
+}
+
+bool is_of_key(unsigned char byte) {
+  return (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte == '_';
+}
+
+/// As in a C string; of the other bytes, those in `also` are escaped too.
+std::string escaped(std::string_view text, std::string_view also) {
+  std::string result;
+  for (const char raw : text) {
+    const auto byte = static_cast<unsigned char>(raw);
+    if (byte == '\n') {
+      result += "\\n";
+    } else if (byte == '"' || byte == '\\') {
+      result += (also.find(raw) == std::string_view::npos ? "" : "\\") + std::string(1, raw);
+    } else if (is_control(byte) || also.find(raw) != std::string_view::npos) {
+      result += fmt::format("\\x{:02x}", byte);
+    } else {
+      result += raw;
+    }
+  }
+  return result;
+}
+
+/// A value as it is when that is unambiguous, else as a C string.
+std::string as_value(std::string_view value) {
+  if (!value.empty() && std::all_of(value.begin(), value.end(), is_plain))
+    return std::string(value);
+  return '"' + escaped(value, "\"\\") + '"';
+}
+
+/// A message is our own words, but it may quote names from outside: control characters must not
+/// reach a terminal, begin a line of their own or look like a fact.
+std::string as_message(std::string_view message) {
+  return escaped(message, "\\=");
+}
+
+std::string with_facts(std::string line, const Record& record, std::string_view but = "") {
+  for (const auto& fact : record.facts) {
+    if (fact.key != but) line += fmt::format(" {}={}", fact.key, as_value(fact.value));
+  }
+  return line;
+}
+
+/// Reads a line from its front; after the first thing that is not there it has failed.
+class Reader {
+ public:
+  explicit Reader(std::string_view line) : rest_(line) {}
+
+  bool failed() const noexcept { return failed_; }
+  bool at_end() const noexcept { return rest_.empty(); }
+
+  void expect(std::string_view text) {
+    if (rest_.starts_with(text)) {
+      rest_.remove_prefix(text.size());
+    } else {
+      failed_ = true;
+    }
+  }
+
+  /// Up to `end`, which goes too.
+  std::string_view up_to(char end) {
+    const auto size = rest_.find(end);
+    if (size == std::string_view::npos || size == 0) {
+      failed_ = true;
+      return {};
+    }
+    const auto text = rest_.substr(0, size);
+    rest_.remove_prefix(size + 1);
+    return text;
+  }
+
+  std::int64_t number(std::string_view digits) {
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (error != std::errc() || end != digits.data() + digits.size() || value < 0) failed_ = true;
+    return value;
+  }
+
+  /// Everything up to the first fact.
+  std::string message() {
+    const auto equals = rest_.find('=');
+    auto size = rest_.size();
+    if (equals != std::string_view::npos) size = rest_.substr(0, equals).rfind(' ');
+    if (size == std::string_view::npos || size == 0) {
+      failed_ = true;
+      return {};
+    }
+    const auto text = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return unescaped(text);
+  }
+
+  Fact fact() {
+    expect(" ");
+    const auto key = up_to('=');
+    if (!std::all_of(key.begin(), key.end(), is_of_key)) failed_ = true;
+    if (rest_.starts_with('"')) return {key, quoted()};
+    const auto size = std::min(rest_.find(' '), rest_.size());
+    const auto value = rest_.substr(0, size);
+    if (value.empty() || !std::all_of(value.begin(), value.end(), is_plain)) failed_ = true;
+    rest_.remove_prefix(size);
+    return {key, value};
+  }
+
+ private:
+  std::string quoted() {
+    std::size_t end = 1;
+    while (end < rest_.size() && rest_[end] != '"') end += rest_[end] == '\\' ? 2 : 1;
+    if (end >= rest_.size()) {
+      failed_ = true;
+      return {};
+    }
+    const auto text = rest_.substr(1, end - 1);
+    rest_.remove_prefix(end + 1);
+    return unescaped(text);
+  }
+
+  std::string unescaped(std::string_view text) {
+    std::string result;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+      if (text[at] != '\\') {
+        result += text[at];
+        continue;
+      }
+      const char next = ++at < text.size() ? text[at] : '\0';
+      if (next == 'x') {
+        result += hexadecimal(text.substr(at + 1, 2));
+        at += 2;
+      } else if (next == 'n') {
+        result += '\n';
+      } else if (next == '\\' || next == '"') {
+        result += next;
+      } else {
+        failed_ = true;
+      }
+    }
+    return result;
+  }
+
+  char hexadecimal(std::string_view digits) {
+    unsigned char byte = 0;
+    const auto* const end = digits.data() + digits.size();
+    if (digits.size() != 2 || std::from_chars(digits.data(), end, byte, 16).ptr != end)
+      failed_ = true;
+    return static_cast<char>(byte);
+  }
+
+  std::string_view rest_;
+  bool failed_ = false;
+};
+
+}  // namespace
+
+std::string_view to_string(Level level) {
+  return level_names.at(static_cast<std::size_t>(level));
+}
+
+std::optional<Level> level_from(std::string_view name) {
+  const auto* const found = std::find(level_names.begin(), level_names.end(), name);
+  if (found == level_names.end()) return std::nullopt;
+  return static_cast<Level>(found - level_names.begin());
+}
+
+Fact::Fact(std::string_view fact_key, std::chrono::nanoseconds duration)
+    : key(fact_key), value(fmt::format("{:.1f}ms", static_cast<double>(duration.count()) / 1e6)) {}
+
+std::optional<std::string_view> Record::fact(std::string_view key) const {
+  const auto found =
+      std::find_if(facts.begin(), facts.end(), [key](const Fact& fact) { return fact.key == key; });
+  if (found == facts.end()) return std::nullopt;
+  return found->value;
+}
+
+Record of_call(std::string_view name, std::string_view about, int error) {
+  return of_call(name, about, std::string_view(error == 0 ? "ok" : std::strerror(error)));
+}
+
+Record of_call(std::string_view name, std::string_view about, std::string_view result) {
+  Record record;
+  record.level = Level::debug;
+  record.message = "call";
+  record.facts = {{"name", name}, {"about", about}, {"result", result}};
+  return record;
+}
+
+std::string format(const Record& record) {
+  const auto micros = std::max<std::int64_t>(record.elapsed.count(), 0);
+  return with_facts(fmt::format("[{}.{:06}] {} {} {}", micros / 1'000'000, micros % 1'000'000,
+                                to_string(record.level), record.phase, as_message(record.message)),
+                    record);
+}
+
+std::optional<Record> parse(std::string_view line) {
+  Reader reader(line);
+  reader.expect("[");
+  const auto seconds = reader.number(reader.up_to('.'));
+  const auto fraction = reader.up_to(']');
+  const auto micros = reader.number(fraction);
+  reader.expect(" ");
+  const auto level = level_from(reader.up_to(' '));
+  std::string phase(reader.up_to(' '));
+  std::string message = reader.message();
+  constexpr std::int64_t most = std::int64_t{1} << 40U;  // of the seconds, some 30,000 years
+  if (reader.failed() || fraction.size() != 6 || !level || seconds > most) return std::nullopt;
+  Record record{std::chrono::microseconds(seconds * 1'000'000 + micros),
+                *level,
+                std::move(phase),
+                std::move(message),
+                {}};
+  while (!reader.at_end() && !reader.failed()) record.facts.push_back(reader.fact());
+  if (reader.failed()) return std::nullopt;
+  return record;
+}
+
+std::string from_level(std::string_view text, Level level) {
+  std::string shown;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find('\n', begin), text.size());
+    const auto record = parse(text.substr(begin, end - begin));
+    if (!record || record->level >= level) shown += text.substr(begin, end + 1 - begin);
+    begin = end + 1;
+  }
+  return shown;
+}
+
+std::string format_report(const Record& record) {
+  std::string line = "dboot-inject: ";
+  if (record.level != Level::info) line += fmt::format("{}: ", to_string(record.level));
+  line = with_facts(line + escaped(record.message, ""), record, mend_key);
+  if (const auto mend = record.fact(mend_key))
+    line += "\ndboot-inject: to mend it: " + escaped(*mend, "");
+  return line;
+}
+
+}  // namespace dboot::log

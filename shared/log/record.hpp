@@ -1,0 +1,77 @@
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// One line of the record that a takeover leaves (dboot-log(5)):
+///
+///     [seconds.micros] level phase message key=value…
+///
+/// with the monotonic time since the takeover began. Whatever the words contain, a line is one line
+/// and parses back to what it was made of.
+namespace dboot::log {
+
+/// The version of that format, which the first line of a record names.
+inline constexpr int format_version = 1;
+
+enum class Level : std::uint8_t { trace, debug, info, warning, error };
+
+std::string_view to_string(Level level);
+/// The level of that name; empty when there is none.
+std::optional<Level> level_from(std::string_view name);
+
+/// One `key=value` of a line.
+struct Fact {
+  Fact(std::string_view fact_key, std::string_view fact_value) : key(fact_key), value(fact_value) {}
+  Fact(std::string_view fact_key, std::integral auto fact_value)
+      : key(fact_key), value(std::to_string(fact_value)) {}
+  /// Milliseconds with one decimal.
+  Fact(std::string_view fact_key, std::chrono::nanoseconds duration);
+  bool operator==(const Fact&) const = default;
+
+  std::string key;  ///< letters, digits and underscores
+  std::string value;
+};
+using Facts = std::initializer_list<Fact>;
+
+struct Record {
+  std::chrono::microseconds elapsed{0};
+  Level level = Level::info;
+  std::string phase = "-";  ///< a word
+  std::string message;  ///< any text
+  std::vector<Fact> facts;
+  bool operator==(const Record&) const = default;
+
+  /// The value of the first fact of that name; empty when there is none.
+  std::optional<std::string_view> fact(std::string_view key) const;
+};
+
+/// "call": a system call that changes the machine, as Log::call() has it.
+Record of_call(std::string_view name, std::string_view about, int error);
+Record of_call(std::string_view name, std::string_view about, std::string_view result);
+
+/// The line, without its newline. In the message a backslash, an equals sign and control characters
+/// are escaped as in C; a value that is no plain word is a C string.
+std::string format(const Record& record);
+
+/// The other way round; empty when the line is not one of a record.
+std::optional<Record> parse(std::string_view line);
+
+/// What of a text is to be shown from that level on: of the lines of a record those, and all
+/// others. `text` has whole lines.
+std::string from_level(std::string_view text, Level level);
+
+/// What the fact `mend` is called: how to get rid of the cause.
+inline constexpr std::string_view mend_key = "mend";
+
+/// The same for a person, without its newline: `dboot-inject: warning: message key=value…`. A mend
+/// has a line of its own.
+std::string format_report(const Record& record);
+
+}  // namespace dboot::log

@@ -80,9 +80,10 @@ class Container {
         reason = error.what();
       }
     } while (deadline.wait(interval));
-    report::warning("a container may be left in " + engine_.name + ": " + engine_.command +
-                        " rm -f " + name_ + " removes it",
-                    {{"reason", reason}});
+    report::warning("a container may be left in the engine",
+                    {{"engine", engine_.name},
+                     {"reason", reason},
+                     {log::mend_key, engine_.command + " rm -f " + name_}});
   }
 
   const Engine& engine_;

@@ -121,7 +121,7 @@ void pull(const EngineClient& engine, const std::string& name, const std::string
                                    " login, or fetch it with " + command + " pull " + name
                              : auth.mend;
   };
-  report::info("the engine fetches " + name);
+  report::info("the engine fetches the image", {{"name", name}});
   PullDisplay display;
   const auto [repository, tag] = split_reference(name);
   const auto answer = engine.pull_image(repository, tag, auth.header, mend());

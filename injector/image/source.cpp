@@ -20,9 +20,8 @@ std::unique_ptr<Source> open(const std::string& text, const EngineOptions& engin
   switch (reference.transport) {
     case Transport::engine:
       if (::access(location.c_str(), F_OK) == 0) {
-        report::warning(location +
-                        " is taken for the name of an image; the file of that name is ./" +
-                        location);
+        report::warning("taken for the name of an image, although there is a file of that name",
+                        {{"image", location}, {"file", "./" + location}});
       }
       break;
     case Transport::podman:

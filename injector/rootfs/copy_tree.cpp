@@ -262,7 +262,7 @@ class TreeCopy {
     sys::check(::fstatat(from, name.c_str(), &status, AT_SYMLINK_NOFOLLOW), "stat ", path);
     if (S_ISSOCK(status.st_mode)) {
       // Nothing without the process that listens on it.
-      report::debug("socket left out", {{"path", "/" + path}});
+      report::debug("a socket is left out", {{"path", "/" + path}});
       return;
     }
     if (status.st_nlink > 1 && is_link(layer, status, path)) return;

@@ -108,7 +108,7 @@ void write_entry(archive* reader, const Check& check, archive_entry* entry, Entr
       return writer.node(path, metadata, type, ::archive_entry_rdev(entry));
     case AE_IFSOCK:
       // It is nothing without the process that listens on it.
-      report::debug("socket skipped", {{"path", path}});
+      report::debug("a socket is left out", {{"path", path}});
       return;
     default:
       // A hardlink without a target is none of these either.

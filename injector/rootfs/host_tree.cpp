@@ -116,7 +116,7 @@ class Copier {
       case S_IFIFO:
         return writer_.node(path, metadata, status.st_mode & S_IFMT, status.st_rdev);
       default:
-        report::debug("a socket is not copied", {{"path", entry.path}});
+        report::debug("a socket is left out", {{"path", entry.path}});
     }
   }
 

@@ -188,7 +188,7 @@ TEST_F(HangingEngine, SecondInterruptionEndsTheRemovalAndTheContainerIsNamed) {
   EXPECT_THAT(outcome.failure, StartsWith("interrupted by SIGTERM"));
   EXPECT_EQ(removals(), 1);
   EXPECT_THAT(outcome.log,
-              AllOf(HasSubstr("a container may be left in the engine at"),
+              AllOf(HasSubstr("a container may be left in the engine engine=\"the engine at"),
                     HasSubstr("docker rm -f dboot-inject-"), HasSubstr("interrupted while")));
 }
 

@@ -20,8 +20,9 @@ std::unique_ptr<Source> open(const std::string& text, const EngineOptions& engin
   switch (reference.transport) {
     case Transport::engine:
       if (::access(location.c_str(), F_OK) == 0) {
-        report::warning("taken for the name of an image, although there is a file of that name",
-                        {{"image", location}, {"file", "./" + location}});
+        report::warning(
+            "taken for the name of an image, although there is a file of that name",
+            {{"image", location}, {log::mend_key, "say ./" + location + " for the file"}});
       }
       break;
     case Transport::podman:

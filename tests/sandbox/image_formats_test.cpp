@@ -106,7 +106,7 @@ TEST_F(ImageFormats, MistakesAreRecognised) {
   EXPECT_THAT(rehearse("dir:layout").output, HasSubstr("or oci:"));
   const auto file = rehearse("--host unix:///nonexistent docker.tar");
   EXPECT_EQ(file.status, 125);
-  EXPECT_THAT(file.output, HasSubstr("the file of that name is ./docker.tar"));
+  EXPECT_THAT(file.output, HasSubstr("say ./docker.tar for the file"));
   EXPECT_THAT(rehearse("--workdir /motd oci:layout:upper").output, HasSubstr("--workdir"));
 }
 

@@ -12,6 +12,8 @@
 #include "injector/byte_size.hpp"
 #include "injector/failure.hpp"
 #include "injector/rootfs/from_host.hpp"
+#include "shared/log/destination.hpp"
+#include "shared/plan/layout.hpp"
 
 namespace dboot::options {
 namespace {
@@ -64,13 +66,10 @@ std::string check_grace(const std::string& seconds) {
 
 /// A terminal below /dev, without the directory: "tty3", "ttyS0", "hvc0".
 std::string check_console(const std::string& console) {
-  const bool plain =
-      !console.empty() && std::all_of(console.begin(), console.end(), [](unsigned char letter) {
-        return std::isalnum(letter) != 0 || letter == '_';
-      });
-  return plain ? ""
-               : "'" + console +
-                     "' is not auto, none or the name of a terminal such as tty3 or ttyS0";
+  return log::is_terminal_name(console)
+             ? ""
+             : "'" + console +
+                   "' is not auto, none or the name of a terminal such as tty3 or ttyS0";
 }
 
 /// hostname(7): letters, digits, dots and dashes, at most 64 bytes.
@@ -80,6 +79,19 @@ std::string check_hostname(const std::string& hostname) {
                        return std::isalnum(letter) != 0 || letter == '.' || letter == '-';
                      });
   return valid ? "" : "'" + hostname + "' is not a hostname";
+}
+
+std::string check_destination(const std::string& text) {
+  const auto destination = log::parse_destination(text);
+  if (!destination)
+    return "'" + text +
+           "' is none of udp:ADDRESS:PORT (an address in numbers, in brackets when it is one of "
+           "IPv6), a terminal such as tty5 or ttyS1, and an absolute path in the new root";
+  for (const std::string hidden : layout::mount_points) {
+    if (destination->kind == log::Destination::Kind::file && text.starts_with("/" + hidden + "/"))
+      return "'" + text + "' would be hidden by what the new system mounts on /" + hidden;
+  }
+  return "";
 }
 
 std::string check_variable(const std::string& variable) {
@@ -114,7 +126,7 @@ struct Raw {
 /// argument of a program contains a NUL.
 const std::string empty_value(1, '\0');
 
-constexpr std::array switches{"--rehearse", "--dry-run", "--yes", "--force"};
+constexpr std::array switches{"--rehearse", "--dry-run", "--yes", "--force", "--no-disk-log"};
 
 /// "--rehearse=false", which must not become a takeover. CLI11 takes it for an answer, and "=true"
 /// for the switch alone.
@@ -281,6 +293,17 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
                  "When the engine fetches IMAGE from its registry (missing)")
       ->transform(one_of(pulls))
       ->option_text("always|missing|never")
+      ->group("The takeover");
+  app.add_flag("--no-disk-log", options.no_disk_log,
+               "No copy of the log in /var/log/dboot of the old system")
+      ->check(check_switch)
+      ->group("The takeover");
+  app.add_option("--log-to", options.log_to, "A copy of the log, as it is written; repeatable")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false)
+      ->check(check_destination)
+      ->option_text("udp:ADDRESS:PORT|ttyN|/PATH")
       ->group("The takeover");
   app.add_option("--save-log", options.save_log, "Leaves the whole log of a rehearsal in FILE")
       ->check(check_not_empty)

@@ -47,6 +47,8 @@ struct Options {
   image::Pull pull = image::Pull::missing;
   std::uint64_t root_size = 0;  ///< bytes; 0: from the image and the memory of the machine
   log::Level log_level = log::Level::info;
+  bool no_disk_log = false;
+  std::vector<std::string> log_to;  ///< as log::parse_destination() takes them
   std::string save_log;  ///< where the record of a rehearsal is to be left; empty: nowhere
 };
 

@@ -2,10 +2,12 @@
 #include "injector/report.hpp"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <signal.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <functional>
 #include <iostream>
 #include <memory>
@@ -31,6 +33,7 @@
 #include "injector/rootfs/from_host.hpp"
 #include "injector/staging.hpp"
 #include "injector/target.hpp"
+#include "shared/log/destination.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/plan/plan.hpp"
 #include "shared/system/syscalls.hpp"
@@ -136,9 +139,24 @@ Plan make_plan(const Options& options, const rootfs::Command& command, Scope sco
   plan.console = options.rehearse ? "none" : options.console;
   plan.hostname = hostname_for(options);
   plan.log_level = options.log_level;
+  plan.disk_log = !options.no_disk_log;
+  plan.log_to = options.log_to;
   plan.injector_version = DBOOT_VERSION;
   plan.credentials = command.credentials;
   return plan;
+}
+
+/// The payload finds them there, or the takeover does not begin.
+void make_log_files(const Options& options, int root) {
+  for (const auto& text : options.log_to) {
+    const auto destination = log::parse_destination(text);
+    if (!destination || destination->kind != log::Destination::Kind::file) continue;
+    constexpr std::uint64_t flags = O_WRONLY | O_CREAT | O_EXCL;
+    if (!sys::try_open_at2(root, destination->name, flags, 0600, RESOLVE_IN_ROOT))
+      throw Failure("cannot make " + text + " in the new root for a copy of the log: " +
+                        std::generic_category().message(errno),
+                    "name a file that the image has not, in a directory that it has");
+  }
 }
 
 /// Fills the new root. What comes from the host is read before anything enters another namespace.
@@ -156,6 +174,7 @@ Plan prepare(const Options& options, image::Source& source, const rootfs::FromHo
   }
   rootfs::adapt(staging.root(), rootfs::read_host_files(),
                 {hostname_for(options), scope == Scope::machine});
+  make_log_files(options, staging.root());
   const ImageConfig config = with_overrides(source.config(), options.overrides);
   if (!config.user.empty() && options.user.empty()) {
     report::info("the image names a user, and its command is started as root all the same",

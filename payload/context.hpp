@@ -10,6 +10,7 @@
 #include "payload/devices/device_nodes.hpp"
 #include "payload/permissions.hpp"
 #include "payload/processes/terminator.hpp"
+#include "payload/record/disk_log.hpp"
 #include "payload/system/last_resort.hpp"
 #include "shared/log/log.hpp"
 #include "shared/plan/plan.hpp"
@@ -45,6 +46,7 @@ struct Context {
         console(log, children, devices, permissions, directory, std::move(inherited.stdio),
                 plan.log_level),
         kernel_log(log, children, permissions),
+        disk_log(log, children, permissions, directory, executor),
         descriptors_that_hang(inherited.descriptors_that_hang) {}
 
   UniqueFd directory;
@@ -58,6 +60,7 @@ struct Context {
   Terminator terminator;
   Console console;
   KernelLog kernel_log;
+  DiskLog disk_log;
   std::size_t descriptors_that_hang;  ///< of the old PID 1, see old_descriptors
 };
 

@@ -12,11 +12,11 @@
 namespace dboot {
 
 std::string_view to_string(Action action) {
-  static constexpr std::array<std::string_view, 17> names{
-      "end_processes",  "unmount",     "pivot",        "mount_api",         "set_hostname",
-      "start_command",  "sync",        "write_sysctl", "write_kernel_log",  "use_consoles",
-      "mount_devtmpfs", "detach_swap", "detach_loop",  "change_filesystem", "open_disks",
-      "leave_cgroup",   "reboot"};
+  static constexpr std::array<std::string_view, 19> names{
+      "end_processes",     "unmount",      "pivot",          "mount_api",   "set_hostname",
+      "start_command",     "send_log",     "write_old_disk", "sync",        "write_sysctl",
+      "write_kernel_log",  "use_consoles", "mount_devtmpfs", "detach_swap", "detach_loop",
+      "change_filesystem", "open_disks",   "leave_cgroup",   "reboot"};
   static_assert(names.size() == static_cast<std::size_t>(Action::reboot) + 1);
   return names.at(static_cast<std::size_t>(action));
 }
@@ -52,6 +52,7 @@ bool Permissions::allows(Action action) const noexcept {
     case Action::pivot:
     case Action::mount_api:
     case Action::start_command:
+    case Action::send_log:
       return true;
     case Action::set_hostname:
       return own_hostname_;

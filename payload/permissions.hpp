@@ -17,6 +17,8 @@ enum class Action : std::uint8_t {
   mount_api,          ///< proc, sysfs, tmpfs; carry /dev over
   set_hostname,       ///< of a UTS namespace of its own
   start_command,      ///< exec or supervise
+  send_log,           ///< over the network, to where the plan says
+  write_old_disk,     ///< a copy of the log
   sync,               ///< waits for every disk of the machine
   write_sysctl,       ///< /proc/sys
   write_kernel_log,   ///< /dev/kmsg, console_loglevel

@@ -44,7 +44,7 @@ Task<UniqueFd> Console::open(std::string name, Settings settings) {
 
 std::string Console::earlier_lines() const {
   try {
-    return log::from_level(sys::read_file_at(directory_.get(), layout::payload_log_name), level_);
+    return sys::read_file_at(directory_.get(), layout::payload_log_name);
   } catch (const std::system_error&) {
     return "";
   }
@@ -59,11 +59,13 @@ Task<> Console::show_log_on(std::string name) {
 
 void Console::show_log_on(const std::string& name, UniqueFd fd) {
   auto& shown = shown_[name];
-  if (shown.sink) {
-    log::sinks::reopen_console(shown.sink, std::move(fd));
-  } else {
-    shown.sink = log::sinks::console(std::move(fd), earlier_lines());
+  if (!shown.sink) {
+    shown.sink = log::sinks::console(std::move(fd));
+    log_.add_sink(shown.sink, level_, earlier_lines());
+    shown.attached = true;
+    return;
   }
+  log::sinks::reopen_console(shown.sink, std::move(fd));
   if (!std::exchange(shown.attached, true)) log_.add_sink(shown.sink, level_);
 }
 
@@ -82,7 +84,7 @@ Task<> Console::find_in_namespace(const std::string& wanted) {
   }
 }
 
-Task<> Console::start(const std::string& wanted) {
+Task<> Console::start(const std::string& wanted, const std::vector<std::string>& also) {
   if (!permissions_.allows(Action::use_consoles)) {
     co_await find_in_namespace(wanted);
     co_return;
@@ -90,8 +92,12 @@ Task<> Console::start(const std::string& wanted) {
   const auto choice =
       choose_consoles(sys::read_file_or_empty("/sys/class/tty/console/active"), wanted);
   for (const auto& name : choice.log_to) co_await show_log_on(name);
+  for (const auto& name : also) {
+    if (!shown_.contains(name)) co_await show_log_on(name);
+  }
   name_ = choice.interactive;
-  if (!shown_.contains(name_)) name_ = shown_.empty() ? "" : shown_.rbegin()->first;
+  if (!shown_.contains(name_) && !choice.log_to.empty())
+    name_ = shown_.empty() ? "" : shown_.rbegin()->first;
   co_await bring_to_screen();
   for (const auto& [name, shown] : shown_)
     log_.info("console", {{"name", name}, {"interactive", name == name_ ? "yes" : "no"}});

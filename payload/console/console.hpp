@@ -32,8 +32,8 @@ class Console {
         level_(level) {}
 
   /// Finds the consoles, brings the virtual terminal among them to the screen and lets the log go
-  /// to all of them. `wanted`: the plan's console.
-  Task<> start(const std::string& wanted);
+  /// to all of them, and to the terminals of those names. `wanted`: the plan's console.
+  Task<> start(const std::string& wanted, const std::vector<std::string>& also);
 
   /// Opens them again: when the session that had a terminal ended, the terminal hung up on
   /// everybody else. What the log could not write meanwhile is written now. After stop_log() the

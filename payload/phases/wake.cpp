@@ -13,6 +13,7 @@
 
 #include "payload/init/requests.hpp"
 #include "payload/plan_file.hpp"
+#include "payload/record/destinations.hpp"
 #include "payload/system/old_descriptors.hpp"
 #include "shared/log/sinks.hpp"
 #include "shared/plan/layout.hpp"
@@ -127,6 +128,8 @@ Task<> wake(Context& context) {
                     {"injector", context.plan.injector_version}});
   if (const auto denied = context.permissions.denied(); !denied.empty())
     context.log.info("skipped in a namespace", {{"actions", denied}});
+  open_destinations(context);
+  if (context.plan.disk_log) co_await context.disk_log.start();
   // Ours is the memory that must be there when swap is not.
   if (::mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
     context.log.warning("the payload's memory may be swapped out",
@@ -134,7 +137,6 @@ Task<> wake(Context& context) {
   if (context.descriptors_that_hang != 0)
     context.log.warning("files of the old init stay open: their close hangs",
                         {{"count", context.descriptors_that_hang}});
-  co_return;
 }
 
 }  // namespace dboot::phases

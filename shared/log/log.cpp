@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "shared/proc/fields.hpp"
+
 namespace dboot::log {
 
 std::chrono::nanoseconds monotonic_now() noexcept {
@@ -88,7 +90,12 @@ void Log::set_phase(std::string_view phase) {
   state_->phase = phase;
 }
 
-void Log::add_sink(Sink sink, Level from) {
+void Log::add_sink(Sink sink, Level from, std::string_view earlier) {
+  for (const auto line : lines_of(earlier)) {
+    const auto record = log::parse(line);
+    const Level level = record ? record->level : Level::info;
+    if (level >= from) sink->log(spdlog::details::log_msg("", to_spdlog(level), line));
+  }
   state_->targets.push_back({std::move(sink), from});
 }
 

@@ -53,8 +53,8 @@ class Log {
   void begin_phase(std::string_view phase);
   void set_phase(std::string_view phase);
 
-  /// Lines from that level on.
-  void add_sink(Sink sink, Level from = Level::trace);
+  /// Lines from that level on; first those of `earlier`, which has whole lines of a record.
+  void add_sink(Sink sink, Level from = Level::trace, std::string_view earlier = {});
   void remove_sink(const Sink& sink);
   /// Writes out what a sink still holds back.
   void flush();

@@ -235,17 +235,6 @@ std::optional<Record> parse(std::string_view line) {
   return record;
 }
 
-std::string from_level(std::string_view text, Level level) {
-  std::string shown;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const auto end = std::min(text.find('\n', begin), text.size());
-    const auto record = parse(text.substr(begin, end - begin));
-    if (!record || record->level >= level) shown += text.substr(begin, end + 1 - begin);
-    begin = end + 1;
-  }
-  return shown;
-}
-
 std::string format_report(const Record& record) {
   std::string line = "dboot-inject: ";
   if (record.level != Level::info) line += fmt::format("{}: ", to_string(record.level));

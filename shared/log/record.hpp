@@ -44,7 +44,7 @@ struct Record {
   std::chrono::microseconds elapsed{0};
   Level level = Level::info;
   std::string phase = "-";  ///< a word
-  std::string message;  ///< any text
+  std::string message;      ///< any text
   std::vector<Fact> facts;
   bool operator==(const Record&) const = default;
 
@@ -62,10 +62,6 @@ std::string format(const Record& record);
 
 /// The other way round; empty when the line is not one of a record.
 std::optional<Record> parse(std::string_view line);
-
-/// What of a text is to be shown from that level on: of the lines of a record those, and all
-/// others. `text` has whole lines.
-std::string from_level(std::string_view text, Level level);
 
 /// What the fact `mend` is called: how to get rid of the cause.
 inline constexpr std::string_view mend_key = "mend";

@@ -5,9 +5,11 @@
 #include <poll.h>
 #include <spdlog/details/null_mutex.h>
 #include <spdlog/sinks/base_sink.h>
+#include <sys/socket.h>
 #include <syslog.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <string_view>
 
 namespace dboot::log::sinks {
@@ -90,13 +92,14 @@ class Kmsg final : public Base {
   UniqueFd fd_;
 };
 
-class Console final : public Base {
+/// What is not taken at once is kept: so much of it, then the oldest lines are dropped.
+class Buffered final : public Base {
  public:
-  Console(UniqueFd fd, std::string_view earlier) {
-    for (const char byte : earlier) backlog_ += byte == '\n' ? "\r\n" : std::string(1, byte);
+  Buffered(UniqueFd fd, std::string_view line_end, std::size_t most)
+      : line_end_(line_end), most_(most) {
     reopen(std::move(fd));
   }
-  ~Console() override { Console::flush_(); }
+  ~Buffered() override { Buffered::flush_(); }
 
   void reopen(UniqueFd fd) {
     fd_ = std::move(fd);
@@ -107,15 +110,15 @@ class Console final : public Base {
 
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
-    backlog_ += fmt::format("{}\r\n", text_of(message));
+    backlog_ += text_of(message);
+    backlog_ += line_end_;
     write_backlog();
-    constexpr std::size_t most = 64UL * 1024;
-    if (backlog_.size() <= most) return;
-    const std::size_t line_end = backlog_.find('\n', backlog_.size() - most);
+    if (backlog_.size() <= most_) return;
+    const std::size_t line_end = backlog_.find('\n', backlog_.size() - most_);
     backlog_.erase(0, line_end == std::string::npos ? backlog_.size() : line_end + 1);
   }
 
-  /// Waits up to a second in all for a slow line.
+  /// Waits up to a second in all for a slow reader.
   void flush_() override {
     for (int round = 0; round < 10 && !backlog_.empty(); ++round) {
       pollfd writable{fd_.get(), POLLOUT, 0};
@@ -131,8 +134,30 @@ class Console final : public Base {
     }
   }
 
+  std::string_view line_end_;
+  std::size_t most_;
   UniqueFd fd_;
   std::string backlog_;
+};
+
+/// Lost where nobody takes it, as any datagram.
+class Datagrams final : public Base {
+ public:
+  explicit Datagrams(UniqueFd socket) : socket_(std::move(socket)) {}
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    const auto line = fmt::format("{}\n", text_of(message));
+    // The answer to an earlier one, that nobody listens, is the result of the next.
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      if (::send(socket_.get(), line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
+          errno != ECONNREFUSED)
+        return;
+    }
+  }
+  void flush_() override {}
+
+  UniqueFd socket_;
 };
 
 }  // namespace
@@ -149,11 +174,19 @@ Sink memory(std::string& text) {
 Sink kmsg(UniqueFd fd) {
   return std::make_shared<Kmsg>(std::move(fd));
 }
-Sink console(UniqueFd fd, std::string_view earlier) {
-  return std::make_shared<Console>(std::move(fd), earlier);
+Sink console(UniqueFd fd) {
+  constexpr std::size_t most = 64UL * 1024;
+  return std::make_shared<Buffered>(std::move(fd), "\r\n", most);
 }
 void reopen_console(const Sink& console, UniqueFd fd) {
-  static_cast<Console&>(*console).reopen(std::move(fd));
+  static_cast<Buffered&>(*console).reopen(std::move(fd));
+}
+Sink pipe(UniqueFd fd) {
+  constexpr std::size_t most = 1UL << 20U;
+  return std::make_shared<Buffered>(std::move(fd), "\n", most);
+}
+Sink datagrams(UniqueFd socket) {
+  return std::make_shared<Datagrams>(std::move(socket));
 }
 
 }  // namespace dboot::log::sinks

@@ -30,11 +30,17 @@ Sink kmsg(UniqueFd fd);
 
 /// A terminal: lines end in CR LF. The descriptor is made non-blocking; what the terminal does not
 /// take at once is kept (64 KiB at most, then the oldest lines are dropped) and written with the
-/// next line or at flush. `earlier`: lines that it shall show first.
-Sink console(UniqueFd fd, std::string_view earlier = {});
+/// next line or at flush, which waits a second at most.
+Sink console(UniqueFd fd);
 
 /// Gives a console() sink its terminal anew, after a hangup took the old descriptor; what could not
 /// be written meanwhile is written now.
 void reopen_console(const Sink& console, UniqueFd fd);
+
+/// The same for a pipe to another process: lines end in LF, and 1 MiB is kept.
+Sink pipe(UniqueFd fd);
+
+/// A connected UDP socket: a datagram a line. None is waited for, sent again or known to arrive.
+Sink datagrams(UniqueFd socket);
 
 }  // namespace dboot::log::sinks

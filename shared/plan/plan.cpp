@@ -126,6 +126,7 @@ std::vector<std::uint8_t> encode(const Plan& plan) {
   const auto console = builder.CreateString(plan.console);
   const auto hostname = put(builder, plan.hostname);
   const auto injector_version = builder.CreateString(plan.injector_version);
+  const auto log_to = builder.CreateVectorOfStrings(plan.log_to);
   const auto groups = builder.CreateVector(plan.credentials.groups);
 
   wire::PlanBuilder table(builder);
@@ -148,6 +149,8 @@ std::vector<std::uint8_t> encode(const Plan& plan) {
   table.add_gid(plan.credentials.gid);
   table.add_groups(groups);
   table.add_stop_signal(plan.stop_signal);
+  table.add_disk_log(plan.disk_log);
+  table.add_log_to(log_to);
   builder.Finish(table.Finish());
 
   std::vector<std::uint8_t> file(header_size + builder.GetSize());
@@ -194,6 +197,10 @@ Plan decode(std::span<const std::uint8_t> file) {
   if (table->groups() != nullptr)
     plan.credentials.groups.assign(table->groups()->begin(), table->groups()->end());
   plan.stop_signal = table->stop_signal();
+  plan.disk_log = table->disk_log();
+  if (table->log_to() != nullptr) {
+    for (const auto* destination : *table->log_to()) plan.log_to.push_back(destination->str());
+  }
   check_values(plan);
   return plan;
 }
@@ -225,6 +232,8 @@ std::vector<log::Fact> facts(const Plan& plan) {
   line("console", plan.console);
   line("hostname", plan.hostname.empty() ? "unchanged" : plan.hostname);
   line("log_level", log::to_string(plan.log_level));
+  line("disk_log", plan.disk_log ? "yes" : "no");
+  line("log_to", fmt::format("{}", plan.log_to));
   return facts;
 }
 

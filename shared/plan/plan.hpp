@@ -54,8 +54,10 @@ struct Plan {
   std::chrono::nanoseconds began{0};  ///< CLOCK_MONOTONIC; 0: when the payload starts
   std::optional<int> kernel_panic;    ///< sysctl to put back at hand-over
   std::string injector_version;
-  Credentials credentials;        ///< who executes the command
-  std::uint8_t stop_signal = 15;  ///< asks a supervised command to end; 1 to 64
+  Credentials credentials;          ///< who executes the command
+  std::uint8_t stop_signal = 15;    ///< asks a supervised command to end; 1 to 64
+  bool disk_log = true;             ///< a copy of the log on the old system's disk
+  std::vector<std::string> log_to;  ///< more copies, see shared/log/destination.hpp
 
   bool operator==(const Plan&) const = default;
 };
@@ -63,7 +65,7 @@ struct Plan {
 namespace plan {
 
 inline constexpr std::uint16_t major_version = 1;
-inline constexpr std::uint16_t minor_version = 1;
+inline constexpr std::uint16_t minor_version = 2;
 
 /// Why a plan was refused, in words for the console.
 class Error : public std::runtime_error {

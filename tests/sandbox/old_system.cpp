@@ -28,6 +28,7 @@
 #include <filesystem>
 
 #include "shared/plan/layout.hpp"
+#include "shared/system/descriptor_passing.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::test {
@@ -68,6 +69,13 @@ void read_until(int fd, std::string_view last) {
     if (count <= 0) throw std::runtime_error("the tracer has ended: " + text);
     text.append(bytes.data(), static_cast<std::size_t>(count));
   }
+}
+
+void set_loopback_up(int socket) {
+  ifreq loopback{};
+  std::strcpy(loopback.ifr_name, "lo");
+  loopback.ifr_flags = IFF_UP;
+  sys::check(::ioctl(socket, SIOCSIFFLAGS, &loopback), "set lo up");
 }
 
 /// The payload beside the tests, whichever program of theirs asks.
@@ -163,11 +171,8 @@ void OldSystem::limit() const {
 
 void OldSystem::linger() const {
   if (!lingers_) return;
-  ifreq loopback{};
-  std::strcpy(loopback.ifr_name, "lo");
-  loopback.ifr_flags = IFF_UP;
   const int listener = sys::check(::socket(AF_INET, SOCK_STREAM, 0), "socket");
-  sys::check(::ioctl(listener, SIOCSIFFLAGS, &loopback), "set lo up");
+  set_loopback_up(listener);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -192,6 +197,31 @@ void OldSystem::linger() const {
   ::close(peer);
 }
 
+/// A socket belongs to the network that it was made in, whoever has it.
+void OldSystem::listen(int appointment) const {
+  if (port_ == 0) return;
+  const UniqueFd socket(sys::check(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
+  set_loopback_up(socket.get());
+  constexpr int room = 4 << 20;
+  sys::check(::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room), "room");
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port_);
+  sys::check(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+             "bind");
+  descriptor_passing::send(appointment, "s", socket.get());
+}
+
+void OldSystem::receive(int appointment) {
+  if (port_ == 0) return;
+  std::array<char, 1> byte;
+  std::vector<UniqueFd> fds;
+  if (descriptor_passing::receive(appointment, byte, fds, 0) != 1)
+    throw std::runtime_error("the old system has ended");
+  receiver_ = std::move(fds.front());
+}
+
 void OldSystem::be_pid_1(const char* slave, int appointment) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   try {
@@ -201,6 +231,7 @@ void OldSystem::be_pid_1(const char* slave, int appointment) {
     start_processes();
     limit();
     linger();
+    listen(appointment);
     ::chdir("/");
   } catch (const std::exception& error) {
     std::fprintf(stderr, "old system: %s\n", error.what());
@@ -240,7 +271,9 @@ void OldSystem::start_tracer(int appointment) {
 void OldSystem::collect(int master) {
   const UniqueFd pidfd = sys::try_pidfd_open(pid_);
   for (bool ended = false;;) {
-    std::array<pollfd, 2> polled{pollfd{master, POLLIN, 0}, pollfd{pidfd.get(), POLLIN, 0}};
+    const bool reads = console_is_read_ || ended;
+    std::array<pollfd, 2> polled{pollfd{reads ? master : -1, POLLIN, 0},
+                                 pollfd{pidfd.get(), POLLIN, 0}};
     constexpr int most_ms = 120'000;
     if (::poll(polled.data(), polled.size(), ended ? 0 : most_ms) == 0 && !ended)
       ::kill(pid_, SIGKILL);
@@ -256,6 +289,12 @@ void OldSystem::collect(int master) {
     ended = polled[1].revents != 0;
   }
   std::erase(output_, '\r');
+  std::array<char, 65536> datagram;
+  while (receiver_) {
+    const ssize_t size = ::recv(receiver_.get(), datagram.data(), datagram.size(), MSG_DONTWAIT);
+    if (size < 0) break;
+    received_.emplace_back(datagram.data(), static_cast<std::size_t>(size));
+  }
 }
 
 int OldSystem::run(const std::string& input) {
@@ -280,6 +319,7 @@ int OldSystem::run(const std::string& input) {
     be_pid_1(slave.data(), there.get());
   }
   there.reset();
+  receive(here.get());
   if (traced_) start_tracer(here.get());
   here.reset();
   sys::write_all(master.get(), input);

@@ -44,6 +44,12 @@ class OldSystem {
   }
   /// PID 1 has a connection whose close(2) waits for its peer, who reads nothing.
   void hold_a_connection_that_lingers() { lingers_ = true; }
+  /// Somebody outside listens for datagrams on that port of the old system's loopback, and reads
+  /// nothing before the end: received().
+  void listen_on(std::uint16_t port) { port_ = port; }
+  const std::vector<std::string>& received() const { return received_; }
+  /// As if flow control had stopped the console: nobody reads it before the end.
+  void leave_console_unread() { console_is_read_ = false; }
   /// A directory that old processes can leave traces in.
   const std::string& witness() const { return witness_; }
   std::string witnessed(const std::string& file) const;
@@ -62,6 +68,8 @@ class OldSystem {
   void collect(int master);
   void limit() const;
   void linger() const;
+  void listen(int appointment) const;
+  void receive(int appointment);
 
   Plan plan_;
   std::vector<std::uint8_t> bytes_;
@@ -72,6 +80,10 @@ class OldSystem {
   unsigned descriptors_ = 0;  ///< 0: as they are
   Limit limit_ = Limit::soft;
   bool lingers_ = false;
+  std::uint16_t port_ = 0;
+  UniqueFd receiver_;
+  std::vector<std::string> received_;
+  bool console_is_read_ = true;
   std::string witness_;
   std::string output_;
   pid_t pid_ = 0;

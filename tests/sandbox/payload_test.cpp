@@ -18,12 +18,14 @@ namespace {
 
 using testing::AllOf;
 using testing::AnyOf;
+using testing::Contains;
 using testing::ContainsRegex;
 using testing::Each;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::IsSupersetOf;
 using testing::Not;
+using testing::StartsWith;
 using testing::UnorderedElementsAre;
 
 TEST(Payload, PassesTheExitStatusOfTheCommandOn) {
@@ -236,6 +238,40 @@ TEST(Payload, TellsAtTraceWhatItHasFound) {
   EXPECT_THAT(story.with("release", "mount found"), Not(IsEmpty()));
 }
 
+TEST(Payload, SendsItsRecordLineByLine) {
+  OldSystem system;
+  system.listen_on(6666);
+  system.plan().log_to = {"udp:127.0.0.1:6666"};
+  const Story story(system);
+  std::string sent;
+  for (const auto& datagram : system.received()) sent += datagram;
+  std::string kept;
+  for (const auto& record : story.record) kept += log::format(record) + '\n';
+  // What has come since the command began is sent too.
+  EXPECT_THAT(sent, StartsWith(kept));
+  EXPECT_GE(system.received().size(), story.record.size());
+}
+
+/// Nobody listens, there is no such network, no such file, no such terminal.
+TEST(Payload, GoesOnWhereNobodyTakesItsRecord) {
+  OldSystem system;
+  system.plan().log_to = {"udp:127.0.0.1:6666", "udp:[2001:db8::1]:6666", "/missing",
+                          "nonsense:", "tty9"};
+  const Story story(system);
+  EXPECT_THAT(values(story.with("wake", "no log there"), "to"), Contains("/missing"));
+  EXPECT_THAT(values(story.with("wake", "no log there"), "to"), Contains("nonsense:"));
+}
+
+/// As after Ctrl-S.
+TEST(Payload, GoesOnWhereTheConsoleTakesNothing) {
+  OldSystem system;
+  system.plan().log_level = log::Level::trace;
+  system.processes("for i in $(seq 100); do sleep 3600 </dev/null >/dev/null 2>&1 & done");
+  system.leave_console_unread();
+  system.command("exit 3");
+  EXPECT_EQ(system.run(), 3);
+}
+
 /// The lines of an strace that call `name`.
 std::vector<std::string> calls(const std::string& strace, const std::string& name) {
   std::vector<std::string> found;
@@ -272,7 +308,7 @@ TEST(Payload, MakesNoSystemCallThatReachesTheMachine) {
   for (const auto& call : calls(strace, "ioctl"))
     EXPECT_THAT(call, Not(ContainsRegex("KD[SG]|VT_|LOOP_|BLK|DM_")));
   for (const auto& call : calls(strace, "kill")) EXPECT_THAT(call, Not(HasSubstr("kill(-1")));
-  EXPECT_THAT(system.output(), HasSubstr("skipped in a namespace actions=sync,"));
+  EXPECT_THAT(system.output(), HasSubstr("skipped in a namespace actions=write_old_disk,sync,"));
 }
 
 TEST(Payload, RefusesADamagedPlanWithTheReason) {

@@ -103,6 +103,24 @@ TEST_F(Record, OfTheNewSystemIsTheSame) {
   EXPECT_THAT(whole, StartsWith(result.output));
 }
 
+TEST_F(Record, HasACopyInTheNewRoot) {
+  const auto result = rehearse({"--log-level", "error", "--log-to", "/copy.log"},
+                               "cmp /copy.log /run/dboot/payload.log && echo same");
+  EXPECT_EQ(result.output, "same\n");
+}
+
+TEST_F(Record, ThatCannotBeCopiedIsNoRehearsal) {
+  for (const auto& [to, why] :
+       {std::pair<std::string, std::string>{"/missing/file", "No such file"},
+        {"/bin/sh", "File exists"},
+        {"/run/file", "would be hidden"},
+        {"udp:host:514", "none of udp:ADDRESS:PORT"}}) {
+    const auto result = rehearse({"--log-to", to}, "echo ran");
+    EXPECT_EQ(result.status, 125) << to;
+    EXPECT_THAT(result.output, AllOf(HasSubstr(to), HasSubstr(why), Not(HasSubstr("ran\n"))));
+  }
+}
+
 TEST_F(Record, HoldsNoSecretOfTheEnvironment) {
   const auto result = rehearse({"--log-level", "trace", "-e", "PASSWORD=se-cret"}, "exit 0");
   ASSERT_EQ(result.status, 0) << result.output;

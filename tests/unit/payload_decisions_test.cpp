@@ -110,8 +110,8 @@ TEST(ProcessClass, ServiceIsOneOfTheHost) {
 }
 
 TEST(Permissions, NamespaceAllowsOnlyWhatStaysInside) {
-  const std::vector<Action> inside{Action::end_processes, Action::unmount, Action::pivot,
-                                   Action::mount_api, Action::start_command};
+  const std::vector<Action> inside{Action::end_processes, Action::unmount,       Action::pivot,
+                                   Action::mount_api,     Action::start_command, Action::send_log};
   const Permissions permissions(Scope::in_namespace, false, false);
   for (int number = 0; number <= static_cast<int>(Action::reboot); ++number) {
     const auto action = static_cast<Action>(number);

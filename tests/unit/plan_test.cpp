@@ -19,6 +19,8 @@ Plan example() {
   plan.console = "ttyS0";
   plan.hostname = "box";
   plan.log_level = log::Level::debug;
+  plan.disk_log = false;
+  plan.log_to = {"udp:192.0.2.1:6666", "/var/log/takeover.log"};
   plan.began = std::chrono::nanoseconds(123'456'789);
   plan.kernel_panic = 0;
   plan.injector_version = "0.1.0";

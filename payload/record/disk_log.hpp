@@ -1,0 +1,48 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include "payload/children/children.hpp"
+#include "payload/condition.hpp"
+#include "payload/permissions.hpp"
+#include "payload/task.hpp"
+#include "shared/log/log.hpp"
+#include "shared/log/sinks.hpp"
+#include "shared/system/unique_fd.hpp"
+
+namespace dboot {
+
+/// A copy of the record on the old system's disk, /var/log/dboot/TIME.log, so that a machine that
+/// comes back has it. A child writes it, for a disk may not answer: what it does not take, the
+/// takeover does not wait for.
+class DiskLog {
+ public:
+  /// `directory`: layout::directory, for the lines that there are already.
+  DiskLog(Log& log, Children& children, Permissions permissions, const UniqueFd& directory,
+          const boost::asio::any_io_executor& executor)
+      : log_(log),
+        children_(children),
+        permissions_(permissions),
+        directory_(directory),
+        ended_(executor) {}
+
+  /// Nothing in a namespace, and where /var/log is in memory or read-only: the log says which.
+  Task<> start();
+  /// The end of the copy: it is written back to the disk, and the file is closed. What takes longer
+  /// than five seconds is given up. Nothing when there is none.
+  Task<> finish();
+
+ private:
+  pid_t start_writer(int pipe);
+
+  Log& log_;
+  Children& children_;
+  Permissions permissions_;
+  const UniqueFd& directory_;
+  Condition ended_;
+  log::sinks::Sink sink_;
+  pid_t writer_ = 0;
+  int status_ = 0;
+};
+
+}  // namespace dboot

@@ -14,7 +14,6 @@
 namespace dboot {
 namespace {
 
-constexpr const char* devkmsg_setting = "/proc/sys/kernel/printk_devkmsg";
 constexpr int set_console_level = 8;  // SYSLOG_ACTION_CONSOLE_LEVEL, syslog(2)
 /// Lines of a level below this are shown: what is worse than an error, of which we write none.
 constexpr int worse_than_error = 3;
@@ -27,17 +26,6 @@ std::optional<int> parse_console_level(const std::string& printk) {
   return numbers.empty() ? std::nullopt : number_in<int>(numbers.front());
 }
 
-void KernelLog::write_devkmsg(const std::string& value) {
-  try {
-    // Without the newline it is refused (kernel/printk/printk.c: devkmsg_sysctl_set_loglvl).
-    log_.call("write", "kernel.printk_devkmsg",
-              [&] { sys::write_file(devkmsg_setting, value + '\n'); });
-  } catch (const std::system_error& error) {
-    // printk.devkmsg= on the kernel's command line fixes it.
-    log_.info("printk_devkmsg stays", {{"reason", error.what()}});
-  }
-}
-
 void KernelLog::set_level(int level) {
   const int error = ::klogctl(set_console_level, nullptr, level) < 0 ? errno : 0;
   log_.call("klogctl", "console level " + std::to_string(level), error);
@@ -46,12 +34,8 @@ void KernelLog::set_level(int level) {
 void KernelLog::take(const DeviceNodes& devices) {
   if (sink_) return;
   if (permissions_.allows(Action::write_sysctl)) {
-    auto value = sys::read_file_or_empty(devkmsg_setting);
-    if (value.ends_with('\n')) value.pop_back();
-    if (!value.empty() && value != "on") {
-      write_devkmsg("on");
-      devkmsg_ = value;
-    }
+    devkmsg_.set("on");
+    dump_.set("Y");
   }
   if (!permissions_.allows(Action::write_kernel_log)) return;
   console_level_ = parse_console_level(sys::read_file_or_empty("/proc/sys/kernel/printk"));
@@ -82,9 +66,9 @@ Task<> KernelLog::wait_for_consoles() {
 Task<> KernelLog::restore() {
   if (console_level_) co_await wait_for_consoles();
   if (sink_) log_.remove_sink(std::exchange(sink_, nullptr));
-  if (devkmsg_) write_devkmsg(*devkmsg_);
+  devkmsg_.restore();
+  dump_.restore();
   if (console_level_) set_level(*console_level_);
-  devkmsg_.reset();
   console_level_.reset();
 }
 

@@ -54,10 +54,10 @@ Task<bool> Proof::is_free(const DeviceGraph::DeviceInUse& device) const {
     log_.info("released", {{"device", "/dev/" + node}, {"was", device.use}});
     co_return true;
   }
-  const auto holders = joined(DeviceGraph(read_storage()).holders(device.name));
+  const auto holders = DeviceGraph(read_storage()).holders_text(device.name);
   log_.error("still busy", {{"device", "/dev/" + node},
                             {"was", device.use},
-                            {"held_by", holders.empty() ? "unknown" : holders},
+                            {"held_by", holders},
                             {"reason", outcome.error}});
   co_return false;
 }

@@ -39,7 +39,8 @@ class Supervisor {
     signals_.add(SIGINT);
     signals_.add(SIGPWR);
     // With it the kernel reboots by itself.
-    if (context.permissions.allows(Action::reboot)) ::reboot(RB_DISABLE_CAD);
+    if (context.permissions.allows(Action::reboot))
+      context.log.call("reboot", "RB_DISABLE_CAD", ::reboot(RB_DISABLE_CAD) == 0 ? 0 : errno);
     listen();
   }
 

@@ -104,8 +104,7 @@ Task<> DiskLog::finish() {
   log_.remove_sink(sink_);
   sink_.reset();
   const auto end = std::chrono::steady_clock::now() + most;
-  while (writer_ != 0 && co_await ended_.wait_until(end)) {
-  }
+  for (bool in_time = true; in_time && writer_ != 0;) in_time = co_await ended_.wait_until(end);
   if (writer_ != 0) {
     log_.warning("no log on the disk", {{"reason", "the disk does not answer"}, {"pid", writer_}});
     ::kill(writer_, SIGKILL);

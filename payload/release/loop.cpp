@@ -9,6 +9,7 @@
 #include <string>
 
 #include "payload/children/blocking.hpp"
+#include "shared/devices/device_graph.hpp"
 #include "shared/devices/storage.hpp"
 #include "shared/system/syscalls.hpp"
 
@@ -35,6 +36,7 @@ Task<std::size_t> LoopDevices::release(Round round) {
   for (const auto& device : read_block_devices()) {
     if (device.backing_file.empty()) continue;
     const auto& name = device.name;
+    const auto rounds = ++rounds_[name];
     blocking::Work work = [&](const blocking::Report&) {
       {
         const UniqueFd fd = devices_.open(name, O_RDONLY | O_NONBLOCK);
@@ -50,11 +52,18 @@ Task<std::size_t> LoopDevices::release(Round round) {
     blocking::note_call(log_, "LOOP_CLR_FD", name, outcome);
     if (outcome.finished()) {
       ++gone;
-      log_.info("loop device detached", {{"device", name}, {"file", device.backing_file}});
+      log_.info("loop device detached",
+                {{"device", name}, {"file", device.backing_file}, {"rounds", rounds}});
     } else {
+      const auto held_by =
+          round == Round::last ? DeviceGraph(read_storage()).holders_text(name) : "unknown";
       log_.write(round == Round::last ? Log::Level::warning : Log::Level::debug,
                  "loop device stays",
-                 {{"device", name}, {"file", device.backing_file}, {"reason", outcome.error}});
+                 {{"device", name},
+                  {"file", device.backing_file},
+                  {"rounds", rounds},
+                  {"held_by", held_by},
+                  {"reason", outcome.error}});
     }
   }
   co_return gone;

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <cstddef>
+#include <map>
+#include <string>
+
 #include "payload/children/children.hpp"
 #include "payload/devices/device_nodes.hpp"
 #include "payload/permissions.hpp"
@@ -20,6 +24,7 @@ class LoopDevices final : public Releaser {
   Children& children_;
   const DeviceNodes& devices_;
   bool allowed_;
+  std::map<std::string, std::size_t> rounds_;  ///< that a device has been tried in
 };
 
 }  // namespace dboot

@@ -17,6 +17,7 @@ Task<std::size_t> Swap::release(Round round) {
   std::size_t gone = 0;
   for (const auto& area : read_swaps()) {
     if (late_.contains(area)) continue;
+    const auto rounds = ++rounds_[area];
     // As the kernel writes it, the path is valid from the root of who reads: below the old root's
     // new place, as long as that is mounted.
     blocking::Work work = [&area](const blocking::Report&) {
@@ -28,13 +29,13 @@ Task<std::size_t> Swap::release(Round round) {
     blocking::note_call(log_, "swapoff", area, outcome);
     if (outcome.finished()) {
       ++gone;
-      log_.info("swap detached", {{"area", area}});
+      log_.info("swap detached", {{"area", area}, {"rounds", rounds}});
       continue;
     }
     const bool late = outcome.end == blocking::Outcome::End::late;
     if (late) late_.insert(area);
     log_.write(late || round == Round::last ? Log::Level::error : Log::Level::debug, "swap stays",
-               {{"area", area}, {"reason", outcome.error}});
+               {{"area", area}, {"rounds", rounds}, {"reason", outcome.error}});
   }
   co_return gone;
 }

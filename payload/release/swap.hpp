@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <map>
 #include <set>
 #include <string>
 
@@ -22,7 +24,8 @@ class Swap final : public Releaser {
   Log& log_;
   Children& children_;
   bool allowed_;
-  std::set<std::string> late_;  ///< areas that are not tried again
+  std::map<std::string, std::size_t> rounds_;  ///< that an area has been tried in
+  std::set<std::string> late_;                 ///< areas that are not tried again
 };
 
 }  // namespace dboot

@@ -82,7 +82,7 @@ NewRoot::NewRoot(Log& log, const UniqueFd& directory)
 void NewRoot::pivot() const {
   const UniqueFd run = detached_mount::make("tmpfs", no_devices, {{"mode", "0755"}});
   make_directory(run.get(), ".old-root", 0700);
-  detached_mount::attach(run.get(), run_.get());
+  log_.call("mount", "/run", [&] { detached_mount::attach(run.get(), run_.get()); });
   // pivot_root(2) takes no descriptors; "run" is the directory that has just been mounted on.
   sys::check(::fchdir(root_.get()), "chdir ", layout::root);
   log_.call("pivot_root", layout::root, [] {

@@ -147,6 +147,12 @@ std::vector<std::string> DeviceGraph::holders(std::string_view name) const {
   return result;
 }
 
+std::string DeviceGraph::holders_text(std::string_view name) const {
+  std::string text;
+  for (const auto& holder : holders(name)) text += (text.empty() ? "" : ",") + holder;
+  return text.empty() ? "unknown" : text;
+}
+
 std::string DeviceGraph::chain(std::string_view name) const {
   std::vector<std::string> way;
   return chain(std::string(name), way);

@@ -44,6 +44,8 @@ class DeviceGraph {
   std::vector<std::string> below(std::string_view name) const;
   /// Who keeps the device: stacked devices, mount points, "swap"; of its partitions, too.
   std::vector<std::string> holders(std::string_view name) const;
+  /// The same with commas between them; "unknown" when there are none.
+  std::string holders_text(std::string_view name) const;
 
   /// "dm-0 (vg-root) on vda2 on vda".
   std::string chain(std::string_view name) const;

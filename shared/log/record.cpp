@@ -95,7 +95,8 @@ class Reader {
   std::int64_t number(std::string_view digits) {
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (error != std::errc() || end != digits.data() + digits.size() || value < 0) failed_ = true;
+    const bool is_signed = digits.starts_with('-');
+    if (error != std::errc() || end != digits.data() + digits.size() || is_signed) failed_ = true;
     return value;
   }
 

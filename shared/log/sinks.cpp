@@ -99,8 +99,6 @@ class Buffered final : public Base {
       : line_end_(line_end), most_(most) {
     reopen(std::move(fd));
   }
-  ~Buffered() override { Buffered::flush_(); }
-
   void reopen(UniqueFd fd) {
     fd_ = std::move(fd);
     const int flags = ::fcntl(fd_.get(), F_GETFL);

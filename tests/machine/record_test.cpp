@@ -66,6 +66,27 @@ TEST(Record, IsNotWaitedForByADiskThatDoesNotAnswer) {
       HasSubstr("warning terminate no log on the disk reason=\"the disk does not answer\""));
 }
 
+/// In memory that the reboot leaves as it is, and not after a takeover that has succeeded.
+TEST(Record, OfAFailureOutlivesTheReboot) {
+  const files::Scratch pstore(files::artefact("pstore"));
+  {
+    SmallHost host({.pstore = pstore.path()});
+    host.take_over("--on-exit reboot", "true");
+    EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
+  }
+  {
+    SmallHost host({.pstore = pstore.path()});
+    EXPECT_EQ(host.shell().output_of("mount -t pstore pstore /mnt; ls /mnt"), "");
+    host.take_over("--on-failure reboot", "sh");
+    wait_for_new_system(host);
+    host.console().send_line("kill -SEGV 1");
+    EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
+  }
+  SmallHost host({.pstore = pstore.path()});
+  EXPECT_THAT(host.shell().output_of("mount -t pstore pstore /mnt; cat /mnt/dmesg-erst-*"),
+              HasSubstr("error failure the takeover has failed reason=\"crashed with SIGSEGV"));
+}
+
 TEST(Record, IsShownByATerminalThatIsAskedFor) {
   SmallHost host;
   const auto before = host.machine().line().text().size();

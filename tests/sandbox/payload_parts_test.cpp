@@ -19,6 +19,7 @@
 #include <functional>
 #include <string>
 
+#include "payload/children/blocking.hpp"
 #include "payload/children/program.hpp"
 #include "payload/console/prompt.hpp"
 #include "payload/context.hpp"
@@ -171,6 +172,45 @@ TEST(StorageDaemons, AreToldHoweverLongItTakesToLookAtAll) {
   ::kill(daemon, SIGKILL);
   EXPECT_EQ(found, 1U);
   EXPECT_EQ(lines.text(), "");
+}
+
+Task<> run_blocking(Children& children, blocking::Work work, blocking::Outcome& outcome) {
+  auto running = blocking::run(children, "work", 500ms, std::move(work));
+  outcome = co_await std::move(running);
+}
+
+/// What the work has come to, and the log.
+std::pair<blocking::Outcome, std::string> outcome_of(blocking::Work work) {
+  boost::asio::io_context loop(1);
+  Log log;
+  Pipe lines;
+  log.add_sink(log::sinks::descriptor(lines.in.get()));
+  Children children(loop.get_executor(), log);
+  blocking::Outcome outcome;
+  boost::asio::co_spawn(loop, run_blocking(children, std::move(work), outcome),
+                        [&](const std::exception_ptr&) { loop.stop(); });
+  loop.run();
+  return {std::move(outcome), lines.text()};
+}
+
+TEST(Blocking, WorkThatHangsIsNamedOnceAndGivenUp) {
+  const auto [outcome, log] = outcome_of([](const blocking::Report&) { ::pause(); });
+  EXPECT_EQ(outcome.end, blocking::Outcome::End::late);
+  EXPECT_THAT(log, testing::MatchesRegex("[^\n]* info wake still waiting what=work for=50.0ms "
+                                         "pid=[0-9]+ state=S wchan=[^\n]*\n"));
+}
+
+TEST(Blocking, WorkWritesIntoTheLogMeanwhile) {
+  const auto [outcome, log] = outcome_of([](const blocking::Report& report) {
+    report.write("one,");
+    report.call("mount", "/a \x02\n", ENOENT);
+    report.write("two");
+    throw std::runtime_error("\x02 is no line\n");
+  });
+  EXPECT_EQ(outcome.text, "one,two");
+  EXPECT_EQ(outcome.error, "\x02 is no line\n");
+  EXPECT_THAT(log, testing::EndsWith("debug wake call name=mount about=\"/a \\x02\\n\" "
+                                     "result=\"No such file or directory\"\n"));
 }
 
 Task<> succeed() {

@@ -93,6 +93,9 @@ TEST(Termination, ProcessThatDoesNotEndIsKilledAfterTheGracePeriod) {
       " >/dev/null 2>&1 & while [ ! -e $WITNESS/ready ]; do sleep 0.01; done");
   ASSERT_EQ(system.run(), 0);
   EXPECT_THAT(system.output(), HasSubstr("not ended within the grace period"));
+  EXPECT_THAT(system.output(),
+              ContainsRegex("terminate still waiting what=\"the end of a process\" for=[0-9.]+ms "
+                            "pid=[0-9]+ command=[^ ]+ class=reacts"));
 }
 
 TEST(Termination, ProcessOnATerminalFinishesItsWork) {

@@ -57,8 +57,8 @@ TEST(LogRecord, ParsesBackToWhatItWasMadeOf) {
 TEST(LogRecord, OtherLinesAreNone) {
   for (const std::string line :
        {"", "[", "text", "[1.5] info wake x", "[1.000000] info wake", "[1.000000] loud wake x",
-        "[-1.000000] info wake x", "[1.000000]info wake x", "[1.000000] info wake k=v",
-        "[1.000000] info wake x k=", "[1.000000] info wake x k=\"",
+        "[-1.000000] info wake x", "[1.-00000] info wake x", "[1.000000]info wake x",
+        "[1.000000] info wake k=v", "[1.000000] info wake x k=", "[1.000000] info wake x k=\"",
         "[1.000000] info wake x k=\"\\\"", "[1.000000] info wake x k=v=\"",
         "[1.000000] info wake x k=v rest", "[1.000000] info wake x K=v",
         "[1.000000] info wake x\\x3", "[1.000000] info wake x\\q",

@@ -42,6 +42,10 @@ std::vector<std::string> command_of(const Machine::Options& options) {
   // What is on the disk after a power failure of this machine is nobody's concern.
   if (!options.disk.empty())
     add("-drive", "file=" + options.disk + ",format=raw,if=virtio,cache=unsafe");
+  if (!options.pstore.empty()) {
+    add("-object", "memory-backend-file,id=pstore,size=64K,share=on,mem-path=" + options.pstore);
+    add("-device", "acpi-erst,memdev=pstore");
+  }
   for (const auto& device : options.devices) add("-device", device);
   if (!options.state.empty()) add("-incoming", "defer");
   return command;

@@ -20,7 +20,8 @@ class SmallHost {
     std::string command_line{};        ///< more of the kernel's
     std::vector<std::string> files{};  ///< more of them, for /opt
     Machine::Time time = Machine::Time::passes;
-    std::string state{};  ///< file that save_state wrote, of the same options: resumes there
+    std::string pstore{};  ///< see Machine::Options; made where it is missing
+    std::string state{};   ///< file that save_state wrote, of the same options: resumes there
   };
 
   SmallHost() : SmallHost(Options()) {}

@@ -76,14 +76,14 @@ TEST(Record, OfAFailureOutlivesTheReboot) {
   }
   {
     SmallHost host({.pstore = pstore.path()});
-    EXPECT_EQ(host.shell().output_of("mount -t pstore pstore /mnt; ls /mnt"), "");
+    EXPECT_EQ(host.shell().output_of("mount -t pstore pstore /srv; ls /srv"), "");
     host.take_over("--on-failure reboot", "sh");
     wait_for_new_system(host);
     host.console().send_line("kill -SEGV 1");
     EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
   }
   SmallHost host({.pstore = pstore.path()});
-  EXPECT_THAT(host.shell().output_of("mount -t pstore pstore /mnt; cat /mnt/dmesg-erst-*"),
+  EXPECT_THAT(host.shell().output_of("mount -t pstore pstore /srv; cat /srv/dmesg-erst-*"),
               HasSubstr("error failure the takeover has failed reason=\"crashed with SIGSEGV"));
 }
 

@@ -67,6 +67,7 @@ Task<> release(Context& context) {
   const Proof proof(log, context.children, context.devices, permissions);
   co_await clear_binfmt_misc(log, context.children, permissions);
   change_root(context);
+  co_await context.disk_log.let_go();
   co_await release_old_root(context);
   co_await write_back(log, context.children, permissions);
   const int removed = ::rmdir(layout::old_root) == 0 ? 0 : errno;

@@ -5,7 +5,7 @@ namespace dboot::phases {
 Task<> terminate(Context& context) {
   co_await context.terminator.end_all(context.plan.grace);
   // What comes from here on, nobody could write to a disk that is to be let go of.
-  co_await context.disk_log.finish();
+  context.disk_log.finish();
   // The session that had the terminal may have hung it up.
   co_await context.console.restart();
 }

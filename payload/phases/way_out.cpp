@@ -84,7 +84,7 @@ Task<> way_out(Context& context, std::string reason) {
   context.log.begin_phase("failure");
   // The kernel's log and the consoles may have been left to the new system already.
   context.kernel_log.take(context.devices);
-  co_await context.disk_log.finish();
+  co_await context.disk_log.let_go();
   try {
     co_await context.console.restart();
   } catch (const std::exception& error) {

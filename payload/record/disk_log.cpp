@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <chrono>
 #include <ctime>
+#include <utility>
 
 #include "payload/children/fork.hpp"
 #include "shared/plan/layout.hpp"
@@ -97,12 +98,18 @@ Task<> DiskLog::start() {
   }
 }
 
-Task<> DiskLog::finish() {
-  if (!sink_) co_return;
-  constexpr auto most = 5s;
+void DiskLog::finish() {
+  if (!sink_) return;
   // Closes the pipe.
   log_.remove_sink(sink_);
   sink_.reset();
+  finished_ = true;
+}
+
+Task<> DiskLog::let_go() {
+  finish();
+  if (!std::exchange(finished_, false)) co_return;
+  constexpr auto most = 5s;
   const auto end = std::chrono::steady_clock::now() + most;
   for (bool in_time = true; in_time && writer_ != 0;) in_time = co_await ended_.wait_until(end);
   if (writer_ != 0) {

@@ -28,9 +28,10 @@ class DiskLog {
 
   /// Nothing in a namespace, and where /var/log is in memory or read-only: the log says which.
   Task<> start();
-  /// The end of the copy: it is written back to the disk, and the file is closed. What takes longer
-  /// than five seconds is given up. Nothing when there is none.
-  Task<> finish();
+  /// The end of the copy: from here on it is written back to the disk. Nothing when there is none.
+  void finish();
+  /// Until that is done, and the file is closed. What takes longer than five seconds is given up.
+  Task<> let_go();
 
  private:
   pid_t start_writer(int pipe);
@@ -43,6 +44,7 @@ class DiskLog {
   log::sinks::Sink sink_;
   pid_t writer_ = 0;
   int status_ = 0;
+  bool finished_ = false;
 };
 
 }  // namespace dboot

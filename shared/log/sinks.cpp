@@ -92,7 +92,9 @@ class Kmsg final : public Base {
   UniqueFd fd_;
 };
 
-/// What is not taken at once is kept: so much of it, then the oldest lines are dropped.
+/// What is not taken at once is kept: so much of it, then the oldest lines are dropped. As long as
+/// something is kept, lines below info are left out, and how many is said afterwards: a slow
+/// terminal must not hold up whoever waits for it to have shown the rest.
 class Buffered final : public Base {
  public:
   Buffered(UniqueFd fd, std::string_view line_end, std::size_t most)
@@ -108,6 +110,15 @@ class Buffered final : public Base {
 
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
+    if (!backlog_.empty()) write_backlog();
+    if (!backlog_.empty() && message.level < spdlog::level::info) {
+      ++left_out_;
+      return;
+    }
+    if (left_out_ != 0 && backlog_.empty()) {
+      backlog_ += fmt::format("({} lines left out here){}", left_out_, line_end_);
+      left_out_ = 0;
+    }
     backlog_ += text_of(message);
     backlog_ += line_end_;
     write_backlog();
@@ -136,6 +147,7 @@ class Buffered final : public Base {
   std::size_t most_;
   UniqueFd fd_;
   std::string backlog_;
+  std::size_t left_out_ = 0;
 };
 
 /// Lost where nobody takes it, as any datagram.

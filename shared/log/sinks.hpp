@@ -30,7 +30,7 @@ Sink kmsg(UniqueFd fd);
 
 /// A terminal: lines end in CR LF. The descriptor is made non-blocking; what the terminal does not
 /// take at once is kept (64 KiB at most, then the oldest lines are dropped) and written with the
-/// next line or at flush, which waits a second at most.
+/// next line or at flush, which waits a second at most. Lines below info are left out meanwhile.
 Sink console(UniqueFd fd);
 
 /// Gives a console() sink its terminal anew, after a hangup took the old descriptor; what could not

@@ -33,7 +33,7 @@ TEST(Record, IsOnTheDiskOfTheOldSystemToo) {
       AllOf(HasSubstr("info preflight record begins"), HasSubstr("debug terminate gone pid="),
             HasSubstr("info terminate processes asked to end"), Not(HasSubstr("release started"))));
   EXPECT_THAT(answer(host, "cat /run/dboot/payload.log"),
-              AllOf(HasSubstr("terminate the log is on the disk directory=/var/log/dboot"),
+              AllOf(HasSubstr("release the log is on the disk directory=/var/log/dboot"),
                     HasSubstr("old root released disks=1 busy=0")));
 }
 
@@ -49,7 +49,7 @@ TEST(Record, IsNotOnADiskThatDoesNotTakeIt) {
     const std::string log = answer(host, "cat /run/dboot/payload.log");
     EXPECT_THAT(log, AllOf(HasSubstr("busy=0"), Not(HasSubstr("the log is on the disk"))));
     if (!said.empty()) {
-      EXPECT_THAT(log, ContainsRegex("info terminate no log on the disk reason=\"" + said));
+      EXPECT_THAT(log, ContainsRegex("info release no log on the disk reason=\"" + said));
     }
   }
 }
@@ -61,9 +61,8 @@ TEST(Record, IsNotWaitedForByADiskThatDoesNotAnswer) {
   shell.output_of("fsfreeze --freeze /var/log");
   host.take_over("", "sh");
   wait_for_new_system(host);
-  EXPECT_THAT(
-      answer(host, "cat /run/dboot/payload.log"),
-      HasSubstr("warning terminate no log on the disk reason=\"the disk does not answer\""));
+  EXPECT_THAT(answer(host, "cat /run/dboot/payload.log"),
+              HasSubstr("warning release no log on the disk reason=\"the disk does not answer\""));
 }
 
 /// In memory that the reboot leaves as it is, and not after a takeover that has succeeded.

@@ -52,16 +52,20 @@ bool receive(int socket, Outcome& outcome) {
   return true;
 }
 
-/// Takes the lines for the log out of what has come so far.
-void pass_notes_on(Outcome& outcome, Log& log) {
+/// Takes the lines for the log out of what has come, as far as they have come to their end. Looks
+/// from `from` on, and returns from where to look the next time. What follows a failure is its
+/// reason, whatever that may contain.
+std::size_t pass_notes_on(std::string& text, std::size_t from, Log& log) {
+  static constexpr std::array marks{failure_mark, note_mark};
   for (;;) {
-    // What follows a failure is its reason, whatever that may contain.
-    const auto begin = outcome.text.substr(0, outcome.text.find(failure_mark)).find(note_mark);
-    const auto end = outcome.text.find('\n', begin);
-    if (begin == std::string::npos || end == std::string::npos) return;
-    if (auto record = log::parse(outcome.text.substr(begin + 1, end - begin - 1)))
+    const auto mark = text.find_first_of(std::string_view(marks.data(), marks.size()), from);
+    if (mark == std::string::npos) return text.size();
+    const auto end = text.find('\n', mark);
+    if (text[mark] == failure_mark || end == std::string::npos) return mark;
+    if (auto record = log::parse(std::string_view(text).substr(mark + 1, end - mark - 1)))
       log.write(*std::move(record));
-    outcome.text.erase(begin, end + 1 - begin);
+    text.erase(mark, end + 1 - mark);
+    from = mark;
   }
 }
 
@@ -147,6 +151,7 @@ Task<Outcome> run(Children& children, std::string what, std::chrono::millisecond
   }
   Log& log = children.log();
   const auto soon = patience / 10;
+  std::size_t looked_at = 0;
   bool named = false;
   bool patient = true;
   for (bool more = true; more && patient;) {
@@ -154,7 +159,7 @@ Task<Outcome> run(Children& children, std::string what, std::chrono::millisecond
     patient = co_await std::move(waiting);
     if (patient) {
       more = receive(report->fd(), outcome);
-      pass_notes_on(outcome, log);
+      looked_at = pass_notes_on(outcome.text, looked_at, log);
     } else if (!named) {
       name_what_hangs(log, what, pid, soon);
       named = patient = true;

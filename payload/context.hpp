@@ -43,8 +43,8 @@ struct Context {
         last_resort(permissions, inherited.anew),
         children(executor, log),
         terminator(log, children, executor),
-        console(log, children, devices, permissions, directory, std::move(inherited.stdio),
-                plan.log_level),
+        console(log, children, devices, permissions, directory, executor,
+                std::move(inherited.stdio), plan.log_level),
         kernel_log(log, children, permissions),
         disk_log(log, children, permissions, directory, executor),
         descriptors_that_hang(inherited.descriptors_that_hang) {}

@@ -50,23 +50,25 @@ std::string Console::earlier_lines() const {
   }
 }
 
-/// Opens the terminal, anew when it is open: a hangup takes a descriptor its terminal.
 Task<> Console::show_log_on(std::string name) {
   auto opening = open(name, Settings::as_they_are);
-  UniqueFd fd = co_await std::move(opening);
-  if (fd) show_log_on(name, std::move(fd));
+  UniqueFd terminal = co_await std::move(opening);
+  if (!terminal) co_return;
+  auto showing = show_log_on(std::move(name), std::move(terminal));
+  co_await std::move(showing);
 }
 
-void Console::show_log_on(const std::string& name, UniqueFd fd) {
-  auto& shown = shown_[name];
-  if (!shown.sink) {
-    shown.sink = log::sinks::console(std::move(fd));
-    log_.add_sink(shown.sink, level_, earlier_lines());
-    shown.attached = true;
-    return;
+/// It has had the earlier lines when it has shown the log before.
+Task<> Console::show_log_on(std::string name, UniqueFd terminal) {
+  const auto [shown, is_new] =
+      shown_.try_emplace(name, log_, children_, devices_, executor_, name, level_);
+  try {
+    auto starting =
+        shown->second.start(std::move(terminal), is_new ? earlier_lines() : std::string());
+    co_await std::move(starting);
+  } catch (const std::exception& error) {
+    log_.info("no console", {{"name", name}, {"reason", error.what()}});
   }
-  log::sinks::reopen_console(shown.sink, std::move(fd));
-  if (!std::exchange(shown.attached, true)) log_.add_sink(shown.sink, level_);
 }
 
 Task<> Console::find_in_namespace(const std::string& wanted) {
@@ -78,7 +80,8 @@ Task<> Console::find_in_namespace(const std::string& wanted) {
     // They may hold a filesystem of the old root.
     inherited_.clear();
     ::dup2(console.get(), STDERR_FILENO);
-    show_log_on(name_, std::move(console));
+    auto showing = show_log_on(name_, std::move(console));
+    co_await std::move(showing);
   } else if (inherited_.size() > STDERR_FILENO) {
     log_.add_sink(log::sinks::descriptor(inherited_[STDERR_FILENO].get()), level_);
   }
@@ -105,7 +108,9 @@ Task<> Console::start(const std::string& wanted, const std::vector<std::string>&
 
 Task<> Console::restart() {
   std::vector<std::string> names;
-  for (const auto& [name, shown] : shown_) names.push_back(name);
+  for (const auto& [name, shown] : shown_) {
+    if (!shown.is_running()) names.push_back(name);
+  }
   for (const auto& name : names) co_await show_log_on(name);
   if (permissions_.allows(Action::use_consoles)) co_await bring_to_screen();
 }
@@ -135,10 +140,16 @@ Task<> Console::bring_to_screen() {
   if (!outcome.finished()) log_.warning("no switch", {{"to", name}, {"reason", outcome.error}});
 }
 
-void Console::stop_log() {
+Task<> Console::stop_log() {
   for (auto& [name, shown] : shown_) {
-    if (std::exchange(shown.attached, false)) log_.remove_sink(shown.sink);
+    auto stopping = shown.stop();
+    co_await std::move(stopping);
   }
+}
+
+bool Console::shows_log() const noexcept {
+  return std::any_of(shown_.begin(), shown_.end(),
+                     [](const auto& entry) { return entry.second.is_running(); });
 }
 
 Task<UniqueFd> Console::open_interactive() {

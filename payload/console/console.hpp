@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "payload/children/children.hpp"
+#include "payload/console/terminal_log.hpp"
 #include "payload/devices/device_nodes.hpp"
 #include "payload/permissions.hpp"
 #include "payload/task.hpp"
 #include "shared/log/log.hpp"
-#include "shared/log/sinks.hpp"
 #include "shared/system/unique_fd.hpp"
 
 namespace dboot {
@@ -22,12 +22,14 @@ class Console {
   /// to 2 when the payload began, for namespaces without a console of their own. `level`: of the
   /// lines that are shown.
   Console(Log& log, Children& children, const DeviceNodes& devices, Permissions permissions,
-          const UniqueFd& directory, std::vector<UniqueFd> inherited, Log::Level level)
+          const UniqueFd& directory, const boost::asio::any_io_executor& executor,
+          std::vector<UniqueFd> inherited, Log::Level level)
       : log_(log),
         children_(children),
         devices_(devices),
         permissions_(permissions),
         directory_(directory),
+        executor_(executor),
         inherited_(std::move(inherited)),
         level_(level) {}
 
@@ -35,13 +37,11 @@ class Console {
   /// to all of them, and to the terminals of those names. `wanted`: the plan's console.
   Task<> start(const std::string& wanted, const std::vector<std::string>& also);
 
-  /// Opens them again: when the session that had a terminal ended, the terminal hung up on
-  /// everybody else. What the log could not write meanwhile is written now. After stop_log() the
-  /// log comes back.
+  /// The log comes back to those that do not show it, and the virtual terminal to the screen.
   Task<> restart();
 
   /// The log leaves the terminals, which belong to the new system from now on.
-  void stop_log();
+  Task<> stop_log();
 
   /// The interactive terminal for a person's program: blocking, sane. Empty when there is none.
   Task<UniqueFd> open_interactive();
@@ -49,7 +49,7 @@ class Console {
   /// /dev/null.
   Task<std::vector<UniqueFd>> open_stdio();
 
-  bool shows_log() const noexcept { return !shown_.empty(); }
+  bool shows_log() const noexcept;
   bool is_interactive() const noexcept { return !name_.empty(); }
   /// Its name below /dev; empty for none.
   const std::string& name() const noexcept { return name_; }
@@ -60,27 +60,21 @@ class Console {
   enum class Settings { as_they_are, sane };
   Task<UniqueFd> open(std::string name, Settings settings);
   Task<> show_log_on(std::string name);
-  void show_log_on(const std::string& name, UniqueFd fd);
+  Task<> show_log_on(std::string name, UniqueFd terminal);
   Task<> bring_to_screen();
   Task<> find_in_namespace(const std::string& wanted);
   std::string earlier_lines() const;
-
-  /// A terminal that shows the log. It stays open when it does not do so any more: the last close
-  /// of one waits until its line has taken everything.
-  struct Shown {
-    log::sinks::Sink sink;
-    bool attached = false;
-  };
 
   Log& log_;
   Children& children_;
   const DeviceNodes& devices_;
   Permissions permissions_;
   const UniqueFd& directory_;
+  boost::asio::any_io_executor executor_;
   std::vector<UniqueFd> inherited_;
   Log::Level level_;
   std::string name_;
-  std::map<std::string, Shown> shown_;  ///< by name
+  std::map<std::string, TerminalLog> shown_;  ///< by name
 };
 
 }  // namespace dboot

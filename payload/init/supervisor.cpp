@@ -237,7 +237,7 @@ std::string describe_wait_status(int status) {
 Task<> supervise(Context& context) {
   Supervisor supervisor(context, co_await boost::asio::this_coro::executor);
   context.log.begin_phase("supervise");
-  context.console.stop_log();
+  co_await context.console.stop_log();
   co_await context.kernel_log.restore();
   requests::admit();
   co_await supervisor.run();

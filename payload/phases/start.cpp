@@ -20,7 +20,7 @@ Task<> execute(Context& context) {
   auto& plan = context.plan;
   auto opening = context.console.open_stdio();
   const auto stdio = co_await std::move(opening);
-  context.console.stop_log();
+  co_await context.console.stop_log();
   co_await context.kernel_log.restore();
   context.log.flush();
   plan.environment =

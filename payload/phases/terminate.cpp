@@ -6,7 +6,7 @@ Task<> terminate(Context& context) {
   co_await context.terminator.end_all(context.plan.grace);
   // What comes from here on, nobody could write to a disk that is to be let go of.
   context.disk_log.finish();
-  // The session that had the terminal may have hung it up.
+  // The old system may have ended what shows the log, or brought another terminal to the screen.
   co_await context.console.restart();
 }
 

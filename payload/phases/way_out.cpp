@@ -44,6 +44,8 @@ class WayOut {
   Task<bool> somebody_is_there() {
     const auto end = Clock::now() + without_a_person;
     std::optional<Prompt> prompt;
+    // The question comes behind the lines.
+    context_.log.flush();
     auto looking = has_rescue_shell(context_);
     if (co_await std::move(looking) && context_.console.is_interactive())
       prompt.emplace(

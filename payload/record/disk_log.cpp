@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
@@ -15,7 +15,6 @@
 #include <ctime>
 #include <utility>
 
-#include "payload/children/fork.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/system/syscalls.hpp"
 
@@ -45,23 +44,22 @@ std::string path_of_now() {
   return place + ("/" + std::string(text.data(), size));
 }
 
-/// Its parent's end closes the pipe.
-void copy(int pipe, int file) {
+void copy(int socket, int file) {
   std::array<char, 65536> bytes;
   for (;;) {
-    const ssize_t count = ::read(pipe, bytes.data(), bytes.size());
+    const ssize_t count = ::recv(socket, bytes.data(), bytes.size(), 0);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return;
     sys::write_all(file, {bytes.data(), static_cast<std::size_t>(count)});
   }
 }
 
-[[noreturn]] void be_writer(int pipe) {
+[[noreturn]] void be_writer(int socket) {
   if (!lies_on_a_disk()) ::_exit(not_on_a_disk);
   if (::mkdir(place, 0755) != 0 && errno != EEXIST) ::_exit(1);
   const UniqueFd directory = sys::open(place, O_RDONLY | O_DIRECTORY);
   const UniqueFd file = sys::open(path_of_now(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
-  copy(pipe, file.get());
+  copy(socket, file.get());
   sys::check(::fsync(file.get()), "fsync");
   sys::check(::fsync(directory.get()), "fsync");
   ::_exit(0);
@@ -69,57 +67,40 @@ void copy(int pipe, int file) {
 
 }  // namespace
 
-pid_t DiskLog::start_writer(int pipe) {
-  const pid_t pid = fork_child("the log on the disk", {pipe}, [pipe] { be_writer(pipe); });
-  children_.add(pid, Children::Kind::helper, [this](int status) {
-    writer_ = 0;
-    status_ = status;
-    ended_.notify();
-  });
-  return pid;
-}
-
 Task<> DiskLog::start() {
   if (!permissions_.allows(Action::write_old_disk)) co_return;
   try {
-    std::array<int, 2> ends{};
-    sys::check(::pipe2(ends.data(), O_CLOEXEC), "pipe");
-    const UniqueFd read_end(ends[0]);
-    UniqueFd write_end(ends[1]);
-    constexpr int room = 1 << 20;
-    ::fcntl(write_end.get(), F_SETPIPE_SZ, room);
-    auto starting = fork_patiently([&] { return start_writer(read_end.get()); });
-    writer_ = co_await std::move(starting);
-    sink_ = log::sinks::pipe(std::move(write_end));
-    log_.add_sink(sink_, Log::Level::trace,
-                  sys::read_file_at(directory_.get(), layout::payload_log_name));
+    auto starting = writer_.start("the log on the disk", {}, be_writer,
+                                  sys::read_file_at(directory_.get(), layout::payload_log_name));
+    co_await std::move(starting);
+    state_ = State::written;
   } catch (const std::exception& error) {
     log_.warning("no log on the disk", {{"reason", error.what()}});
   }
 }
 
 void DiskLog::finish() {
-  if (!sink_) return;
-  // Closes the pipe.
-  log_.remove_sink(sink_);
-  sink_.reset();
-  finished_ = true;
+  if (state_ != State::written) return;
+  unsent_ = writer_.finish();
+  state_ = State::finished;
 }
 
 Task<> DiskLog::let_go() {
   finish();
-  if (!std::exchange(finished_, false)) co_return;
-  constexpr auto most = 5s;
-  const auto end = std::chrono::steady_clock::now() + most;
-  for (bool in_time = true; in_time && writer_ != 0;) in_time = co_await ended_.wait_until(end);
-  if (writer_ != 0) {
-    log_.warning("no log on the disk", {{"reason", "the disk does not answer"}, {"pid", writer_}});
-    ::kill(writer_, SIGKILL);
-    children_.forget(writer_);
-  } else if (status_ == 0) {
+  if (std::exchange(state_, State::none) != State::finished) co_return;
+  auto ending = writer_.wait_for_end(5s);
+  if (!co_await std::move(ending)) {
+    log_.warning("no log on the disk", {{"reason", "the disk does not answer"}});
+    co_return;
+  }
+  const int status = writer_.status();
+  if (status == 0 && unsent_ == 0) {
     log_.info("the log is on the disk", {{"directory", place}});
+  } else if (status == 0) {
+    log_.warning("the log on the disk is not complete",
+                 {{"directory", place}, {"lines_missing", unsent_}});
   } else {
-    const bool in_memory = WIFEXITED(status_) && WEXITSTATUS(status_) == not_on_a_disk;
+    const bool in_memory = WIFEXITED(status) && WEXITSTATUS(status) == not_on_a_disk;
     log_.info("no log on the disk", {{"reason", in_memory ? "/var/log is in memory or read-only"
                                                           : "it cannot be written"}});
   }

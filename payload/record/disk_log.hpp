@@ -1,13 +1,13 @@
 #pragma once
 
-#include <sys/types.h>
+#include <cstddef>
+#include <cstdint>
 
 #include "payload/children/children.hpp"
-#include "payload/condition.hpp"
 #include "payload/permissions.hpp"
+#include "payload/record/writer.hpp"
 #include "payload/task.hpp"
 #include "shared/log/log.hpp"
-#include "shared/log/sinks.hpp"
 #include "shared/system/unique_fd.hpp"
 
 namespace dboot {
@@ -21,10 +21,9 @@ class DiskLog {
   DiskLog(Log& log, Children& children, Permissions permissions, const UniqueFd& directory,
           const boost::asio::any_io_executor& executor)
       : log_(log),
-        children_(children),
         permissions_(permissions),
         directory_(directory),
-        ended_(executor) {}
+        writer_(log, children, executor, {}) {}
 
   /// Nothing in a namespace, and where /var/log is in memory or read-only: the log says which.
   Task<> start();
@@ -34,17 +33,12 @@ class DiskLog {
   Task<> let_go();
 
  private:
-  pid_t start_writer(int pipe);
-
   Log& log_;
-  Children& children_;
   Permissions permissions_;
   const UniqueFd& directory_;
-  Condition ended_;
-  log::sinks::Sink sink_;
-  pid_t writer_ = 0;
-  int status_ = 0;
-  bool finished_ = false;
+  Writer writer_;
+  enum class State : std::uint8_t { none, written, finished } state_ = State::none;
+  std::size_t unsent_ = 0;
 };
 
 }  // namespace dboot

@@ -1,16 +1,19 @@
 #include "shared/log/sinks.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <spdlog/details/null_mutex.h>
 #include <spdlog/sinks/base_sink.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <string_view>
+
+#include "shared/log/backlog.hpp"
 
 namespace dboot::log::sinks {
 namespace {
@@ -21,14 +24,17 @@ std::string_view text_of(const spdlog::details::log_msg& message) {
   return {message.payload.data(), message.payload.size()};
 }
 
-/// Best effort: a log line that cannot be written is lost, the takeover goes on.
-void write_line(int fd, std::string_view line) {
-  while (!line.empty()) {
-    const ssize_t count = ::write(fd, line.data(), line.size());
+/// Best effort: a log line that cannot be written is lost, the takeover goes on. The number of
+/// bytes that were.
+std::size_t write_line(int fd, std::string_view line) {
+  std::size_t written = 0;
+  while (written < line.size()) {
+    const ssize_t count = ::write(fd, line.data() + written, line.size() - written);
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return;
-    line.remove_prefix(static_cast<std::size_t>(count));
+    if (count <= 0) break;
+    written += static_cast<std::size_t>(count);
   }
+  return written;
 }
 
 class Descriptor final : public Base {
@@ -38,12 +44,16 @@ class Descriptor final : public Base {
 
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
-    write_line(fd_, fmt::format("{}\n", text_of(message)));
+    // A full disk may have taken a part of the line before.
+    const auto line = fmt::format("{}{}\n", torn_ ? "\n" : "", text_of(message));
+    const auto written = write_line(fd_, line);
+    if (written != 0) torn_ = written < line.size();
   }
   void flush_() override {}
 
   UniqueFd owned_;
   int fd_;
+  bool torn_ = false;
 };
 
 class Memory final : public Base {
@@ -92,62 +102,80 @@ class Kmsg final : public Base {
   UniqueFd fd_;
 };
 
-/// What is not taken at once is kept: so much of it, then the oldest lines are dropped. As long as
-/// something is kept, lines below info are left out, and how many is said afterwards: a slow
-/// terminal must not hold up whoever waits for it to have shown the rest.
-class Buffered final : public Base {
+class Stream final : public Base {
  public:
-  Buffered(UniqueFd fd, std::string_view line_end, std::size_t most)
-      : line_end_(line_end), most_(most) {
-    reopen(std::move(fd));
+  Stream(UniqueFd socket, std::string_view line_end, Behind behind, std::function<void()> held)
+      : socket_(std::move(socket)),
+        behind_(behind),
+        tell_(std::move(held)),
+        held_(most_held, line_end) {}
+
+  void reopen(UniqueFd socket) {
+    socket_ = std::move(socket);
+    send_held();
   }
-  void reopen(UniqueFd fd) {
-    fd_ = std::move(fd);
-    const int flags = ::fcntl(fd_.get(), F_GETFL);
-    if (flags >= 0) ::fcntl(fd_.get(), F_SETFL, flags | O_NONBLOCK);
-    write_backlog();
+  std::size_t lines_held() const noexcept { return held_.size(); }
+
+  void send_held() {
+    while (!held_.empty()) {
+      const auto text = held_.front();
+      const ssize_t count =
+          ::send(socket_.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0 && errno == EAGAIN) tell_();
+      if (count <= 0) return;
+      held_.take(static_cast<std::size_t>(count));
+    }
   }
 
  private:
+  static constexpr std::size_t most_held = 1UL << 20U;
+
+  bool are_many() const noexcept {
+    constexpr std::size_t most = 4096;
+    return held_.bytes() > most;
+  }
+
   void sink_it_(const spdlog::details::log_msg& message) override {
-    if (!backlog_.empty()) write_backlog();
-    if (!backlog_.empty() && message.level < spdlog::level::info) {
-      ++left_out_;
-      return;
+    const bool is_detail = message.level < spdlog::level::info;
+    if (are_many()) send_held();
+    if (is_detail && are_many() && behind_ == Behind::leave_out_details) {
+      held_.leave_out(text_of(message));
+    } else {
+      held_.add(text_of(message));
     }
-    if (left_out_ != 0 && backlog_.empty()) {
-      backlog_ += fmt::format("({} lines left out here){}", left_out_, line_end_);
-      left_out_ = 0;
+    if (is_detail) {
+      tell_();
+    } else {
+      send_held();
     }
-    backlog_ += text_of(message);
-    backlog_ += line_end_;
-    write_backlog();
-    if (backlog_.size() <= most_) return;
-    const std::size_t line_end = backlog_.find('\n', backlog_.size() - most_);
-    backlog_.erase(0, line_end == std::string::npos ? backlog_.size() : line_end + 1);
   }
 
-  /// Waits up to a second in all for a slow reader.
   void flush_() override {
-    for (int round = 0; round < 10 && !backlog_.empty(); ++round) {
-      pollfd writable{fd_.get(), POLLOUT, 0};
-      if (::poll(&writable, 1, 100) > 0) write_backlog();
+    constexpr int rounds = 200;
+    constexpr int pause_ms = 5;
+    send_held();
+    for (int round = 0; round < rounds && !is_drained() && !has_lost_reader(); ++round) {
+      ::poll(nullptr, 0, pause_ms);
+      send_held();
     }
   }
 
-  void write_backlog() {
-    while (!backlog_.empty()) {
-      const ssize_t count = ::write(fd_.get(), backlog_.data(), backlog_.size());
-      if (count <= 0) return;
-      backlog_.erase(0, static_cast<std::size_t>(count));
-    }
+  /// unix(7): SIOCOUTQ is what the other end has not received yet.
+  bool is_drained() const noexcept {
+    int waiting = 0;
+    return held_.empty() && ::ioctl(socket_.get(), SIOCOUTQ, &waiting) == 0 && waiting == 0;
   }
 
-  std::string_view line_end_;
-  std::size_t most_;
-  UniqueFd fd_;
-  std::string backlog_;
-  std::size_t left_out_ = 0;
+  bool has_lost_reader() const noexcept {
+    pollfd reader{socket_.get(), 0, 0};
+    return ::poll(&reader, 1, 0) > 0 && (reader.revents & (POLLHUP | POLLERR)) != 0;
+  }
+
+  UniqueFd socket_;
+  Behind behind_;
+  std::function<void()> tell_;
+  Backlog held_;
 };
 
 /// Lost where nobody takes it, as any datagram.
@@ -184,16 +212,17 @@ Sink memory(std::string& text) {
 Sink kmsg(UniqueFd fd) {
   return std::make_shared<Kmsg>(std::move(fd));
 }
-Sink console(UniqueFd fd) {
-  constexpr std::size_t most = 64UL * 1024;
-  return std::make_shared<Buffered>(std::move(fd), "\r\n", most);
+Sink stream(UniqueFd socket, std::string_view line_end, Behind behind, std::function<void()> held) {
+  return std::make_shared<Stream>(std::move(socket), line_end, behind, std::move(held));
 }
-void reopen_console(const Sink& console, UniqueFd fd) {
-  static_cast<Buffered&>(*console).reopen(std::move(fd));
+void send_held(const Sink& stream) {
+  static_cast<Stream&>(*stream).send_held();
 }
-Sink pipe(UniqueFd fd) {
-  constexpr std::size_t most = 1UL << 20U;
-  return std::make_shared<Buffered>(std::move(fd), "\n", most);
+void reopen_stream(const Sink& stream, UniqueFd socket) {
+  static_cast<Stream&>(*stream).reopen(std::move(socket));
+}
+std::size_t lines_held(const Sink& stream) {
+  return static_cast<const Stream&>(*stream).lines_held();
 }
 Sink datagrams(UniqueFd socket) {
   return std::make_shared<Datagrams>(std::move(socket));

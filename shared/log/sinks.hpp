@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,17 +31,23 @@ Sink memory(std::string& text);
 /// https://www.kernel.org/doc/Documentation/ABI/testing/dev-kmsg
 Sink kmsg(UniqueFd fd);
 
-/// A terminal: lines end in CR LF. The descriptor is made non-blocking; what the terminal does not
-/// take at once is kept (64 KiB at most, then the oldest lines are dropped) and written with the
-/// next line or at flush, which waits a second at most. Lines below info are left out meanwhile.
-Sink console(UniqueFd fd);
+/// What becomes of lines below info while whoever reads them is behind: a slow terminal must not
+/// hold up whoever waits for it to have shown the rest.
+enum class Behind : std::uint8_t { leave_out_details, keep_all };
 
-/// Gives a console() sink its terminal anew, after a hangup took the old descriptor; what could not
-/// be written meanwhile is written now.
-void reopen_console(const Sink& console, UniqueFd fd);
+/// A stream socket to a process that draws or stores lines. Its write never blocks. Lines below
+/// info are held back, some kilobytes of them at most, for it costs less to send many at once; so
+/// is what the socket has no room for, 1 MiB at most. `held` is called then, and is to call
+/// send_held() soon, when the socket can be written to. flush sends everything, and waits a second
+/// at most until the process has taken it.
+Sink stream(UniqueFd socket, std::string_view line_end, Behind behind, std::function<void()> held);
 
-/// The same for a pipe to another process: lines end in LF, and 1 MiB is kept.
-Sink pipe(UniqueFd fd);
+/// Of a stream() sink.
+void send_held(const Sink& stream);
+/// It goes on with another process, after the old one has ended.
+void reopen_stream(const Sink& stream, UniqueFd socket);
+/// How many lines it has not sent, with those left out of them.
+std::size_t lines_held(const Sink& stream);
 
 /// A connected UDP socket: a datagram a line. None is waited for, sent again or known to arrive.
 Sink datagrams(UniqueFd socket);

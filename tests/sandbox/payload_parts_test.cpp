@@ -2,6 +2,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -22,6 +23,7 @@
 #include "payload/children/blocking.hpp"
 #include "payload/children/program.hpp"
 #include "payload/console/prompt.hpp"
+#include "payload/console/terminal_log.hpp"
 #include "payload/context.hpp"
 #include "payload/processes/process_scan.hpp"
 #include "payload/processes/terminator.hpp"
@@ -342,6 +344,99 @@ TEST_F(PromptTest, WritesToATerminalThatTakesNothingWithoutStoppingTheLoop) {
     run_until(loop_, [&] { return ran; });
   }
   EXPECT_TRUE(ran);
+}
+
+class TerminalLogTest : public testing::Test {
+ protected:
+  TerminalLogTest() {
+    log_.set_level(Log::Level::debug);
+    show();
+  }
+
+  void run(Task<> task) {
+    bool done = false;
+    boost::asio::co_spawn(loop_, std::move(task), [&](const std::exception_ptr& error) {
+      EXPECT_FALSE(error);
+      done = true;
+    });
+    run_until(loop_, [&] { return done; });
+  }
+  void show() { run(shown_.start(sys::open(terminal_.name, O_RDWR | O_NOCTTY), "")); }
+
+  /// The end of a session hangs its terminal up on everybody.
+  void hang_up() {
+    const pid_t leader = ::fork();
+    if (leader == 0) {
+      ::setsid();
+      const int fd = ::open(terminal_.name.c_str(), O_RDWR | O_NOCTTY);
+      ::_exit(::ioctl(fd, TIOCSCTTY, 0) == 0 ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(leader, &status, 0), leader);
+    ASSERT_EQ(status, 0);
+  }
+
+  boost::asio::io_context loop_{1};
+  Log log_;
+  Children children_{loop_.get_executor(), log_};
+  Terminal terminal_;
+  DeviceNodes devices_;
+  TerminalLog shown_{log_,
+                     children_,
+                     devices_,
+                     loop_.get_executor(),
+                     terminal_.name.substr(std::string_view("/dev/").size()),
+                     Log::Level::debug};
+};
+
+TEST_F(TerminalLogTest, ShowsEveryLineBeforeItStops) {
+  log_.debug("a detail");
+  log_.info("a line");
+  run(shown_.stop());
+  EXPECT_TRUE(terminal_.has_shown("info wake a line\r"));
+  EXPECT_THAT(terminal_.shown, HasSubstr("debug wake a detail\r"));
+  EXPECT_FALSE(shown_.is_running());
+}
+
+TEST_F(TerminalLogTest, ShowsADetailWhenTheLoopComesToIt) {
+  log_.debug("a detail");
+  run_until(loop_, [&] { return terminal_.has_shown("a detail\r"); });
+  run(shown_.stop());
+}
+
+TEST_F(TerminalLogTest, OpensATerminalAgainThatHasHungUp) {
+  log_.info("before");
+  log_.flush();
+  hang_up();
+  log_.info("after");
+  run(shown_.stop());
+  EXPECT_TRUE(terminal_.has_shown("info wake after\r"));
+  EXPECT_THAT(terminal_.shown, HasSubstr("before\r"));
+}
+
+TEST_F(TerminalLogTest, IsNotHeldUpByATerminalThatTakesNothing) {
+  const UniqueFd slave = sys::open(terminal_.name, O_RDWR | O_NOCTTY);
+  ::tcflow(slave.get(), TCOOFF);
+  constexpr int many = 10'000;
+  for (int number = 0; number < many; ++number) log_.info("a line");
+  run(shown_.stop());
+  EXPECT_FALSE(shown_.is_running());
+}
+
+/// As the old system may do it.
+TEST_F(TerminalLogTest, GoesOnWhereItWasAfterItsProcessWasKilled) {
+  run_until(loop_, [&] { return shown_.is_running(); });
+  for (const pid_t pid : list_processes()) {
+    const auto status = read_process_status(pid);
+    if (status && status->parent == ::getpid()) ::kill(pid, SIGKILL);
+  }
+  run_until(loop_, [&] { return !shown_.is_running(); });
+  log_.info("meanwhile");
+  show();
+  log_.info("after");
+  run(shown_.stop());
+  EXPECT_TRUE(terminal_.has_shown("after\r"));
+  EXPECT_THAT(terminal_.shown, HasSubstr("meanwhile\r"));
 }
 
 }  // namespace

@@ -1,6 +1,10 @@
 #include "shared/log/log.hpp"
 
 #include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "shared/log/backlog.hpp"
 #include "shared/log/sinks.hpp"
 #include "shared/proc/fields.hpp"
 #include "shared/system/unique_fd.hpp"
@@ -141,6 +146,146 @@ TEST_F(LogTest, PhaseBeginsWithTheNumberOfItsLine) {
   ASSERT_EQ(got.size(), 1U);
   EXPECT_EQ(got[0].message, "started");
   EXPECT_EQ(got[0].fact("line"), "42");
+}
+
+std::string line_of(int number) {
+  Record line = record("line", {{"number", number}});
+  line.level = Level::debug;
+  return format(line);
+}
+
+TEST(Backlog, SaysInItsPlaceHowManyLinesAreLeftOut) {
+  Backlog backlog(10'000, "\n");
+  backlog.add(line_of(1));
+  backlog.leave_out(line_of(2));
+  backlog.leave_out(line_of(3));
+  backlog.add(line_of(4));
+  backlog.leave_out(line_of(5));
+  EXPECT_EQ(backlog.size(), 5U);
+  EXPECT_EQ(backlog.front(), line_of(1) + "\n[1.000042] info release lines left out count=2\n" +
+                                 line_of(4) + "\n[1.000042] info release lines left out count=1\n");
+}
+
+TEST(Backlog, CountsAnewBehindANumberOfWhichAPartIsTaken) {
+  Backlog backlog(10'000, "\r\n");
+  backlog.leave_out(line_of(1));
+  backlog.take(5);
+  backlog.leave_out(line_of(2));
+  EXPECT_EQ(backlog.front(),
+            "0042] info release lines left out count=1\r\n"
+            "[1.000042] info release lines left out count=1\r\n");
+}
+
+TEST(Backlog, TheOldestGoWhenThereAreTooManyButNotHalfOfALine) {
+  const std::size_t size = line_of(1).size() + 1;
+  Backlog backlog(10 * size, "\n");
+  for (int number = 1; number <= 9; ++number) backlog.add(line_of(number));
+  backlog.take(size + 3);
+  for (int number = 1; number <= 3; ++number) backlog.add(line_of(number));
+  EXPECT_LT(backlog.bytes(), 8 * size);
+  EXPECT_EQ(backlog.size(), 11U);
+  std::string text = line_of(2).substr(3) + "\n[1.000042] info release lines left out count=6\n" +
+                     line_of(9) + '\n';
+  EXPECT_EQ(backlog.front().substr(0, text.size()), text);
+  backlog.take(backlog.bytes());
+  EXPECT_TRUE(backlog.empty());
+  EXPECT_EQ(backlog.size(), 0U);
+}
+
+/// A log whose lines go through a socket.
+class StreamTest : public testing::Test {
+ protected:
+  StreamTest() {
+    std::array<int, 2> pair{};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
+    reader_.reset(pair[1]);
+    sink_ = sinks::stream(UniqueFd(pair[0]), "\n", sinks::Behind::leave_out_details,
+                          [this] { ++asked_; });
+    log_.add_sink(sink_);
+  }
+
+  std::vector<Record> taken() {
+    std::vector<char> text(1 << 20U);
+    const auto size = ::recv(reader_.get(), text.data(), text.size(), MSG_DONTWAIT);
+    const std::string read(text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+    std::vector<Record> records;
+    for (const auto line : lines_of(read)) records.push_back(parse(line).value());
+    return records;
+  }
+
+  UniqueFd reader_;
+  sinks::Sink sink_;
+  Log log_;
+  int asked_ = 0;
+};
+
+TEST_F(StreamTest, HoldsDetailsBackUntilItIsCalledOrAnotherLineComes) {
+  log_.debug("one");
+  EXPECT_EQ(asked_, 1);
+  EXPECT_TRUE(taken().empty());
+  sinks::send_held(sink_);
+  EXPECT_EQ(taken().size(), 1U);
+  log_.debug("two");
+  log_.info("three");
+  EXPECT_EQ(taken().size(), 2U);
+}
+
+TEST_F(StreamTest, DetailsAreLeftOutWhereNobodyReadsAndTheRestIsKept) {
+  constexpr int many = 20'000;
+  for (int number = 0; number < many; ++number) log_.debug("detail");
+  log_.info("the end");
+  std::size_t details = 0;
+  std::size_t left_out = 0;
+  std::string last;
+  for (auto records = taken(); !records.empty(); sinks::send_held(sink_), records = taken()) {
+    for (const auto& record : records) {
+      details += record.message == "detail" ? 1 : 0;
+      if (record.message == "lines left out")
+        left_out += number_in<std::size_t>(record.fact("count").value()).value();
+      last = record.message;
+    }
+  }
+  EXPECT_GT(details, 0U);
+  EXPECT_GT(left_out, 0U);
+  EXPECT_EQ(details + left_out, std::size_t{many});
+  EXPECT_EQ(last, "the end");
+  EXPECT_EQ(sinks::lines_held(sink_), 0U);
+}
+
+TEST_F(StreamTest, GoesOnWithAnotherReaderWhereTheLastHasEnded) {
+  reader_.reset();
+  log_.info("nobody is there");
+  log_.flush();
+  EXPECT_EQ(sinks::lines_held(sink_), 1U);
+  std::array<int, 2> pair{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
+  reader_.reset(pair[1]);
+  sinks::reopen_stream(sink_, UniqueFd(pair[0]));
+  EXPECT_EQ(taken().size(), 1U);
+}
+
+/// As a disk does that is full for a while.
+TEST(FileSink, BeginsANewLineAfterOneThatWasCutOff) {
+  const UniqueFd file(::memfd_create("log", MFD_CLOEXEC));
+  Log log;
+  log.add_sink(sinks::descriptor(file.get()));
+  log.info("one");
+  const auto size = ::lseek(file.get(), 0, SEEK_END);
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  rlimit limit = before;
+  limit.rlim_cur = static_cast<rlim_t>(size) + 10;
+  ::signal(SIGXFSZ, SIG_IGN);
+  ::setrlimit(RLIMIT_FSIZE, &limit);
+  log.info("two");
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  log.info("three");
+  std::string text(1000, '\0');
+  text.resize(static_cast<std::size_t>(::pread(file.get(), text.data(), text.size(), 0)));
+  const auto lines = lines_of(text);
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(lines[1].size(), 10U);
+  EXPECT_EQ(parse(lines[2]).value().message, "three");
 }
 
 }  // namespace

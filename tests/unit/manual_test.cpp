@@ -162,8 +162,9 @@ TEST(Manual, ExplainsEachMessageAndKeyOfTheRecord) {
   }
   EXPECT_GT(used.size(), 60U);
   for (const auto& fact : plan::facts(Plan())) used["plan"].insert(fact.key);
-  // Made by log::of_call() and of the plan's fields.
+  // Made by log::of_call() and log::Backlog.
   unused.erase("call");
+  unused.erase("lines left out");
   for (const auto& entry : unused) ADD_FAILURE() << "nowhere in the code: " << entry;
   for (const auto& [entry, keys] : used) {
     for (const auto& key : entries.at(entry))

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+
+#include "payload/children/children.hpp"
+#include "payload/devices/device_nodes.hpp"
+#include "payload/record/writer.hpp"
+#include "payload/task.hpp"
+#include "shared/log/log.hpp"
+#include "shared/system/unique_fd.hpp"
+
+namespace dboot {
+
+/// Shows the log on a terminal. A child writes the lines: drawing them takes time, and a driver may
+/// hold up whoever writes to it for much longer. One that is too slow for all of them gets those
+/// from info on.
+class TerminalLog {
+ public:
+  /// `name`: of the terminal, below /dev. `level`: of the lines that are shown.
+  TerminalLog(Log& log, Children& children, const DeviceNodes& devices,
+              const boost::asio::any_io_executor& executor, std::string name, Log::Level level);
+
+  /// First come the lines of `earlier`. When the terminal hangs up, as it does on everybody when
+  /// the session that has it ends, the child opens it again. Throws std::system_error.
+  Task<> start(UniqueFd terminal, std::string earlier);
+  /// The terminal belongs to others from now on: no line comes any more.
+  Task<> stop();
+  bool is_running() const noexcept { return writer_.is_running(); }
+
+ private:
+  const DeviceNodes& devices_;
+  std::string name_;
+  Writer writer_;
+};
+
+}  // namespace dboot

@@ -363,6 +363,15 @@ void take_image_and_command(const CLI::App& app, Options& options) {
   options.command = std::move(rest);
 }
 
+/// Each place gets one copy.
+void drop_repeated(std::vector<std::string>& values) {
+  std::vector<std::string> once;
+  for (auto& value : values) {
+    if (std::find(once.begin(), once.end(), value) == once.end()) once.push_back(std::move(value));
+  }
+  values = std::move(once);
+}
+
 }  // namespace
 
 Options parse(int argc, const char* const* argv) {
@@ -403,6 +412,7 @@ Options parse(int argc, const char* const* argv) {
     } catch (const Failure& failure) {
       throw usage(failure.what(), failure.mend());
     }
+  drop_repeated(options.log_to);
   if (!raw.root_size.empty()) options.root_size = *parse_byte_size(raw.root_size);
   if (raw.start == "exec") options.start = Start::exec;
   if (raw.start == "supervise") options.start = Start::supervise;

@@ -1,12 +1,12 @@
 #include "injector/report.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 #include "shared/log/sinks.hpp"
 #include "shared/system/syscalls.hpp"
@@ -32,12 +32,14 @@ std::optional<Reporter>& reporter() {
 }
 
 std::string text_of(int file) {
-  struct stat status {};
-  sys::check(::fstat(file, &status), "stat the record");
-  std::string text(static_cast<std::size_t>(status.st_size), '\0');
-  const ssize_t size = sys::check(::pread(file, text.data(), text.size(), 0), "read the record");
-  text.resize(static_cast<std::size_t>(size));
-  return text;
+  std::string text;
+  std::array<char, 65536> part;
+  for (;;) {
+    const auto at = static_cast<off_t>(text.size());
+    const ssize_t size = sys::check(::pread(file, part.data(), part.size(), at), "read the record");
+    if (size == 0) return text;
+    text.append(part.data(), static_cast<std::size_t>(size));
+  }
 }
 
 }  // namespace
@@ -68,9 +70,10 @@ bool is_phase(std::string_view phase) {
 void keep_record_in(UniqueFd file) {
   if (!reporter()) return;
   auto& lines = *reporter();
+  UniqueFd duplicate(sys::check(::fcntl(file.get(), F_DUPFD_CLOEXEC, 3), "duplicate the record"));
   sys::write_all(file.get(), lines.text);
   lines.record.remove_sink(lines.sink);
-  lines.file.reset(sys::check(::fcntl(file.get(), F_DUPFD_CLOEXEC, 3), "duplicate the record"));
+  lines.file = std::move(duplicate);
   lines.sink = log::sinks::file(std::move(file));
   lines.record.add_sink(lines.sink);
 }

@@ -14,8 +14,8 @@
 /// reports.
 namespace dboot::report {
 
-/// Lines from `level` on are shown; the record gets everything, and its clock starts. Before, there
-/// are no lines.
+/// Lines from `level` on are shown; the record gets those from debug on, of trace where that is
+/// shown, and its clock starts. Before, there are no lines.
 void begin(log::Level level);
 /// When that was (CLOCK_MONOTONIC).
 std::chrono::nanoseconds began();

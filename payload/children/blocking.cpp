@@ -18,21 +18,27 @@
 namespace dboot::blocking {
 namespace {
 
-/// Ends the report of work that failed: NUL cannot occur in what work reports.
-constexpr char failure_mark = '\0';
-constexpr char success_mark = '\x01';
-/// Begins a line for the log.
-constexpr char note_mark = '\x02';
+/// What a message of a child is, by its first byte.
+enum class Kind : char { text = 't', note = 'n', success = 's', failure = 'f' };
+
+/// With that byte. A line for the log is never cut: paths have 4096 bytes, escaped four times that.
+constexpr std::size_t most_of_a_message = 32UL * 1024;
+
+void send(int socket, Kind kind, std::string_view bytes) {
+  do {
+    const auto part = bytes.substr(0, most_of_a_message - 1);
+    sys::write_all(socket, static_cast<char>(kind) + std::string(part));
+    bytes.remove_prefix(part.size());
+  } while (!bytes.empty());
+}
 
 [[noreturn]] void be_child(int socket, const Work& work) noexcept {
-  const Report report(socket);
   try {
-    work(report);
-    report.write({&success_mark, 1});
+    work(Report(socket));
+    send(socket, Kind::success, "");
   } catch (const std::exception& error) {
     try {
-      report.write({&failure_mark, 1});
-      report.write(error.what());
+      send(socket, Kind::failure, error.what());
     } catch (const std::exception&) {
       ::_exit(2);
     }
@@ -41,31 +47,44 @@ constexpr char note_mark = '\x02';
   ::_exit(0);
 }
 
-/// Takes what has arrived. False at the end of the report, and when nothing can be received.
-bool receive(int socket, Outcome& outcome) {
-  std::array<char, 16384> bytes;
-  const auto count = descriptor_passing::receive(socket, bytes, outcome.fds, MSG_DONTWAIT);
-  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return true;
-  if (count < 0) outcome.error = std::strerror(errno);
-  if (count <= 0) return false;
-  outcome.text.append(bytes.data(), static_cast<std::size_t>(count));
-  return true;
-}
+/// What has come of a child's report.
+struct Received {
+  Outcome& outcome;
+  Log& log;
+  bool is_whole = false;  ///< the child has said how its work ended
 
-/// Takes the lines for the log out of what has come, as far as they have come to their end. Looks
-/// from `from` on, and returns from where to look the next time. What follows a failure is its
-/// reason, whatever that may contain.
-std::size_t pass_notes_on(std::string& text, std::size_t from, Log& log) {
-  static constexpr std::array marks{failure_mark, note_mark};
+  void take(Kind kind, std::string_view bytes) {
+    switch (kind) {
+      case Kind::text:
+        outcome.text += bytes;
+        break;
+      case Kind::note:
+        if (auto record = log::parse(bytes)) log.write(*std::move(record));
+        break;
+      case Kind::failure:
+        outcome.end = Outcome::End::failed;
+        outcome.error += bytes;
+        is_whole = true;
+        break;
+      case Kind::success:
+        is_whole = true;
+        break;
+    }
+  }
+};
+
+/// Takes the messages that have come. False at the end, and when nothing can be received.
+bool receive(int socket, Received& received) {
+  std::array<char, most_of_a_message> bytes;
   for (;;) {
-    const auto mark = text.find_first_of(std::string_view(marks.data(), marks.size()), from);
-    if (mark == std::string::npos) return text.size();
-    const auto end = text.find('\n', mark);
-    if (text[mark] == failure_mark || end == std::string::npos) return mark;
-    if (auto record = log::parse(std::string_view(text).substr(mark + 1, end - mark - 1)))
-      log.write(*std::move(record));
-    text.erase(mark, end + 1 - mark);
-    from = mark;
+    const auto count =
+        descriptor_passing::receive(socket, bytes, received.outcome.fds, MSG_DONTWAIT);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EAGAIN) return true;
+    if (count < 0 && !received.is_whole) received.outcome.error = std::strerror(errno);
+    if (count <= 0) return false;
+    received.take(static_cast<Kind>(bytes.front()),
+                  {bytes.data() + 1, static_cast<std::size_t>(count) - 1});
   }
 }
 
@@ -79,18 +98,11 @@ void name_what_hangs(Log& log, const std::string& what, pid_t pid,
                              {"wchan", wait_channel(pid)}});
 }
 
-/// Splits what came into the report and how it ended. The end of the work counts, whether or not
-/// the end of its process has been seen.
+/// For one that has not said how it ended. (When it has, that counts, whether or not the end of its
+/// process has been seen.)
 void conclude(Outcome& outcome, const std::string& what, bool late,
               std::chrono::milliseconds patience) {
-  if (const auto failure = outcome.text.find(failure_mark); failure != std::string::npos) {
-    outcome.end = Outcome::End::failed;
-    outcome.error = outcome.text.substr(failure + 1);
-    outcome.text.resize(failure);
-  } else if (outcome.text.ends_with(success_mark)) {
-    outcome.error.clear();
-    outcome.text.pop_back();
-  } else if (late) {
+  if (late) {
     outcome.end = Outcome::End::late;
     outcome.error = what + ": nothing done for " + std::to_string(patience.count()) + " ms";
   } else {
@@ -103,8 +115,8 @@ void conclude(Outcome& outcome, const std::string& what, bool late,
 pid_t start(Children& children, const std::string& what, const Work& work, std::vector<int> keep,
             UniqueFd& socket) {
   std::array<int, 2> pair{};
-  sys::check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), "socketpair for ",
-             what);
+  sys::check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()),
+             "socketpair for ", what);
   socket.reset(pair[0]);
   const UniqueFd theirs(pair[1]);
   keep.push_back(theirs.get());
@@ -116,15 +128,16 @@ pid_t start(Children& children, const std::string& what, const Work& work, std::
 }  // namespace
 
 void Report::write(std::string_view bytes) const {
-  sys::write_all(socket_, bytes);
+  send(socket_, Kind::text, bytes);
 }
 
 void Report::note(const log::Record& record) const {
-  sys::write_all(socket_, note_mark + log::format(record) + '\n');
+  send(socket_, Kind::note, log::format(record));
 }
 
 void Report::write(std::string_view line, const UniqueFd& fd) const {
-  descriptor_passing::send(socket_, std::string(line) + '\n', fd.get());
+  const std::string message = static_cast<char>(Kind::text) + std::string(line) + '\n';
+  descriptor_passing::send(socket_, message, fd.get());
 }
 
 void note_call(Log& log, std::string_view name, std::string_view about, const Outcome& outcome) {
@@ -149,24 +162,22 @@ Task<Outcome> run(Children& children, std::string what, std::chrono::millisecond
     outcome.error = error.what();
     co_return outcome;
   }
-  Log& log = children.log();
+  Received received{outcome, children.log()};
   const auto soon = patience / 10;
-  std::size_t looked_at = 0;
   bool named = false;
   bool patient = true;
   for (bool more = true; more && patient;) {
     auto waiting = report->wait(named ? patience - soon : soon);
     patient = co_await std::move(waiting);
     if (patient) {
-      more = receive(report->fd(), outcome);
-      looked_at = pass_notes_on(outcome.text, looked_at, log);
+      more = receive(report->fd(), received);
     } else if (!named) {
-      name_what_hangs(log, what, pid, soon);
+      name_what_hangs(children.log(), what, pid, soon);
       named = patient = true;
     }
   }
   if (!patient && children.contains(pid)) ::kill(pid, SIGKILL);
-  conclude(outcome, what, !patient, patience);
+  if (!received.is_whole) conclude(outcome, what, !patient, patience);
   co_return outcome;
 }
 

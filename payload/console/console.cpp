@@ -90,6 +90,8 @@ Task<> Console::find_in_namespace(const std::string& wanted) {
 Task<> Console::start(const std::string& wanted, const std::vector<std::string>& also) {
   if (!permissions_.allows(Action::use_consoles)) {
     co_await find_in_namespace(wanted);
+    for (const auto& name : also)
+      log_.info("no console", {{"name", name}, {"reason", "it is the machine's"}});
     co_return;
   }
   const auto choice =

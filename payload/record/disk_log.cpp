@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "shared/plan/layout.hpp"
+#include "shared/proc/mount_table.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
@@ -28,11 +29,26 @@ constexpr const char* place = "/var/log/dboot";
 /// What the writer ends with when there is no disk to write to.
 constexpr int not_on_a_disk = 2;
 
-bool lies_on_a_disk() {
+enum class Medium { none, disk, overlay };
+
+Medium medium_of(const std::string& path) {
   struct statfs status {};
-  if (::statfs(parent, &status) != 0) return false;
-  return status.f_type != TMPFS_MAGIC && status.f_type != RAMFS_MAGIC &&
-         (static_cast<unsigned long>(status.f_flags) & ST_RDONLY) == 0;
+  if (::statfs(path.c_str(), &status) != 0 || status.f_type == TMPFS_MAGIC ||
+      status.f_type == RAMFS_MAGIC || (static_cast<unsigned long>(status.f_flags) & ST_RDONLY) != 0)
+    return Medium::none;
+  return status.f_type == OVERLAYFS_SUPER_MAGIC ? Medium::overlay : Medium::disk;
+}
+
+/// What a live system writes to through an overlay may be memory, or out of sight.
+bool lies_on_a_disk() {
+  const auto medium = medium_of(parent);
+  if (medium != Medium::overlay) return medium == Medium::disk;
+  struct stat status {};
+  if (::stat(parent, &status) != 0) return false;
+  for (const auto& mount : read_mount_table()) {
+    if (mount.device == status.st_dev) return medium_of(upper_directory(mount)) == Medium::disk;
+  }
+  return false;
 }
 
 std::string path_of_now() {

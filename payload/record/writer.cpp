@@ -1,13 +1,12 @@
 #include "payload/record/writer.hpp"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
-#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <utility>
 
 #include "payload/children/fork.hpp"
@@ -26,8 +25,8 @@ void give_way() {
 
 }  // namespace
 
-struct Writer::Socket : boost::asio::posix::stream_descriptor {
-  using basic_stream_descriptor::basic_stream_descriptor;
+struct Writer::Timer : boost::asio::steady_timer {
+  using basic_waitable_timer::basic_waitable_timer;
 };
 
 Writer::Writer(Log& log, Children& children, const boost::asio::any_io_executor& executor,
@@ -35,7 +34,7 @@ Writer::Writer(Log& log, Children& children, const boost::asio::any_io_executor&
     : log_(log),
       children_(children),
       lines_(lines),
-      socket_(std::make_unique<Socket>(executor)),
+      timer_(std::make_unique<Timer>(executor)),
       ended_(executor) {}
 
 Writer::~Writer() {
@@ -48,7 +47,6 @@ Task<> Writer::start(std::string what, std::vector<int> keep, Work work, std::st
              what);
   UniqueFd ours(pair[0]);
   const UniqueFd theirs(pair[1]);
-  wait_on(ours);
   if (lines_.room != 0)
     ::setsockopt(ours.get(), SOL_SOCKET, SO_SNDBUF, &lines_.room, sizeof lines_.room);
   keep.push_back(theirs.get());
@@ -74,38 +72,22 @@ Task<> Writer::start(std::string what, std::vector<int> keep, Work work, std::st
   log_.add_sink(sink_, lines_.from, earlier);
 }
 
-void Writer::wait_on(const UniqueFd& socket) {
-  constexpr int above_stdio = 3;
-  UniqueFd duplicate(
-      sys::check(::fcntl(socket.get(), F_DUPFD_CLOEXEC, above_stdio), "duplicate a socket"));
-  stop_waiting();
-  boost::system::error_code refused;
-  socket_->assign(duplicate.get(), refused);
-  if (refused) sys::fail(refused.value(), {"wait for a socket"});
-  duplicate.release();
-}
-
-/// When the event loop comes to it and there is room.
+/// In a moment, for many lines at once cost the takeover less.
 void Writer::send_soon() {
+  constexpr std::chrono::milliseconds moment{50};
   if (std::exchange(waits_, true)) return;
-  socket_->async_wait(Socket::wait_write, [this](const boost::system::error_code& error) {
-    if (error == boost::asio::error::operation_aborted) return;
+  timer_->expires_after(moment);
+  timer_->async_wait([this](const boost::system::error_code& cancelled) {
+    if (cancelled) return;
     waits_ = false;
-    if (!error) log::sinks::send_held(sink_);
+    if (sink_) log::sinks::send_held(sink_);
   });
-}
-
-void Writer::stop_waiting() {
-  boost::system::error_code ignored;
-  socket_->close(ignored);
-  waits_ = false;
 }
 
 std::size_t Writer::finish() {
   if (!sink_) return 0;
   log_.remove_sink(sink_);
   const auto unsent = log::sinks::lines_held(sink_);
-  stop_waiting();
   // Closes the socket.
   sink_.reset();
   return unsent;

@@ -14,7 +14,6 @@
 #include "payload/task.hpp"
 #include "shared/log/log.hpp"
 #include "shared/log/sinks.hpp"
-#include "shared/system/unique_fd.hpp"
 
 namespace dboot {
 
@@ -53,19 +52,17 @@ class Writer {
   int status() const noexcept { return status_; }
 
  private:
-  struct Socket;  // its header costs half a second a file
+  struct Timer;  // its header costs half a second a file
 
-  void wait_on(const UniqueFd& socket);
   void send_soon();
-  void stop_waiting();
   void forget();
 
   Log& log_;
   Children& children_;
   Lines lines_;
   log::sinks::Sink sink_;
-  std::unique_ptr<Socket> socket_;  ///< that of the sink, to wait for room in it
-  bool waits_ = false;              ///< for that
+  std::unique_ptr<Timer> timer_;
+  bool waits_ = false;  ///< to send what the sink holds
   pid_t pid_ = 0;
   int status_ = 0;
   Condition ended_;

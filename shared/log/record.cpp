@@ -17,9 +17,33 @@ bool is_control(unsigned char byte) {
   return byte < ' ' || byte == 0x7f;
 }
 
-/// What may stand in a value without quotes.
-bool is_plain(unsigned char byte) {
-  return !is_control(byte) && byte != ' ' && byte != '"' && byte != '\\';
+/// The size of the character of UTF-8 that a text begins with; 0 when there is none, or it is a
+/// control character of ISO 6429 (U+0080 to U+009F), which some terminals act on.
+std::size_t character_size(std::string_view text) {
+  const auto byte = [text](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return is_control(first) ? 0 : 1;
+  const std::size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() < size) return 0;
+  for (std::size_t at = 1; at < size; ++at) {
+    if ((byte(at) & 0xc0U) != 0x80) return 0;
+  }
+  const unsigned char second = byte(1);
+  const bool is_not_shortest = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
+  const bool is_no_character = (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f);
+  const bool is_c1 = first == 0xc2 && second < 0xa0;
+  return is_not_shortest || is_no_character || is_c1 ? 0 : size;
+}
+
+/// Whether it may stand in a value without quotes.
+bool is_plain(std::string_view text) {
+  while (!text.empty()) {
+    const auto size = character_size(text);
+    if (size == 0 || std::string_view(" \"\\").find(text.front()) != std::string_view::npos)
+      return false;
+    text.remove_prefix(size);
+  }
+  return true;
 }
 
 bool is_of_key(unsigned char byte) {
@@ -29,25 +53,28 @@ bool is_of_key(unsigned char byte) {
 /// As in a C string; of the other bytes, those in `also` are escaped too.
 std::string escaped(std::string_view text, std::string_view also) {
   std::string result;
-  for (const char raw : text) {
-    const auto byte = static_cast<unsigned char>(raw);
-    if (byte == '\n') {
+  while (!text.empty()) {
+    const char front = text.front();
+    const auto size = character_size(text);
+    const bool is_asked_for = also.find(front) != std::string_view::npos;
+    if (front == '\n') {
       result += "\\n";
-    } else if (byte == '"' || byte == '\\') {
-      result += (also.find(raw) == std::string_view::npos ? "" : "\\") + std::string(1, raw);
-    } else if (is_control(byte) || also.find(raw) != std::string_view::npos) {
-      result += fmt::format("\\x{:02x}", byte);
+    } else if (is_asked_for && (front == '"' || front == '\\')) {
+      result += '\\';
+      result += front;
+    } else if (size == 0 || is_asked_for) {
+      result += fmt::format("\\x{:02x}", static_cast<unsigned char>(front));
     } else {
-      result += raw;
+      result += text.substr(0, size);
     }
+    text.remove_prefix(std::max<std::size_t>(size, 1));
   }
   return result;
 }
 
 /// A value as it is when that is unambiguous, else as a C string.
 std::string as_value(std::string_view value) {
-  if (!value.empty() && std::all_of(value.begin(), value.end(), is_plain))
-    return std::string(value);
+  if (!value.empty() && is_plain(value)) return std::string(value);
   return '"' + escaped(value, "\"\\") + '"';
 }
 
@@ -105,7 +132,7 @@ class Reader {
     const auto equals = rest_.find('=');
     auto size = rest_.size();
     if (equals != std::string_view::npos) size = rest_.substr(0, equals).rfind(' ');
-    if (size == std::string_view::npos || size == 0) {
+    if (size == std::string_view::npos) {
       failed_ = true;
       return {};
     }
@@ -121,7 +148,7 @@ class Reader {
     if (rest_.starts_with('"')) return {key, quoted()};
     const auto size = std::min(rest_.find(' '), rest_.size());
     const auto value = rest_.substr(0, size);
-    if (value.empty() || !std::all_of(value.begin(), value.end(), is_plain)) failed_ = true;
+    if (value.empty() || !is_plain(value)) failed_ = true;
     rest_.remove_prefix(size);
     return {key, value};
   }

@@ -56,8 +56,8 @@ struct Record {
 Record of_call(std::string_view name, std::string_view about, int error);
 Record of_call(std::string_view name, std::string_view about, std::string_view result);
 
-/// The line, without its newline. In the message a backslash, an equals sign and control characters
-/// are escaped as in C; a value that is no plain word is a C string.
+/// The line, without its newline. In the message a backslash, an equals sign, control characters
+/// and what is no UTF-8 are escaped as in C; a value that is no plain word is a C string.
 std::string format(const Record& record);
 
 /// The other way round; empty when the line is not one of a record.

@@ -38,7 +38,7 @@ enum class Behind : std::uint8_t { leave_out_details, keep_all };
 /// A stream socket to a process that draws or stores lines. Its write never blocks. Lines below
 /// info are held back, some kilobytes of them at most, for it costs less to send many at once; so
 /// is what the socket has no room for, 1 MiB at most. `held` is called then, and is to call
-/// send_held() soon, when the socket can be written to. flush sends everything, and waits a second
+/// send_held() in a moment. flush sends everything, and waits a second
 /// at most until the process has taken it.
 Sink stream(UniqueFd socket, std::string_view line_end, Behind behind, std::function<void()> held);
 

@@ -40,6 +40,7 @@ std::optional<Mount> parse_line(std::string_view line) {
   mount.type = dash[1];
   // An empty source leaves only two fields behind the dash.
   mount.source = fields.end() - dash > 3 ? decode_octal(dash[2]) : "";
+  mount.settings = decode_octal(fields.back());
   return mount;
 }
 
@@ -58,6 +59,15 @@ bool is_pool(std::string_view type) {
 
 bool lies_on_disk(const Mount& mount) {
   return major(mount.device) != 0 || is_pool(mount.type);
+}
+
+std::string upper_directory(const Mount& mount) {
+  constexpr std::string_view option = "upperdir=";
+  if (mount.type != "overlay") return "";
+  for (const auto setting : split(mount.settings, ',')) {
+    if (setting.starts_with(option)) return std::string(setting.substr(option.size()));
+  }
+  return "";
 }
 
 std::string decode_octal(std::string_view field) {

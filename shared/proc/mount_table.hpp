@@ -19,6 +19,7 @@ struct Mount {
   bool shared = false;      ///< has a propagation peer group
   std::string type;         ///< ext4, tmpfs, fuse.sshfs, …
   std::string source;       ///< /dev/vda1, tmpfs, …
+  std::string settings;     ///< options per filesystem
 };
 
 using MountTable = std::vector<Mount>;
@@ -38,6 +39,9 @@ MountTable unmount_order(const MountTable& table, std::string_view directory);
 bool is_pool(std::string_view type);
 /// Whether it has blocks on a disk, and is not the kernel's, in memory, or another machine's.
 bool lies_on_disk(const Mount& mount);
+
+/// The directory that an overlay writes to; empty for one that is read-only, and for others.
+std::string upper_directory(const Mount& mount);
 
 /// Decodes \ooo as /proc writes space, tab, newline and backslash in names (mountinfo, swaps).
 std::string decode_octal(std::string_view field);

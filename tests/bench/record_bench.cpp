@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tests/bench/race.hpp"
+#include "tests/machine/driver/host.hpp"
 #include "tests/machine/driver/small_host.hpp"
 #include "tests/support/busybox_image.hpp"
 #include "tests/support/run.hpp"
@@ -51,6 +52,16 @@ double take_over(const std::string& options) {
   return time_of(text, "hand-over starting") - time_of(text, "wake started");
 }
 
+/// The same of a Debian host with its services.
+double take_over_debian(const std::string& options) {
+  machine::Host host(machine::Host::Console::serial);
+  host.shell().start("dboot-inject --yes " + options + " busybox -- /bin/sh");
+  host.console().expect("^/ # ", std::chrono::seconds(180));
+  host.console().send_line("cat /run/dboot/payload.log; echo e''nd");
+  const std::string text = host.console().expect("^end$");
+  return time_of(text, "hand-over starting") - time_of(text, "wake started");
+}
+
 int main() {
   const TemporaryDirectory directory;
   write_text(directory / "image.tar", busybox_image());
@@ -67,8 +78,21 @@ int main() {
       {"everything, everywhere", [] { return take_over("--log-level debug --log-to /copy"); }},
       {"errors, not on the disk", [] { return take_over("--log-level error --no-disk-log"); }},
       most};
-  const bool kept = run(in_namespaces);
-  return run(on_machines) && kept ? 0 : 1;
+  const Race without_terminals{
+      "the same, with nothing on the terminals",
+      {"everything, in files", [] { return take_over("--log-level error --log-to /copy"); }},
+      {"errors, not on the disk", [] { return take_over("--log-level error --no-disk-log"); }},
+      most};
+  const Race on_debian{"a takeover of an emulated Debian host",
+                       {"everything, everywhere",
+                        [] { return take_over_debian("--log-level debug --log-to /copy"); }},
+                       {"errors, not on the disk",
+                        [] { return take_over_debian("--log-level error --no-disk-log"); }},
+                       most};
+  bool kept = true;
+  for (const auto* race : {&in_namespaces, &on_machines, &without_terminals, &on_debian})
+    kept = run(*race) && kept;
+  return kept ? 0 : 1;
 }
 
 }  // namespace

@@ -41,6 +41,10 @@ TEST(Record, IsNotOnADiskThatDoesNotTakeIt) {
   for (const auto& [prepare, options, said] :
        {std::array<std::string, 3>{"mkdir -p /var/log", "--no-disk-log", ""},
         {"mkdir -p /var/log; mount -t tmpfs tmpfs /var/log", "", "/var/log is in memory"},
+        {"mkdir -p /var/log /run/live; mount -t tmpfs tmpfs /run/live; "
+         "mkdir /run/live/upper /run/live/work; mount -t overlay overlay "
+         "-o lowerdir=/var/log,upperdir=/run/live/upper,workdir=/run/live/work /var/log",
+         "", "/var/log is in memory"},
         {"mkdir -p /var/log; mount -o remount,ro /", "", "/var/log is in memory or read-only"}}) {
     SmallHost host({.root = "disk"});
     host.shell().output_of(prepare);

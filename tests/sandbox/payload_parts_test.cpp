@@ -204,15 +204,25 @@ TEST(Blocking, WorkThatHangsIsNamedOnceAndGivenUp) {
 
 TEST(Blocking, WorkWritesIntoTheLogMeanwhile) {
   const auto [outcome, log] = outcome_of([](const blocking::Report& report) {
-    report.write("one,");
+    report.write("one,\x02n\n");
     report.call("mount", "/a \x02\n", ENOENT);
     report.write("two");
     throw std::runtime_error("\x02 is no line\n");
   });
-  EXPECT_EQ(outcome.text, "one,two");
+  EXPECT_EQ(outcome.text, "one,\x02n\ntwo");
   EXPECT_EQ(outcome.error, "\x02 is no line\n");
   EXPECT_THAT(log, testing::EndsWith("debug wake call name=mount about=\"/a \\x02\\n\" "
                                      "result=\"No such file or directory\"\n"));
+}
+
+TEST(Blocking, ReportsTextOfAnyLength) {
+  const std::string text(100'000, 'x');
+  const auto [outcome, log] = outcome_of([&](const blocking::Report& report) {
+    report.write(text);
+    throw std::runtime_error(text);
+  });
+  EXPECT_EQ(outcome.text, text);
+  EXPECT_EQ(outcome.error, text);
 }
 
 Task<> succeed() {

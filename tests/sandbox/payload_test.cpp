@@ -260,6 +260,7 @@ TEST(Payload, GoesOnWhereNobodyTakesItsRecord) {
   const Story story(system);
   EXPECT_THAT(values(story.with("wake", "no log there"), "to"), Contains("/missing"));
   EXPECT_THAT(values(story.with("wake", "no log there"), "to"), Contains("nonsense:"));
+  EXPECT_THAT(values(story.with("console", "no console"), "name"), Contains("tty9"));
 }
 
 /// As after Ctrl-S.

@@ -42,6 +42,14 @@ TEST(LogRecord, MessageStaysOneLineAndIsNoFact) {
             R"([1.000042] info release a\nb\x1b[2J c\x3dd \\)");
 }
 
+TEST(LogRecord, HasWhatIsUtf8AsItIsAndTheRestEscaped) {
+  const std::string text = "\u00e9\u20ac\U0001f600";
+  EXPECT_EQ(format(record(text, {{"a", text}})), "[1.000042] info release " + text + " a=" + text);
+  // CSI in its two forms, a letter cut off, a surrogate, a longer form, beyond the last character.
+  EXPECT_EQ(format(record("\x9b \u009b \xc3 \xed\xa0\x80 \xc0\xaf \xf4\x90\x80\x80")),
+            R"([1.000042] info release \x9b \xc2\x9b \xc3 \xed\xa0\x80 \xc0\xaf \xf4\x90\x80\x80)");
+}
+
 TEST(LogRecord, ParsesBackToWhatItWasMadeOf) {
   const std::string all_bytes = [] {
     std::string bytes;
@@ -51,7 +59,7 @@ TEST(LogRecord, ParsesBackToWhatItWasMadeOf) {
   for (const auto& original :
        {record("started"), record("two words", {{"key_1", ""}, {"b", "x=y"}, {"b", "again"}}),
         record("quotes \"q\" =", {{"path", "/mnt/a b"}, {"end", "\\"}}),
-        record(all_bytes, {{"value", all_bytes}})}) {
+        record(all_bytes, {{"value", all_bytes}}), record(""), record("", {{"key", "value"}})}) {
     const auto line = format(original);
     const auto parsed = parse(line);
     ASSERT_TRUE(parsed) << line;

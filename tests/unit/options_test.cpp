@@ -33,6 +33,11 @@ TEST(Options, ImageAloneStartsWhatTheImageSays) {
   EXPECT_FALSE(options.start);
 }
 
+TEST(Options, EachPlaceGetsOneCopyOfTheLog) {
+  EXPECT_THAT(parse({"--log-to", "tty5", "--log-to", "/log", "--log-to", "tty5", "debian"}).log_to,
+              ElementsAre("tty5", "/log"));
+}
+
 TEST(Options, DashIsAnImage) {
   EXPECT_EQ(parse({"-"}).image, "-");
   EXPECT_EQ(parse({"--yes", "-", "--", "sh"}).image, "-");

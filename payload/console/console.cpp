@@ -17,6 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr auto to_open = 2s;
+constexpr auto to_show = 1s;  // for all of them
 
 bool is_terminal(const UniqueFd& fd) {
   return fd && ::isatty(fd.get()) == 1;
@@ -50,21 +51,24 @@ std::string Console::earlier_lines() const {
   }
 }
 
-Task<> Console::show_log_on(std::string name) {
+/// Not without having seen that it answers.
+Task<> Console::open_for_log(std::string name) {
   auto opening = open(name, Settings::as_they_are);
-  UniqueFd terminal = co_await std::move(opening);
+  const UniqueFd terminal = co_await std::move(opening);
   if (!terminal) co_return;
-  auto showing = show_log_on(std::move(name), std::move(terminal));
+  auto showing = show_log_on(std::move(name));
   co_await std::move(showing);
 }
 
-/// It has had the earlier lines when it has shown the log before.
-Task<> Console::show_log_on(std::string name, UniqueFd terminal) {
-  const auto [shown, is_new] =
-      shown_.try_emplace(name, log_, children_, devices_, executor_, name, level_);
+Task<> Console::show_log_on(std::string name) {
+  auto shown = shown_.find(name);
+  if (shown == shown_.end())
+    shown =
+        shown_
+            .try_emplace(name, log_, children_, devices_, executor_, name, level_, earlier_lines())
+            .first;
   try {
-    auto starting =
-        shown->second.start(std::move(terminal), is_new ? earlier_lines() : std::string());
+    auto starting = shown->second.start();
     co_await std::move(starting);
   } catch (const std::exception& error) {
     log_.info("no console", {{"name", name}, {"reason", error.what()}});
@@ -80,7 +84,7 @@ Task<> Console::find_in_namespace(const std::string& wanted) {
     // They may hold a filesystem of the old root.
     inherited_.clear();
     ::dup2(console.get(), STDERR_FILENO);
-    auto showing = show_log_on(name_, std::move(console));
+    auto showing = show_log_on(name_);
     co_await std::move(showing);
   } else if (inherited_.size() > STDERR_FILENO) {
     log_.add_sink(log::sinks::descriptor(inherited_[STDERR_FILENO].get()), level_);
@@ -96,16 +100,21 @@ Task<> Console::start(const std::string& wanted, const std::vector<std::string>&
   }
   const auto choice =
       choose_consoles(sys::read_file_or_empty("/sys/class/tty/console/active"), wanted);
-  for (const auto& name : choice.log_to) co_await show_log_on(name);
+  for (const auto& name : choice.log_to) co_await open_for_log(name);
   for (const auto& name : also) {
-    if (!shown_.contains(name)) co_await show_log_on(name);
+    if (!shown_.contains(name)) co_await open_for_log(name);
   }
   name_ = choice.interactive;
-  if (!shown_.contains(name_) && !choice.log_to.empty())
-    name_ = shown_.empty() ? "" : shown_.rbegin()->first;
+  if (!shown_.contains(name_)) {
+    const auto other = std::find_if(choice.log_to.rbegin(), choice.log_to.rend(),
+                                    [&](const auto& name) { return shown_.contains(name); });
+    name_ = other == choice.log_to.rend() ? "" : *other;
+  }
   co_await bring_to_screen();
-  for (const auto& [name, shown] : shown_)
-    log_.info("console", {{"name", name}, {"interactive", name == name_ ? "yes" : "no"}});
+  for (const auto& [name, shown] : shown_) {
+    if (shown.is_running())
+      log_.info("console", {{"name", name}, {"interactive", name == name_ ? "yes" : "no"}});
+  }
 }
 
 Task<> Console::restart() {
@@ -113,7 +122,7 @@ Task<> Console::restart() {
   for (const auto& [name, shown] : shown_) {
     if (!shown.is_running()) names.push_back(name);
   }
-  for (const auto& name : names) co_await show_log_on(name);
+  for (const auto& name : names) co_await open_for_log(name);
   if (permissions_.allows(Action::use_consoles)) co_await bring_to_screen();
 }
 
@@ -142,9 +151,18 @@ Task<> Console::bring_to_screen() {
   if (!outcome.finished()) log_.warning("no switch", {{"to", name}, {"reason", outcome.error}});
 }
 
-Task<> Console::stop_log() {
+Task<> Console::show_all() {
+  const auto end = Writer::TimePoint::clock::now() + to_show;
   for (auto& [name, shown] : shown_) {
-    auto stopping = shown.stop();
+    auto settling = shown.settle(end);
+    co_await std::move(settling);
+  }
+}
+
+Task<> Console::stop_log() {
+  const auto end = Writer::TimePoint::clock::now() + to_show;
+  for (auto& [name, shown] : shown_) {
+    auto stopping = shown.stop(end);
     co_await std::move(stopping);
   }
 }

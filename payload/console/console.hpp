@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "payload/children/children.hpp"
@@ -22,14 +23,14 @@ class Console {
   /// to 2 when the payload began, for namespaces without a console of their own. `level`: of the
   /// lines that are shown.
   Console(Log& log, Children& children, const DeviceNodes& devices, Permissions permissions,
-          const UniqueFd& directory, const boost::asio::any_io_executor& executor,
+          const UniqueFd& directory, boost::asio::any_io_executor executor,
           std::vector<UniqueFd> inherited, Log::Level level)
       : log_(log),
         children_(children),
         devices_(devices),
         permissions_(permissions),
         directory_(directory),
-        executor_(executor),
+        executor_(std::move(executor)),
         inherited_(std::move(inherited)),
         level_(level) {}
 
@@ -40,7 +41,9 @@ class Console {
   /// The log comes back to those that do not show it, and the virtual terminal to the screen.
   Task<> restart();
 
-  /// The log leaves the terminals, which belong to the new system from now on.
+  /// Until the terminals show every line, a second at most.
+  Task<> show_all();
+  /// After that the log leaves the terminals, which belong to the new system from now on.
   Task<> stop_log();
 
   /// The interactive terminal for a person's program: blocking, sane. Empty when there is none.
@@ -59,8 +62,8 @@ class Console {
  private:
   enum class Settings { as_they_are, sane };
   Task<UniqueFd> open(std::string name, Settings settings);
+  Task<> open_for_log(std::string name);
   Task<> show_log_on(std::string name);
-  Task<> show_log_on(std::string name, UniqueFd terminal);
   Task<> bring_to_screen();
   Task<> find_in_namespace(const std::string& wanted);
   std::string earlier_lines() const;
@@ -74,7 +77,7 @@ class Console {
   std::vector<UniqueFd> inherited_;
   Log::Level level_;
   std::string name_;
-  std::map<std::string, TerminalLog> shown_;  ///< by name
+  std::map<std::string, TerminalLog> shown_;  ///< by name, with those that could not be started
 };
 
 }  // namespace dboot

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "payload/children/children.hpp"
 #include "payload/devices/device_nodes.hpp"
 #include "payload/record/writer.hpp"
 #include "payload/task.hpp"
 #include "shared/log/log.hpp"
-#include "shared/system/unique_fd.hpp"
 
 namespace dboot {
 
@@ -16,16 +16,21 @@ namespace dboot {
 /// from info on.
 class TerminalLog {
  public:
-  /// `name`: of the terminal, below /dev. `level`: of the lines that are shown.
+  /// `name`: of the terminal, below /dev. `level`: of the lines that are shown; first come those of
+  /// `earlier`.
   TerminalLog(Log& log, Children& children, const DeviceNodes& devices,
-              const boost::asio::any_io_executor& executor, std::string name, Log::Level level);
+              const boost::asio::any_io_executor& executor, std::string name, Log::Level level,
+              std::string_view earlier);
 
-  /// First come the lines of `earlier`. When the terminal hangs up, as it does on everybody when
-  /// the session that has it ends, the child opens it again. Throws std::system_error.
-  Task<> start(UniqueFd terminal, std::string earlier);
-  /// The terminal belongs to others from now on: no line comes any more.
-  Task<> stop();
+  /// Shows what it has not shown yet. When the terminal hangs up, as it does on everybody when the
+  /// session that has it ends, the child opens it again. Throws std::system_error.
+  Task<> start();
   bool is_running() const noexcept { return writer_.is_running(); }
+
+  /// Until it has shown all, at most until `end`.
+  Task<> settle(Writer::TimePoint end) { return writer_.settle(end); }
+  /// After that it shows nothing until start(): the terminal belongs to others.
+  Task<> stop(Writer::TimePoint end);
 
  private:
   const DeviceNodes& devices_;

@@ -79,14 +79,14 @@ Task<> end_system(Context& context, Power power) {
   auto ending = end_processes(context);
   co_await attempt(context, "end all processes", std::move(ending));
   if (!context.permissions.allows(Action::reboot)) {
-    context.log.flush();
+    co_await context.console.show_all();
     ::_exit(0);
   }
   auto letting_go = let_go_of_disks(context);
   co_await attempt(context, "let go of the disks", std::move(letting_go));
   auto writing = write_back(context.log, context.children, context.permissions);
   co_await attempt(context, "write back", std::move(writing));
-  context.log.flush();
+  co_await context.console.show_all();
   auto rebooting = end_machine(context, power);
   co_await attempt(context, to_string(power), std::move(rebooting));
   context.last_resort.act("the machine does not end as asked");

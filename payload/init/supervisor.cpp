@@ -142,10 +142,7 @@ class Supervisor {
     co_return true;
   }
 
-  [[noreturn]] void leave_namespace() {
-    context_.log.flush();
-    ::_exit(exit_status_of(*status_));
-  }
+  [[noreturn]] void leave_namespace() { ::_exit(exit_status_of(*status_)); }
 
   /// Returns when the command is to be started again.
   Task<> after_the_end(bool started) {

@@ -22,7 +22,6 @@ Task<> execute(Context& context) {
   const auto stdio = co_await std::move(opening);
   co_await context.console.stop_log();
   co_await context.kernel_log.restore();
-  context.log.flush();
   plan.environment =
       with_terminal_type(std::move(plan.environment), context.console.terminal_type());
   auto argv = pointers_to(plan.arguments);
@@ -52,7 +51,7 @@ Task<> end_rehearsal(Context& context, std::system_error error) {
   // The command would have had it from here on.
   co_await context.console.restart();
   log.error("the command cannot be started", {{"reason", error.what()}});
-  log.flush();
+  co_await context.console.show_all();
   ::_exit(error.code().value() == ENOENT ? not_found : not_runnable);
 }
 

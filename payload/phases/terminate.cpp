@@ -5,7 +5,7 @@ namespace dboot::phases {
 Task<> terminate(Context& context) {
   co_await context.terminator.end_all(context.plan.grace);
   // What comes from here on, nobody could write to a disk that is to be let go of.
-  context.disk_log.finish();
+  co_await context.disk_log.finish();
   // The old system may have ended what shows the log, or brought another terminal to the screen.
   co_await context.console.restart();
 }

@@ -45,7 +45,7 @@ class WayOut {
     const auto end = Clock::now() + without_a_person;
     std::optional<Prompt> prompt;
     // The question comes behind the lines.
-    context_.log.flush();
+    co_await context_.console.show_all();
     auto looking = has_rescue_shell(context_);
     if (co_await std::move(looking) && context_.console.is_interactive())
       prompt.emplace(
@@ -95,7 +95,7 @@ Task<> way_out(Context& context, std::string reason) {
   if (!context.console.shows_log()) context.kernel_log.show_on_consoles();
   context.log.error("the takeover has failed", {{"reason", reason}});
   if (!context.permissions.on_machine()) {
-    context.log.flush();
+    co_await context.console.show_all();
     ::_exit(LastResort::exit_status);
   }
   WayOut way_out(context, co_await boost::asio::this_coro::executor);

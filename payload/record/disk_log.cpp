@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
@@ -60,22 +59,15 @@ std::string path_of_now() {
   return place + ("/" + std::string(text.data(), size));
 }
 
-void copy(int socket, int file) {
-  std::array<char, 65536> bytes;
-  for (;;) {
-    const ssize_t count = ::recv(socket, bytes.data(), bytes.size(), 0);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return;
-    sys::write_all(file, {bytes.data(), static_cast<std::size_t>(count)});
-  }
-}
-
 [[noreturn]] void be_writer(int socket) {
   if (!lies_on_a_disk()) ::_exit(not_on_a_disk);
   if (::mkdir(place, 0755) != 0 && errno != EEXIST) ::_exit(1);
   const UniqueFd directory = sys::open(place, O_RDONLY | O_DIRECTORY);
   const UniqueFd file = sys::open(path_of_now(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
-  copy(socket, file.get());
+  log::take_lines(socket, [&](std::string_view text) {
+    sys::write_all(file.get(), text);
+    return text.size();
+  });
   sys::check(::fsync(file.get()), "fsync");
   sys::check(::fsync(directory.get()), "fsync");
   ::_exit(0);
@@ -86,39 +78,50 @@ void copy(int socket, int file) {
 Task<> DiskLog::start() {
   if (!permissions_.allows(Action::write_old_disk)) co_return;
   try {
-    auto starting = writer_.start("the log on the disk", {}, be_writer,
-                                  sys::read_file_at(directory_.get(), layout::payload_log_name));
+    writer_.emplace(log_, children_, executor_, Log::Level::trace, log::Stream::Lines{},
+                    sys::read_file_at(directory_.get(), layout::payload_log_name));
+    auto starting = writer_->start("the log on the disk", {}, be_writer);
     co_await std::move(starting);
-    state_ = State::written;
   } catch (const std::exception& error) {
+    writer_.reset();
     log_.warning("no log on the disk", {{"reason", error.what()}});
   }
 }
 
-void DiskLog::finish() {
-  if (state_ != State::written) return;
-  unsent_ = writer_.finish();
-  state_ = State::finished;
+Task<> DiskLog::finish() {
+  if (!writer_ || std::exchange(finished_, true)) co_return;
+  auto closing = writer_->close(Writer::TimePoint::clock::now() + 1s);
+  lines_missing_ = co_await std::move(closing);
 }
 
 Task<> DiskLog::let_go() {
-  finish();
-  if (std::exchange(state_, State::none) != State::finished) co_return;
-  auto ending = writer_.wait_for_end(5s);
-  if (!co_await std::move(ending)) {
-    log_.warning("no log on the disk", {{"reason", "the disk does not answer"}});
-    co_return;
-  }
-  const int status = writer_.status();
-  if (status == 0 && unsent_ == 0) {
-    log_.info("the log is on the disk", {{"directory", place}});
-  } else if (status == 0) {
-    log_.warning("the log on the disk is not complete",
-                 {{"directory", place}, {"lines_missing", unsent_}});
+  if (!writer_) co_return;
+  auto finishing = finish();
+  co_await std::move(finishing);
+  auto waiting = writer_->wait_for_end(Writer::TimePoint::clock::now() + 5s);
+  const bool has_ended = co_await std::move(waiting);
+  const int status = writer_->status();
+  writer_.reset();
+  if (has_ended) {
+    note_end_of_disk_log(log_, status, lines_missing_);
   } else {
-    const bool in_memory = WIFEXITED(status) && WEXITSTATUS(status) == not_on_a_disk;
-    log_.info("no log on the disk", {{"reason", in_memory ? "/var/log is in memory or read-only"
-                                                          : "it cannot be written"}});
+    log_.warning("no log on the disk", {{"reason", "the disk does not answer"}});
+  }
+}
+
+void note_end_of_disk_log(Log& log, int status, std::size_t lines_missing) {
+  if (WIFSIGNALED(status)) {
+    log.warning("the log on the disk is not complete",
+                {{"directory", place}, {"reason", "its writer has been killed"}});
+  } else if (WEXITSTATUS(status) == not_on_a_disk) {
+    log.info("no log on the disk", {{"reason", "/var/log is in memory or read-only"}});
+  } else if (WEXITSTATUS(status) != 0) {
+    log.warning("no log on the disk", {{"reason", "it cannot be written"}});
+  } else if (lines_missing != 0) {
+    log.warning("the log on the disk is not complete",
+                {{"directory", place}, {"lines_missing", lines_missing}});
+  } else {
+    log.info("the log is on the disk", {{"directory", place}});
   }
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
+#include <optional>
+#include <utility>
 
 #include "payload/children/children.hpp"
 #include "payload/permissions.hpp"
@@ -19,26 +20,34 @@ class DiskLog {
  public:
   /// `directory`: layout::directory, for the lines that there are already.
   DiskLog(Log& log, Children& children, Permissions permissions, const UniqueFd& directory,
-          const boost::asio::any_io_executor& executor)
+          boost::asio::any_io_executor executor)
       : log_(log),
+        children_(children),
         permissions_(permissions),
         directory_(directory),
-        writer_(log, children, executor, {}) {}
+        executor_(std::move(executor)) {}
 
   /// Nothing in a namespace, and where /var/log is in memory or read-only: the log says which.
   Task<> start();
   /// The end of the copy: from here on it is written back to the disk. Nothing when there is none.
-  void finish();
+  /// Waits a second at most for what takes the lines.
+  Task<> finish();
   /// Until that is done, and the file is closed. What takes longer than five seconds is given up.
   Task<> let_go();
 
  private:
   Log& log_;
+  Children& children_;
   Permissions permissions_;
   const UniqueFd& directory_;
-  Writer writer_;
-  enum class State : std::uint8_t { none, written, finished } state_ = State::none;
-  std::size_t unsent_ = 0;
+  boost::asio::any_io_executor executor_;
+  std::optional<Writer> writer_;  ///< while there is a copy
+  bool finished_ = false;
+  std::size_t lines_missing_ = 0;
 };
+
+/// Logs what has become of the copy: how its writer has ended (wait(2)), and how many lines it has
+/// not been given.
+void note_end_of_disk_log(Log& log, int status, std::size_t lines_missing);
 
 }  // namespace dboot

@@ -13,40 +13,38 @@
 #include "payload/condition.hpp"
 #include "payload/task.hpp"
 #include "shared/log/log.hpp"
-#include "shared/log/sinks.hpp"
+#include "shared/log/stream.hpp"
 
 namespace dboot {
 
 /// A child that gets the lines of the log, for a disk or a terminal that may not answer: what the
-/// child does not take, the takeover does not wait for.
+/// child does not take, the takeover does not wait for. What comes while there is no child is kept
+/// for the next.
 class Writer {
  public:
-  /// In the child: takes lines from that socket until its end.
+  using TimePoint = std::chrono::steady_clock::time_point;
+  /// In the child: takes lines from that socket until its end, see log::take_lines().
   using Work = std::function<void(int socket)>;
 
-  /// What lines it gets, and how.
-  struct Lines {
-    Log::Level from = Log::Level::trace;
-    std::string_view end = "\n";
-    log::sinks::Behind behind = log::sinks::Behind::keep_all;
-    int room = 0;  ///< of the socket, in bytes; 0 as the kernel has it
-  };
-
-  Writer(Log& log, Children& children, const boost::asio::any_io_executor& executor, Lines lines);
+  /// From here on it gets the lines from that level on; first come those of `earlier`.
+  Writer(Log& log, Children& children, const boost::asio::any_io_executor& executor,
+         Log::Level from, log::Stream::Lines lines, std::string_view earlier);
   ~Writer();
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
-  /// First come the lines of `earlier`. After one that has ended unasked the new one goes on where
-  /// that was. `what` names it in the error, `keep` is what it has of the parent's descriptors.
-  /// Throws std::system_error.
-  Task<> start(std::string what, std::vector<int> keep, Work work, std::string earlier = {});
+  /// A child that goes on where the last one, which must have ended, has left off. `what` names it
+  /// in the error, `keep` is what it has of the parent's descriptors. Throws std::system_error.
+  Task<> start(std::string what, std::vector<int> keep, Work work);
   bool is_running() const noexcept { return pid_ != 0; }
-  /// The end of the lines: waits for a second at most until all are taken, and returns how many
-  /// have not even been sent. The child ends when it has written what it has.
-  std::size_t finish();
-  /// After finish(): until the child has ended. One that takes longer is killed, and false.
-  Task<bool> wait_for_end(std::chrono::milliseconds most);
+
+  /// Until the child has taken all lines, at most until `end`.
+  Task<> settle(TimePoint end);
+  /// The child gets no more lines, and ends when it has written what it has. Waits as settle()
+  /// does, and returns how many lines are missing.
+  Task<std::size_t> close(TimePoint end);
+  /// After close(): until the child has ended. One that takes longer is killed, and false.
+  Task<bool> wait_for_end(TimePoint end);
 
   /// As wait(2) has it, after its end.
   int status() const noexcept { return status_; }
@@ -59,10 +57,9 @@ class Writer {
 
   Log& log_;
   Children& children_;
-  Lines lines_;
-  log::sinks::Sink sink_;
-  std::unique_ptr<Timer> timer_;
-  bool waits_ = false;  ///< to send what the sink holds
+  log::Stream stream_;
+  std::shared_ptr<Timer> timer_;
+  bool waits_ = false;  ///< to send what the stream holds back
   pid_t pid_ = 0;
   int status_ = 0;
   Condition ended_;

@@ -6,9 +6,9 @@
 
 namespace dboot::log {
 
-std::size_t Backlog::size() const noexcept {
-  std::size_t count = 0;
-  for (const auto& line : lines_) count += std::max<std::size_t>(line.left_out, 1);
+std::size_t Backlog::lines_missing() const noexcept {
+  std::size_t count = left_out_;
+  for (const auto& line : lines_) count += line.left_out == 0 ? 1 : 0;
   return count;
 }
 
@@ -18,6 +18,7 @@ void Backlog::add(std::string_view line) {
 }
 
 void Backlog::leave_out(std::string_view line) {
+  ++left_out_;
   if (lines_.empty() || lines_.back().left_out == 0 || lines_.back().begun)
     return append(in_place_of(line, 1), 1);
   // With those before it.
@@ -39,6 +40,14 @@ void Backlog::take(std::size_t bytes) {
   lines_.front().begun = true;
 }
 
+void Backlog::put_back(std::string_view text) {
+  if (text.empty()) return;
+  // As one line, for nothing of it is to be left out.
+  if (!has_begun()) lines_.push_front({0, 0, true});
+  lines_.front().size += text.size();
+  text_.insert(0, text);
+}
+
 void Backlog::append(std::string_view line, std::size_t left_out) {
   text_ += line;
   text_ += line_end_;
@@ -57,21 +66,24 @@ std::string Backlog::in_place_of(std::string_view line, std::size_t count) const
 
 /// To half of what may be kept: whoever is as slow as that is so again.
 void Backlog::shrink() {
-  const auto first = lines_.begin() + (lines_.front().begun ? 1 : 0);
-  const std::size_t from = first == lines_.begin() ? 0 : lines_.front().size;
-  auto last = first;
-  std::size_t size = 0;
+  const std::size_t begun = has_begun() ? 1 : 0;
+  const std::size_t from = begun == 1 ? lines_.front().size : 0;
+  std::size_t lines = 0;
+  std::size_t bytes = 0;
   std::size_t count = 0;
-  for (; last != lines_.end() && text_.size() - size > most_ / 2; ++last) {
-    size += last->size;
-    count += std::max<std::size_t>(last->left_out, 1);
+  for (; begun + lines < lines_.size() && text_.size() - bytes > most_ / 2; ++lines) {
+    const Line& line = lines_[begun + lines];
+    bytes += line.size;
+    count += std::max<std::size_t>(line.left_out, 1);
+    left_out_ += line.left_out == 0 ? 1 : 0;
   }
-  if (count == 0) return;
+  if (lines == 0) return;
+  const auto first = lines_.begin() + static_cast<std::ptrdiff_t>(begun);
   const auto instead =
       in_place_of(std::string_view(text_).substr(from, first->size), count) + line_end_;
-  text_.replace(from, size, instead);
+  text_.replace(from, bytes, instead);
   *first = {instead.size(), count};
-  lines_.erase(first + 1, last);
+  lines_.erase(first + 1, first + static_cast<std::ptrdiff_t>(lines));
 }
 
 }  // namespace dboot::log

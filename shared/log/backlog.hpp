@@ -16,8 +16,8 @@ class Backlog {
 
   bool empty() const noexcept { return lines_.empty(); }
   std::size_t bytes() const noexcept { return text_.size(); }
-  /// How many lines there are, with those left out.
-  std::size_t size() const noexcept;
+  /// How many lines nobody has taken: those that there are, and all that have been left out.
+  std::size_t lines_missing() const noexcept;
 
   /// Where there are too many bytes, the oldest lines are left out. Not one that has been begun.
   void add(std::string_view line);
@@ -26,6 +26,8 @@ class Backlog {
   /// What is to be taken next: all that there is.
   std::string_view front() const noexcept { return text_; }
   void take(std::size_t bytes);
+  /// What was taken comes first again: the last of it was before what is next now.
+  void put_back(std::string_view text);
 
  private:
   struct Line {
@@ -36,12 +38,14 @@ class Backlog {
 
   void append(std::string_view line, std::size_t left_out);
   std::string in_place_of(std::string_view line, std::size_t count) const;
+  bool has_begun() const noexcept { return !lines_.empty() && lines_.front().begun; }
   void shrink();
 
   std::size_t most_;
   std::string line_end_;
   std::string text_;
-  std::deque<Line> lines_;  ///< of the text
+  std::deque<Line> lines_;    ///< of the text
+  std::size_t left_out_ = 0;  ///< lines, since the beginning
 };
 
 }  // namespace dboot::log

@@ -100,12 +100,7 @@ void Log::add_sink(Sink sink, Level from, std::string_view earlier) {
 }
 
 void Log::remove_sink(const Sink& sink) {
-  sink->flush();
   std::erase_if(state_->targets, [&](const Target& target) { return target.sink == sink; });
-}
-
-void Log::flush() {
-  for (const auto& target : state_->targets) target.sink->flush();
 }
 
 bool Log::has(Level level) const noexcept {

@@ -56,8 +56,6 @@ class Log {
   /// Lines from that level on; first those of `earlier`, which has whole lines of a record.
   void add_sink(Sink sink, Level from = Level::trace, std::string_view earlier = {});
   void remove_sink(const Sink& sink);
-  /// Writes out what a sink still holds back.
-  void flush();
 
   bool has(Level level) const noexcept;
   void write(Level level, std::string_view message, Facts facts = {});

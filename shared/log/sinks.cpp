@@ -1,19 +1,14 @@
 #include "shared/log/sinks.hpp"
 
 #include <fmt/format.h>
-#include <linux/sockios.h>
-#include <poll.h>
 #include <spdlog/details/null_mutex.h>
 #include <spdlog/sinks/base_sink.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <string_view>
-
-#include "shared/log/backlog.hpp"
 
 namespace dboot::log::sinks {
 namespace {
@@ -102,82 +97,6 @@ class Kmsg final : public Base {
   UniqueFd fd_;
 };
 
-class Stream final : public Base {
- public:
-  Stream(UniqueFd socket, std::string_view line_end, Behind behind, std::function<void()> held)
-      : socket_(std::move(socket)),
-        behind_(behind),
-        tell_(std::move(held)),
-        held_(most_held, line_end) {}
-
-  void reopen(UniqueFd socket) {
-    socket_ = std::move(socket);
-    send_held();
-  }
-  std::size_t lines_held() const noexcept { return held_.size(); }
-
-  void send_held() {
-    while (!held_.empty()) {
-      const auto text = held_.front();
-      const ssize_t count =
-          ::send(socket_.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0 && errno == EAGAIN) tell_();
-      if (count <= 0) return;
-      held_.take(static_cast<std::size_t>(count));
-    }
-  }
-
- private:
-  static constexpr std::size_t most_held = 1UL << 20U;
-
-  bool are_many() const noexcept {
-    constexpr std::size_t most = 4096;
-    return held_.bytes() > most;
-  }
-
-  void sink_it_(const spdlog::details::log_msg& message) override {
-    const bool is_detail = message.level < spdlog::level::info;
-    if (are_many()) send_held();
-    if (is_detail && are_many() && behind_ == Behind::leave_out_details) {
-      held_.leave_out(text_of(message));
-    } else {
-      held_.add(text_of(message));
-    }
-    if (is_detail) {
-      tell_();
-    } else {
-      send_held();
-    }
-  }
-
-  void flush_() override {
-    constexpr int rounds = 200;
-    constexpr int pause_ms = 5;
-    send_held();
-    for (int round = 0; round < rounds && !is_drained() && !has_lost_reader(); ++round) {
-      ::poll(nullptr, 0, pause_ms);
-      send_held();
-    }
-  }
-
-  /// unix(7): SIOCOUTQ is what the other end has not received yet.
-  bool is_drained() const noexcept {
-    int waiting = 0;
-    return held_.empty() && ::ioctl(socket_.get(), SIOCOUTQ, &waiting) == 0 && waiting == 0;
-  }
-
-  bool has_lost_reader() const noexcept {
-    pollfd reader{socket_.get(), 0, 0};
-    return ::poll(&reader, 1, 0) > 0 && (reader.revents & (POLLHUP | POLLERR)) != 0;
-  }
-
-  UniqueFd socket_;
-  Behind behind_;
-  std::function<void()> tell_;
-  Backlog held_;
-};
-
 /// Lost where nobody takes it, as any datagram.
 class Datagrams final : public Base {
  public:
@@ -211,18 +130,6 @@ Sink memory(std::string& text) {
 }
 Sink kmsg(UniqueFd fd) {
   return std::make_shared<Kmsg>(std::move(fd));
-}
-Sink stream(UniqueFd socket, std::string_view line_end, Behind behind, std::function<void()> held) {
-  return std::make_shared<Stream>(std::move(socket), line_end, behind, std::move(held));
-}
-void send_held(const Sink& stream) {
-  static_cast<Stream&>(*stream).send_held();
-}
-void reopen_stream(const Sink& stream, UniqueFd socket) {
-  static_cast<Stream&>(*stream).reopen(std::move(socket));
-}
-std::size_t lines_held(const Sink& stream) {
-  return static_cast<const Stream&>(*stream).lines_held();
 }
 Sink datagrams(UniqueFd socket) {
   return std::make_shared<Datagrams>(std::move(socket));

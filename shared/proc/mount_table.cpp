@@ -40,7 +40,7 @@ std::optional<Mount> parse_line(std::string_view line) {
   mount.type = dash[1];
   // An empty source leaves only two fields behind the dash.
   mount.source = fields.end() - dash > 3 ? decode_octal(dash[2]) : "";
-  mount.settings = decode_octal(fields.back());
+  mount.settings = fields.back();
   return mount;
 }
 
@@ -65,7 +65,7 @@ std::string upper_directory(const Mount& mount) {
   constexpr std::string_view option = "upperdir=";
   if (mount.type != "overlay") return "";
   for (const auto setting : split(mount.settings, ',')) {
-    if (setting.starts_with(option)) return std::string(setting.substr(option.size()));
+    if (setting.starts_with(option)) return decode_octal(setting.substr(option.size()));
   }
   return "";
 }

@@ -19,7 +19,7 @@ struct Mount {
   bool shared = false;      ///< has a propagation peer group
   std::string type;         ///< ext4, tmpfs, fuse.sshfs, …
   std::string source;       ///< /dev/vda1, tmpfs, …
-  std::string settings;     ///< options per filesystem
+  std::string settings;     ///< options per filesystem, with the kernel's escapes
 };
 
 using MountTable = std::vector<Mount>;

@@ -28,7 +28,9 @@
 #include "payload/processes/process_scan.hpp"
 #include "payload/processes/terminator.hpp"
 #include "payload/run_phase.hpp"
+#include "shared/log/record.hpp"
 #include "shared/log/sinks.hpp"
+#include "shared/proc/fields.hpp"
 #include "shared/proc/namespace.hpp"
 #include "shared/proc/process_status.hpp"
 #include "shared/system/syscalls.hpp"
@@ -371,7 +373,15 @@ class TerminalLogTest : public testing::Test {
     });
     run_until(loop_, [&] { return done; });
   }
-  void show() { run(shown_.start(sys::open(terminal_.name, O_RDWR | O_NOCTTY), "")); }
+  void show() { run(shown_.start()); }
+  void stop() { run(shown_.stop(Writer::TimePoint::clock::now() + 1s)); }
+  void kill_what_shows_it() {
+    for (const pid_t pid : list_processes()) {
+      const auto status = read_process_status(pid);
+      if (status && status->parent == ::getpid()) ::kill(pid, SIGKILL);
+    }
+    run_until(loop_, [&] { return !shown_.is_running(); });
+  }
 
   /// The end of a session hangs its terminal up on everybody.
   void hang_up() {
@@ -396,13 +406,14 @@ class TerminalLogTest : public testing::Test {
                      devices_,
                      loop_.get_executor(),
                      terminal_.name.substr(std::string_view("/dev/").size()),
-                     Log::Level::debug};
+                     Log::Level::debug,
+                     "[0.000001] info wake earlier\n"};
 };
 
 TEST_F(TerminalLogTest, ShowsEveryLineBeforeItStops) {
   log_.debug("a detail");
   log_.info("a line");
-  run(shown_.stop());
+  stop();
   EXPECT_TRUE(terminal_.has_shown("info wake a line\r"));
   EXPECT_THAT(terminal_.shown, HasSubstr("debug wake a detail\r"));
   EXPECT_FALSE(shown_.is_running());
@@ -411,15 +422,15 @@ TEST_F(TerminalLogTest, ShowsEveryLineBeforeItStops) {
 TEST_F(TerminalLogTest, ShowsADetailWhenTheLoopComesToIt) {
   log_.debug("a detail");
   run_until(loop_, [&] { return terminal_.has_shown("a detail\r"); });
-  run(shown_.stop());
+  stop();
 }
 
 TEST_F(TerminalLogTest, OpensATerminalAgainThatHasHungUp) {
   log_.info("before");
-  log_.flush();
+  run(shown_.settle(Writer::TimePoint::clock::now() + 10s));
   hang_up();
   log_.info("after");
-  run(shown_.stop());
+  stop();
   EXPECT_TRUE(terminal_.has_shown("info wake after\r"));
   EXPECT_THAT(terminal_.shown, HasSubstr("before\r"));
 }
@@ -429,24 +440,72 @@ TEST_F(TerminalLogTest, IsNotHeldUpByATerminalThatTakesNothing) {
   ::tcflow(slave.get(), TCOOFF);
   constexpr int many = 10'000;
   for (int number = 0; number < many; ++number) log_.info("a line");
-  run(shown_.stop());
+  stop();
   EXPECT_FALSE(shown_.is_running());
 }
 
 /// As the old system may do it.
 TEST_F(TerminalLogTest, GoesOnWhereItWasAfterItsProcessWasKilled) {
-  run_until(loop_, [&] { return shown_.is_running(); });
-  for (const pid_t pid : list_processes()) {
-    const auto status = read_process_status(pid);
-    if (status && status->parent == ::getpid()) ::kill(pid, SIGKILL);
-  }
-  run_until(loop_, [&] { return !shown_.is_running(); });
+  log_.info("before");
+  run(shown_.settle(Writer::TimePoint::clock::now() + 10s));
+  kill_what_shows_it();
   log_.info("meanwhile");
   show();
   log_.info("after");
-  run(shown_.stop());
+  stop();
   EXPECT_TRUE(terminal_.has_shown("after\r"));
-  EXPECT_THAT(terminal_.shown, HasSubstr("meanwhile\r"));
+  std::vector<std::string> messages;
+  for (const auto line : lines_of(terminal_.shown))
+    messages.push_back(log::parse(line.substr(0, line.find('\r'))).value().message);
+  EXPECT_THAT(messages, ElementsAre("earlier", "before", "meanwhile", "after"));
+}
+
+TEST_F(TerminalLogTest, ShowsWhatItsKilledProcessHadNotDrawn) {
+  const UniqueFd slave = sys::open(terminal_.name, O_RDWR | O_NOCTTY);
+  ::tcflow(slave.get(), TCOOFF);
+  constexpr int many = 200;
+  for (int number = 0; number < many; ++number) log_.info("line", {{"number", number}});
+  kill_what_shows_it();
+  ::tcflow(slave.get(), TCOON);
+  show();
+  stop();
+  for (int number = 0; number < many; ++number)
+    EXPECT_TRUE(terminal_.has_shown("line number=" + std::to_string(number) + "\r"));
+}
+
+/// The new system had the terminal.
+TEST_F(TerminalLogTest, ShowsAtItsNextStartWhatCameWhileItWasStopped) {
+  stop();
+  log_.info("meanwhile");
+  EXPECT_FALSE(terminal_.has_shown("meanwhile"));
+  show();
+  stop();
+  EXPECT_TRUE(terminal_.has_shown("meanwhile\r"));
+}
+
+TEST_F(TerminalLogTest, LeavesTheOpenTerminalOfOthersAsItIs) {
+  const UniqueFd others = sys::open(terminal_.name, O_RDWR | O_NOCTTY | O_NONBLOCK);
+  log_.info("a line");
+  stop();
+  EXPECT_NE(::fcntl(others.get(), F_GETFL) & O_NONBLOCK, 0);
+}
+
+std::string said_of_disk_log(int status, std::size_t lines_missing) {
+  std::string text;
+  Log log;
+  log.add_sink(log::sinks::memory(text));
+  note_end_of_disk_log(log, status, lines_missing);
+  return text;
+}
+
+TEST(DiskLog, SaysWhatHasBecomeOfTheCopy) {
+  const auto exit = [](int status) { return W_EXITCODE(status, 0); };
+  EXPECT_THAT(said_of_disk_log(exit(0), 0), HasSubstr("the log is on the disk"));
+  EXPECT_THAT(said_of_disk_log(exit(0), 3), HasSubstr("not complete"));
+  EXPECT_THAT(said_of_disk_log(exit(0), 3), HasSubstr("lines_missing=3"));
+  EXPECT_THAT(said_of_disk_log(SIGKILL, 0), HasSubstr("not complete"));
+  EXPECT_THAT(said_of_disk_log(exit(1), 0), HasSubstr("it cannot be written"));
+  EXPECT_THAT(said_of_disk_log(exit(2), 0), HasSubstr("/var/log is in memory"));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 
 #include "shared/log/backlog.hpp"
 #include "shared/log/sinks.hpp"
+#include "shared/log/stream.hpp"
 #include "shared/proc/fields.hpp"
 #include "shared/system/unique_fd.hpp"
 
@@ -169,7 +170,7 @@ TEST(Backlog, SaysInItsPlaceHowManyLinesAreLeftOut) {
   backlog.leave_out(line_of(3));
   backlog.add(line_of(4));
   backlog.leave_out(line_of(5));
-  EXPECT_EQ(backlog.size(), 5U);
+  EXPECT_EQ(backlog.lines_missing(), 5U);
   EXPECT_EQ(backlog.front(), line_of(1) + "\n[1.000042] info release lines left out count=2\n" +
                                  line_of(4) + "\n[1.000042] info release lines left out count=1\n");
 }
@@ -191,47 +192,58 @@ TEST(Backlog, TheOldestGoWhenThereAreTooManyButNotHalfOfALine) {
   backlog.take(size + 3);
   for (int number = 1; number <= 3; ++number) backlog.add(line_of(number));
   EXPECT_LT(backlog.bytes(), 8 * size);
-  EXPECT_EQ(backlog.size(), 11U);
+  EXPECT_EQ(backlog.lines_missing(), 11U);
   std::string text = line_of(2).substr(3) + "\n[1.000042] info release lines left out count=6\n" +
                      line_of(9) + '\n';
   EXPECT_EQ(backlog.front().substr(0, text.size()), text);
   backlog.take(backlog.bytes());
   EXPECT_TRUE(backlog.empty());
-  EXPECT_EQ(backlog.size(), 0U);
+  EXPECT_EQ(backlog.lines_missing(), 6U);
+}
+
+TEST(Backlog, WhatIsPutBackComesBeforeTheRestOfItsLine) {
+  Backlog backlog(1000, "\n");
+  backlog.add(line_of(1));
+  backlog.take(4);
+  backlog.add(line_of(2));
+  const auto rest = std::string(backlog.front());
+  backlog.put_back("zero\n" + line_of(1).substr(0, 4));
+  EXPECT_EQ(backlog.front(), "zero\n" + line_of(1).substr(0, 4) + rest);
+  backlog.take(backlog.bytes());
+  backlog.put_back("again\n");
+  EXPECT_EQ(backlog.front(), "again\n");
+  for (int number = 0; number < 100; ++number) backlog.add(line_of(number));
+  EXPECT_TRUE(backlog.front().starts_with("again\n["));
 }
 
 /// A log whose lines go through a socket.
 class StreamTest : public testing::Test {
  protected:
   StreamTest() {
-    std::array<int, 2> pair{};
-    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
-    reader_.reset(pair[1]);
-    sink_ = sinks::stream(UniqueFd(pair[0]), "\n", sinks::Behind::leave_out_details,
-                          [this] { ++asked_; });
-    log_.add_sink(sink_);
+    log_.add_sink(stream_.sink());
+    reader_ = stream_.open();
   }
 
   std::vector<Record> taken() {
     std::vector<char> text(1 << 20U);
-    const auto size = ::recv(reader_.get(), text.data(), text.size(), MSG_DONTWAIT);
+    const auto size = ::recv(reader_, text.data(), text.size(), MSG_DONTWAIT);
     const std::string read(text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
     std::vector<Record> records;
     for (const auto line : lines_of(read)) records.push_back(parse(line).value());
     return records;
   }
 
-  UniqueFd reader_;
-  sinks::Sink sink_;
-  Log log_;
   int asked_ = 0;
+  Stream stream_{{.behind = Behind::leave_out_details}, [this] { ++asked_; }};
+  Log log_;
+  int reader_ = -1;
 };
 
 TEST_F(StreamTest, HoldsDetailsBackUntilItIsCalledOrAnotherLineComes) {
   log_.debug("one");
   EXPECT_EQ(asked_, 1);
   EXPECT_TRUE(taken().empty());
-  sinks::send_held(sink_);
+  stream_.send();
   EXPECT_EQ(taken().size(), 1U);
   log_.debug("two");
   log_.info("three");
@@ -245,7 +257,7 @@ TEST_F(StreamTest, DetailsAreLeftOutWhereNobodyReadsAndTheRestIsKept) {
   std::size_t details = 0;
   std::size_t left_out = 0;
   std::string last;
-  for (auto records = taken(); !records.empty(); sinks::send_held(sink_), records = taken()) {
+  for (auto records = taken(); !records.empty(); stream_.send(), records = taken()) {
     for (const auto& record : records) {
       details += record.message == "detail" ? 1 : 0;
       if (record.message == "lines left out")
@@ -257,19 +269,46 @@ TEST_F(StreamTest, DetailsAreLeftOutWhereNobodyReadsAndTheRestIsKept) {
   EXPECT_GT(left_out, 0U);
   EXPECT_EQ(details + left_out, std::size_t{many});
   EXPECT_EQ(last, "the end");
-  EXPECT_EQ(sinks::lines_held(sink_), 0U);
+  EXPECT_EQ(stream_.lines_missing(), left_out);
+  EXPECT_TRUE(stream_.is_taken());
 }
 
-TEST_F(StreamTest, GoesOnWithAnotherReaderWhereTheLastHasEnded) {
-  reader_.reset();
-  log_.info("nobody is there");
-  log_.flush();
-  EXPECT_EQ(sinks::lines_held(sink_), 1U);
-  std::array<int, 2> pair{};
-  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
-  reader_.reset(pair[1]);
-  sinks::reopen_stream(sink_, UniqueFd(pair[0]));
+TEST_F(StreamTest, TheNextReaderGetsFirstWhatTheLastHasNotTaken) {
+  log_.info("one");
+  EXPECT_FALSE(stream_.is_taken());
+  stream_.close();
+  log_.info("two");
   EXPECT_EQ(taken().size(), 1U);
+  reader_ = stream_.open();
+  log_.info("three");
+  stream_.close();
+  reader_ = stream_.open();
+  stream_.send();
+  const auto records = taken();
+  ASSERT_EQ(records.size(), 2U);
+  EXPECT_EQ(records[0].message, "two");
+  EXPECT_EQ(records[1].message, "three");
+  EXPECT_TRUE(stream_.is_taken());
+}
+
+TEST_F(StreamTest, CutsNoLineWhereTheReaderChanges) {
+  constexpr std::size_t many = 20'000;
+  for (std::size_t number = 0; number < many; ++number) log_.info("a line");
+  std::string text;
+  for (;; reader_ = stream_.open()) {
+    stream_.send();
+    std::array<char, 1000> part{};
+    const auto size = ::recv(reader_, part.data(), part.size(), MSG_DONTWAIT);
+    if (size <= 0) break;
+    text.append(part.data(), static_cast<std::size_t>(size));
+  }
+  std::size_t seen = 0;
+  for (const auto line : lines_of(text)) {
+    const auto record = parse(line);
+    ASSERT_TRUE(record) << line;
+    seen += record->message == "a line" ? 1 : 0;
+  }
+  EXPECT_EQ(seen + stream_.lines_missing(), many);
 }
 
 /// As a disk does that is full for a while.

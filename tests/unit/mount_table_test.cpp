@@ -31,11 +31,11 @@ TEST(MountTable, ParsesALineOfMountinfo) {
 
 TEST(MountTable, KnowsWhereAnOverlayWritesTo) {
   const auto table = parse_mount_table(
-      "1 1 0:30 / / rw - overlay overlay rw,lowerdir=/a:/b,upperdir=/c\\040d,workdir=/e\n"
+      "1 1 0:30 / / rw - overlay overlay rw,lowerdir=/a:/b,upperdir=/c\\040d\\054e,workdir=/e\n"
       "2 1 0:31 / /x ro - overlay overlay ro,lowerdir=/a:/b\n"
       "3 1 0:32 / /y rw - ext4 upperdir=/c rw,upperdir=/c\n");
   ASSERT_EQ(table.size(), 3U);
-  EXPECT_EQ(upper_directory(table[0]), "/c d");
+  EXPECT_EQ(upper_directory(table[0]), "/c d,e");
   EXPECT_EQ(upper_directory(table[1]), "");
   EXPECT_EQ(upper_directory(table[2]), "");
 }

@@ -283,6 +283,7 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->group("The takeover");
   app.add_option("--payload", options.payload,
                  "What PID 1 executes (the dboot-init of this program)")
+      ->check(check_not_empty)
       ->option_text("PATH")
       ->group("The takeover");
   app.add_option("--host", options.engine_host,

@@ -5,17 +5,26 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <vector>
 
 #include "injector/failure.hpp"
 #include "injector/rootfs/elf.hpp"
+#include "injector/stream/digest.hpp"
+#include "injector/stream/file_stream.hpp"
+#include "injector/stream/filling_stream.hpp"
+#include "shared/plan/layout.hpp"
+#include "shared/plan/payload_note.h"
+#include "shared/plan/plan.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::payload_file {
@@ -45,15 +54,13 @@ std::string describe(int status) {
   return "it ended with status " + std::to_string(WEXITSTATUS(status));
 }
 
-}  // namespace
-
 Payload locate(const std::string& path) {
   const bool own = path.empty();
   std::string looked;
   for (const auto& place : own ? places() : std::vector{path}) {
     // A FIFO is no payload, and nobody waits for its writer.
     UniqueFd fd(::open(place.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (fd) return {std::move(fd), place, own};
+    if (fd) return {std::move(fd), place, 0, {}, {}};
     if (errno != ENOENT) sys::fail(errno, {"open the payload ", place});
     looked += (looked.empty() ? "" : " and ") + place;
   }
@@ -61,16 +68,79 @@ Payload locate(const std::string& path) {
                 own ? "install dboot-init, or name it with --payload" : "correct --payload");
 }
 
-void check(int fd) {
-  const auto program = elf::check_loadable(fd);
-  if (program.interpreter.empty()) return;
-  throw Failure("the payload is linked dynamically, and asks for " + program.interpreter,
-                "link it statically: no library of the old or of the new system is promised to it");
+void require_file(int fd, const std::string& name) {
+  struct stat status {};
+  sys::check(::fstat(fd, &status), "stat ", name);
+  if (S_ISREG(status.st_mode)) return;
+  throw Failure(name + (S_ISDIR(status.st_mode) ? " is a directory" : " is no file"),
+                "name the program itself with --payload");
 }
 
-void prove(int directory, const std::string& name) {
-  const auto refuse = [](const std::string& why) {
-    throw Failure("the payload does not run: " + why,
+std::uint64_t size_of(int fd) {
+  struct stat status {};
+  sys::check(::fstat(fd, &status), "stat the payload");
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+std::string digest_of_file(int fd, const std::string& name) {
+  return to_string(digest_of(*file_stream(fd, 0, size_of(fd), name)));
+}
+
+std::optional<PlanVersions> read_note(int fd) {
+  const auto text = elf::find_note(fd, DBOOT_NOTE_OWNER, DBOOT_NOTE_TYPE);
+  dboot_payload_note note{};
+  if (!text || text->size() < sizeof note) return std::nullopt;
+  std::memcpy(&note, text->data(), sizeof note);
+  return PlanVersions{note.oldest_major, note.newest_major, note.newest_minor};
+}
+
+std::string version(const PlanVersions& plans) {
+  return fmt::format("{}.{}", plans.newest_major, plans.newest_minor);
+}
+
+void require_understanding(const std::string& name, const PlanVersions& plans) {
+  if (plan::major_version >= plans.oldest_major && plan::major_version <= plans.newest_major)
+    return;
+  throw Failure(
+      fmt::format("{} understands plans from {}.0 to {}, and this dboot-inject writes {}.{}", name,
+                  plans.oldest_major, version(plans), plan::major_version, plan::minor_version),
+      "build it against the dboot that is installed here, or use its dboot-inject");
+}
+
+}  // namespace
+
+Payload open(const std::string& path) {
+  Payload payload = locate(path);
+  const std::string name = "the payload " + payload.path;
+  require_file(payload.fd.get(), name);
+  const auto program = elf::check_loadable(payload.fd.get(), name);
+  if (!program.interpreter.empty()) {
+    throw Failure(name + " is linked dynamically, and asks for " + program.interpreter,
+                  "link it with -static: execve would take this and its libraries from the old "
+                  "root, which goes away");
+  }
+  payload.plans = read_note(payload.fd.get());
+  if (payload.plans) require_understanding(name, *payload.plans);
+  payload.size = size_of(payload.fd.get());
+  payload.digest = digest_of_file(payload.fd.get(), name);
+  return payload;
+}
+
+std::string describe(const Payload& payload) {
+  const auto plans = payload.plans ? "plans up to " + version(*payload.plans)
+                                   : "does not say which plans it understands";
+  return fmt::format("payload: {}, {} bytes, {}, {}\n", payload.path, payload.size, payload.digest,
+                     plans);
+}
+
+void check_copy(int fd, const Payload& payload) {
+  if (digest_of_file(fd, layout::payload) == payload.digest) return;
+  throw Failure("the payload " + payload.path + " has changed while it was copied", "try again");
+}
+
+void prove(int directory, const std::string& name, const Payload& payload) {
+  const auto refuse = [&](const std::string& why) {
+    throw Failure("the payload " + payload.path + " does not run: " + why,
                   "replace the file; PID 1 would not have survived it");
   };
   clone_args arguments{};

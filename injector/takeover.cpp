@@ -190,8 +190,8 @@ Plan prepare(const Options& options, image::Source& source, const rootfs::FromHo
 UniqueFd stage_payload(const payload_file::Payload& payload, const Staging& staging) {
   staging.copy_payload(payload.fd.get());
   UniqueFd staged = sys::open_at(staging.directory(), layout::payload_name, O_RDONLY);
-  payload_file::check(staged.get());
-  if (payload.own) payload_file::prove(staging.directory(), layout::payload_name);
+  payload_file::check_copy(staged.get(), payload);
+  if (payload.plans) payload_file::prove(staging.directory(), layout::payload_name, payload);
   return staged;
 }
 
@@ -238,6 +238,17 @@ void note_options(const Options& options) {
                              {"payload", options.payload.empty() ? "dboot-init" : options.payload},
                              {"host", options.engine_host},
                              {"root_size", options.root_size}});
+}
+
+void note_payload(const payload_file::Payload& payload) {
+  report::note("payload", {{"file", payload.path},
+                           {"bytes", payload.size},
+                           {"digest", payload.digest},
+                           {"proved", payload.plans ? "yes" : "no"}});
+  if (!payload.plans) {
+    report::warning("the payload does not say which plans it understands, and is not run for proof",
+                    {{"file", payload.path}, {"see", "dboot-payload(7)"}});
+  }
 }
 
 Rehearsal::Stdio stdio_for(Options::Terminal terminal) {
@@ -292,8 +303,8 @@ int run(const Options& options) {
   UniqueFd claim;
   if (!options.rehearse && !options.dry_run) claim = claim_machine(options);
 
-  const auto payload = payload_file::locate(options.payload);
-  payload_file::check(payload.fd.get());
+  const auto payload = payload_file::open(options.payload);
+  note_payload(payload);
   const auto source = image::open(options.image, {options.engine_host, options.pull});
   const rootfs::FromHost from_host(options.host_files, rootfs::kernel_files_of_host());
   const std::uint64_t needed = source->estimated_bytes() + from_host.bytes();
@@ -321,7 +332,7 @@ int run(const Options& options) {
   }
   const Plan plan = prepare(options, *source, from_host, staging, scope_of(options));
   if (options.dry_run) {
-    std::cout << plan::describe(plan);
+    std::cout << payload_file::describe(payload) << plan::describe(plan);
     if (plan.scope == Scope::machine) std::cout << disks::describe(DeviceGraph(read_storage()));
     return 0;
   }

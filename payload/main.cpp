@@ -13,6 +13,7 @@
 #include "payload/plan_file.hpp"
 #include "payload/self_test.hpp"
 #include "payload/sequence.hpp"
+#include "shared/plan/payload_note.h"
 
 namespace dboot {
 namespace {
@@ -90,6 +91,9 @@ int run(int argc, char** argv) {
 
 }  // namespace
 }  // namespace dboot
+
+DBOOT_PAYLOAD_NOTE(dboot::plan::major_version, dboot::plan::major_version,
+                   dboot::plan::minor_version);
 
 int main(int argc, char** argv) {
   return dboot::run(argc, argv);

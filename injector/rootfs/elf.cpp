@@ -118,6 +118,26 @@ void check_native(int fd, const Header& header, Program& program) {
   if (!entry) throw Error("its entry point lies in no executable segment");
 }
 
+/// In the bytes of a segment of notes: each has its sizes, its owner and what it says, both filled
+/// up to the alignment.
+std::optional<std::string> find_note_in(std::string_view bytes, std::size_t alignment,
+                                        std::string_view owner, std::uint32_t type) {
+  const auto filled = [&](std::size_t size) {
+    return (size + alignment - 1) / alignment * alignment;
+  };
+  while (bytes.size() > sizeof(Elf64_Nhdr)) {
+    Elf64_Nhdr note{};
+    std::memcpy(&note, bytes.data(), sizeof note);
+    const std::size_t text_at = filled(sizeof note + note.n_namesz);
+    if (!fits(text_at, note.n_descsz, bytes.size())) break;
+    const std::string name(bytes.substr(sizeof note, note.n_namesz));
+    if (note.n_type == type && name.c_str() == owner)
+      return std::string(bytes.substr(text_at, note.n_descsz));
+    bytes.remove_prefix(std::min(filled(text_at + note.n_descsz), bytes.size()));
+  }
+  return std::nullopt;
+}
+
 std::string_view machine_name(std::uint16_t machine) {
   switch (machine) {
     case EM_386:
@@ -180,6 +200,22 @@ Program check_loadable(int fd, const std::string& name) {
   } catch (const Error& error) {
     throw Failure(name + " is damaged: " + error.what(), mend);
   }
+}
+
+std::optional<std::string> find_note(int fd, std::string_view owner, std::uint32_t type) {
+  constexpr std::uint64_t most = 65536;
+  struct stat status {};
+  sys::check(::fstat(fd, &status), "stat the program");
+  Header header{};
+  read_at(fd, &header, sizeof header, 0);
+  for (const auto& segment :
+       read_segments(fd, header, static_cast<std::uint64_t>(status.st_size))) {
+    if (segment.p_type != PT_NOTE || segment.p_filesz > most) continue;
+    std::string bytes(segment.p_filesz, '\0');
+    bytes.resize(read_at(fd, bytes.data(), bytes.size(), segment.p_offset));
+    if (auto note = find_note_in(bytes, segment.p_align == 8 ? 8 : 4, owner, type)) return note;
+  }
+  return std::nullopt;
 }
 
 Program native() {

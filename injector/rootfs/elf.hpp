@@ -4,6 +4,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 /// Just enough of ELF to say why the kernel would not run a program, before it is asked to.
 /// Reference: elf(5), and load_elf_binary in the kernel's fs/binfmt_elf.c.
@@ -26,7 +27,11 @@ class Error : public std::runtime_error {
 std::optional<Program> read(int fd);
 
 /// As above, and it must be an ELF program and for this machine. Throws Failure that names it.
-Program check_loadable(int fd, const std::string& name = "the payload");
+Program check_loadable(int fd, const std::string& name);
+
+/// What the note of that owner and type says (elf(5), "Notes"); empty when there is none. `fd`: of
+/// a program that is loadable. Throws std::system_error.
+std::optional<std::string> find_note(int fd, std::string_view owner, std::uint32_t type);
 
 /// What programs of this machine are.
 Program native();

@@ -133,6 +133,12 @@ Digest digest_of(std::string_view bytes, const std::string& algorithm) {
   return hash.finish();
 }
 
+Digest digest_of(ByteStream& stream, const std::string& algorithm) {
+  Hash hash(algorithm);
+  for (auto bytes = stream.next(); !bytes.empty(); bytes = stream.next()) hash.add(bytes);
+  return hash.finish();
+}
+
 std::unique_ptr<ByteStream> verified_stream(std::unique_ptr<ByteStream> stream, Digest digest,
                                             std::optional<std::uint64_t> size,
                                             std::string description) {

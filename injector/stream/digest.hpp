@@ -24,6 +24,8 @@ std::string to_string(const Digest& digest);
 
 /// The digest of some bytes, in that algorithm.
 Digest digest_of(std::string_view bytes, const std::string& algorithm = "sha256");
+/// Of all that comes. Throws what the stream throws.
+Digest digest_of(ByteStream& stream, const std::string& algorithm = "sha256");
 
 /// The same bytes, if they are those that `digest` stands for: its end throws Damage when they are
 /// not, and so does a byte beyond `size`, if that is known. `description` is the stream's, for

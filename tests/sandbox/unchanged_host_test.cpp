@@ -7,6 +7,8 @@
 #include <csignal>
 #include <filesystem>
 
+#include "shared/plan/payload_note.h"
+#include "shared/plan/plan.hpp"
 #include "shared/system/syscalls.hpp"
 #include "tests/sandbox/unchanged_host.hpp"
 #include "tests/support/busybox_image.hpp"
@@ -18,6 +20,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::AnyOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Matcher;
@@ -46,6 +49,8 @@ TEST_F(UnchangedHost, DryRun) {
   const auto result = host_.run({DBOOT_INJECT, "--dry-run", image(), "sh"});
   EXPECT_EQ(result.status, 0) << result.output;
   EXPECT_THAT(result.output, HasSubstr("/bin/"));
+  EXPECT_THAT(result.output, ContainsRegex("payload: [^\n]*/dboot-init, [0-9]+ bytes, "
+                                           "sha256:[0-9a-f]+, plans up to 1\\.[0-9]+\n"));
   EXPECT_THAT(differences(before, settled_state()), IsEmpty());
 }
 
@@ -123,7 +128,7 @@ TEST_F(UnchangedHost, PayloadThatIsDamaged) {
   const std::string whole = sys::read_file(DBOOT_STATIC_PROBE);
   const std::string truncated = file("truncated", whole.substr(0, whole.size() / 2), 0755);
   expect_refusal({"--payload", truncated, image(), "sh"}, 125,
-                 HasSubstr("the payload is damaged: it is cut off"));
+                 HasSubstr("the payload " + truncated + " is damaged: it is cut off"));
 
   std::string bad = whole;
   auto* header = reinterpret_cast<Elf64_Ehdr*>(bad.data());
@@ -132,14 +137,45 @@ TEST_F(UnchangedHost, PayloadThatIsDamaged) {
     if (segments[i].p_type == PT_LOAD) segments[i].p_offset += 1 << 30;
   }
   expect_refusal({"--payload", file("bad-segment", bad, 0755), image(), "sh"}, 125,
-                 HasSubstr("the payload is damaged"));
-  expect_refusal({"--payload", file("text", "#!/bin/sh\n", 0755), image(), "sh"}, 125,
-                 HasSubstr("no ELF program"));
+                 HasSubstr("bad-segment is damaged"));
+}
+
+TEST_F(UnchangedHost, PayloadThatIsNoProgram) {
+  const std::string text = file("text", "#!/bin/sh\n", 0755);
+  expect_refusal({"--payload", text, image(), "sh"}, 125,
+                 HasSubstr("the payload " + text + " is no ELF program"));
+  expect_refusal({"--payload", ".", image(), "sh"}, 125, HasSubstr("the payload . is a directory"));
+  expect_refusal({"--payload", "/dev/null", image(), "sh"}, 125,
+                 HasSubstr("the payload /dev/null is no file"));
+  expect_refusal({"--payload", "", image(), "sh"}, 125, HasSubstr("--payload"));
+}
+
+/// dboot-init, with another note.
+TEST_F(UnchangedHost, PayloadForOtherPlans) {
+  std::string program = sys::read_file(DBOOT_INIT);
+  const dboot_payload_note own{plan::major_version, plan::major_version, plan::minor_version};
+  const dboot_payload_note other{7, 9, 2};
+  const auto bytes = [](const dboot_payload_note& note) {
+    return std::string(reinterpret_cast<const char*>(&note), sizeof note);
+  };
+  const auto at = program.find(std::string("dboot\0\0\0", 8) + bytes(own));
+  ASSERT_NE(at, std::string::npos);
+  program.replace(at + 8, sizeof other, bytes(other));
+  expect_refusal(
+      {"--payload", file("newer", program, 0755), image(), "sh"}, 125,
+      HasSubstr("newer understands plans from 7.0 to 9.2, and this dboot-inject writes 1."));
+}
+
+TEST_F(UnchangedHost, PayloadThatFailsItsProof) {
+  for (const char* option : {"--rehearse", "--dry-run", "--yes"}) {
+    expect_refusal({option, "--payload", DBOOT_UNFIT_PAYLOAD, image(), "sh"}, 125,
+                   HasSubstr("unfit-payload does not run: it ended with status 3"));
+  }
 }
 
 TEST_F(UnchangedHost, PayloadThatNeedsLibraries) {
   expect_refusal({"--payload", DBOOT_INJECT, image(), "sh"}, 125,
-                 HasSubstr("the payload is linked dynamically"));
+                 HasSubstr("is linked dynamically, and asks for /lib"));
 }
 
 TEST_F(UnchangedHost, PayloadThatLosesItsModeAfterTheChecks) {

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstring>
 #include <functional>
 #include <vector>
@@ -86,6 +87,53 @@ TEST(Elf, OwnProgramIsLoadableAndNamesItsInterpreter) {
 TEST(Elf, StaticProgramHasNoInterpreter) {
   Image image;
   EXPECT_EQ(elf::check_loadable(in_memory(image.bytes()).get(), "x").interpreter, "");
+}
+
+/// A program whose second segment is these notes, each 4-aligned unless said otherwise.
+std::string with_notes(const std::string& notes, std::uint64_t alignment = 4) {
+  Image image;
+  Elf64_Phdr segment{};
+  segment.p_type = PT_NOTE;
+  segment.p_offset = 0x400;
+  segment.p_filesz = notes.size();
+  segment.p_align = alignment;
+  image.segments.push_back(segment);
+  return image.bytes().replace(segment.p_offset, notes.size(), notes);
+}
+
+std::string note(std::uint32_t owner_size, std::uint32_t size, std::uint32_t type,
+                 const std::string& rest) {
+  const std::array<std::uint32_t, 3> header{owner_size, size, type};
+  return std::string(reinterpret_cast<const char*>(header.data()), sizeof header) + rest;
+}
+
+std::optional<std::string> found_in(const std::string& program) {
+  return elf::find_note(in_memory(program).get(), "dboot", 1);
+}
+
+TEST(Elf, NoteIsFoundByItsOwnerAndType) {
+  using namespace std::string_literals;
+  const auto other = note(4, 5, 1, "GNU\0aaaaa\0\0\0"s);
+  const auto other_type = note(6, 1, 2, "dboot\0\0\0b\0\0\0"s);
+  const auto own = note(6, 4, 1, "dboot\0\0\0text"s);
+  EXPECT_EQ(found_in(with_notes(own)), "text");
+  EXPECT_EQ(found_in(with_notes(other + other_type + own)), "text");
+  EXPECT_EQ(found_in(with_notes(other + other_type)), std::nullopt);
+  EXPECT_EQ(found_in(Image().bytes()), std::nullopt);
+  EXPECT_EQ(
+      found_in(with_notes(note(4, 0, 1, "GNU\0"s) + note(6, 4, 1, "dboot\0\0\0\0\0\0\0text"s), 8)),
+      "text");
+}
+
+TEST(Elf, DamagedNotesAreNone) {
+  using namespace std::string_literals;
+  const auto own = note(6, 4, 1, "dboot\0\0\0text"s);
+  for (std::size_t size = 0; size < own.size(); ++size)
+    EXPECT_EQ(found_in(with_notes(own.substr(0, size))), std::nullopt) << size;
+  for (const std::uint32_t size : {0x7fffffffU, 0xfffffffcU, 0xffffffffU}) {
+    EXPECT_EQ(found_in(with_notes(note(size, 4, 1, "dboot\0\0\0text"s))), std::nullopt);
+    EXPECT_EQ(found_in(with_notes(note(6, size, 1, "dboot\0\0\0text"s))), std::nullopt);
+  }
 }
 
 TEST(Elf, OtherFilesAreNoPrograms) {

@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <fmt/format.h>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -94,17 +93,18 @@ std::optional<PlanVersions> read_note(int fd) {
   return PlanVersions{note.oldest_major, note.newest_major, note.newest_minor};
 }
 
-std::string version(const PlanVersions& plans) {
-  return fmt::format("{}.{}", plans.newest_major, plans.newest_minor);
+std::string version(unsigned major, unsigned minor) {
+  return std::to_string(major) + '.' + std::to_string(minor);
 }
 
 void require_understanding(const std::string& name, const PlanVersions& plans) {
   if (plan::major_version >= plans.oldest_major && plan::major_version <= plans.newest_major)
     return;
-  throw Failure(
-      fmt::format("{} understands plans from {}.0 to {}, and this dboot-inject writes {}.{}", name,
-                  plans.oldest_major, version(plans), plan::major_version, plan::minor_version),
-      "build it against the dboot that is installed here, or use its dboot-inject");
+  throw Failure(name + " understands plans from " + version(plans.oldest_major, 0) + " to " +
+                    version(plans.newest_major, plans.newest_minor) +
+                    ", and this dboot-inject writes " +
+                    version(plan::major_version, plan::minor_version),
+                "build it against the dboot that is installed here, or use its dboot-inject");
 }
 
 }  // namespace
@@ -127,10 +127,12 @@ Payload open(const std::string& path) {
 }
 
 std::string describe(const Payload& payload) {
-  const auto plans = payload.plans ? "plans up to " + version(*payload.plans)
-                                   : "does not say which plans it understands";
-  return fmt::format("payload: {}, {} bytes, {}, {}\n", payload.path, payload.size, payload.digest,
-                     plans);
+  const auto& plans = payload.plans;
+  return "payload: " + payload.path + ", " + std::to_string(payload.size) + " bytes, " +
+         payload.digest + ", " +
+         (plans ? "plans up to " + version(plans->newest_major, plans->newest_minor)
+                : "does not say which plans it understands") +
+         '\n';
 }
 
 void check_copy(int fd, const Payload& payload) {

@@ -20,7 +20,9 @@ namespace dboot {
 
 /// What there is before the event loop.
 struct Inheritance {
-  UniqueFd directory;  ///< layout::directory: no path to it leads through the old root any more
+  std::string program;  ///< the payload's name
+  std::string version;  ///< and its version
+  UniqueFd directory;   ///< layout::directory: no path to it leads through the old root any more
   Plan plan;
   std::string refusal;  ///< why the plan cannot be carried out; empty when it can
   Permissions permissions{Scope::in_namespace, false, false};
@@ -35,7 +37,9 @@ struct Inheritance {
 /// they use of one another; nothing is global, so that a custom payload or a test makes its own.
 struct Context {
   Context(const boost::asio::any_io_executor& executor, Inheritance inherited)
-      : directory(std::move(inherited.directory)),
+      : program(std::move(inherited.program)),
+        version(std::move(inherited.version)),
+        directory(std::move(inherited.directory)),
         plan(std::move(inherited.plan)),
         permissions(inherited.permissions),
         devices(std::move(inherited.devices)),
@@ -49,6 +53,8 @@ struct Context {
         disk_log(log, children, permissions, directory, executor),
         descriptors_that_hang(inherited.descriptors_that_hang) {}
 
+  std::string program;  ///< the payload's name
+  std::string version;  ///< and its version
   UniqueFd directory;
   Plan plan;
   Permissions permissions;

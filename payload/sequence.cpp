@@ -1,8 +1,9 @@
 #include "payload/sequence.hpp"
 
-#include <array>
+#include <algorithm>
 #include <exception>
-#include <string_view>
+#include <stdexcept>
+#include <utility>
 
 #include "payload/phases/console.hpp"
 #include "payload/phases/hand_over.hpp"
@@ -17,48 +18,79 @@
 namespace dboot {
 namespace {
 
-struct Phase {
-  std::string_view name;
-  Task<> (*run)(Context& context);
-};
-
-/// What happens between execve in the old PID 1 and the start of the new system, in this order.
-/// Whatever fails ends in the way out; from "terminate" on there is no old system to go back to.
-constexpr std::array sequence{
-    Phase{"wake", &phases::wake},       Phase{"console", &phases::console},
-    Phase{"sync", &phases::sync},       Phase{"terminate", &phases::terminate},
-    Phase{"release", &phases::release}, Phase{"hand-over", &phases::hand_over},
-};
-
-Task<> run_phases(Context& context) {
-  for (const auto& phase : sequence) {
+Task<> run_phases(Context& context, const Sequence& sequence) {
+  for (const auto& phase : sequence.phases()) {
     auto running = run_phase(context, phase.name, phase.run(context));
     co_await std::move(running);
   }
 }
 
-}  // namespace
-
-Task<> take_over(Context& context) {
-  std::string reason;
-  // Before the first line, which shall be in the kernel's log too.
+/// Before the first line, which shall be in the kernel's log too.
+void begin_log(Context& context) {
   context.log.set_phase("wake");
   context.kernel_log.take(context.devices);
-  context.log.begin("dboot-init");
+  context.log.begin(context.program);
+}
+
+}  // namespace
+
+Sequence Sequence::of_dboot_init() {
+  Sequence sequence;
+  sequence.phases_ = {
+      {"wake", phases::wake},       {"console", phases::console},
+      {"sync", phases::sync},       {"terminate", phases::terminate},
+      {"release", phases::release}, {"hand-over", phases::hand_over},
+      {"start", phases::start},
+  };
+  return sequence;
+}
+
+Sequence& Sequence::before(std::string_view name, Phase phase) {
+  phases_.insert(find(name), std::move(phase));
+  return *this;
+}
+
+Sequence& Sequence::after(std::string_view name, Phase phase) {
+  phases_.insert(std::next(find(name)), std::move(phase));
+  return *this;
+}
+
+Sequence& Sequence::in_place_of(std::string_view name, Phase phase) {
+  *find(name) = std::move(phase);
+  return *this;
+}
+
+Sequence& Sequence::without(std::string_view name) {
+  phases_.erase(find(name));
+  return *this;
+}
+
+std::vector<Phase>::iterator Sequence::find(std::string_view name) {
+  const auto found = std::find_if(phases_.begin(), phases_.end(),
+                                  [&](const Phase& phase) { return phase.name == name; });
+  if (found == phases_.end())
+    throw std::invalid_argument("the sequence has no phase " + std::string(name));
+  return found;
+}
+
+Task<> take_over(Context& context, const Sequence& sequence) {
+  std::string reason = "the sequence has ended, and no new system was started";
+  begin_log(context);
   try {
-    co_await run_phases(context);
-    co_await phases::start(context);
+    auto running = run_phases(context, sequence);
+    co_await std::move(running);
   } catch (const std::exception& error) {
     reason = error.what();
   }
-  co_await phases::way_out(context, std::move(reason));
+  auto leaving = phases::way_out(context, std::move(reason));
+  co_await std::move(leaving);
 }
 
 Task<> refuse(Context& context, std::string reason) {
-  context.kernel_log.take(context.devices);
-  context.log.begin("dboot-init");
+  begin_log(context);
   co_await phases::console(context);
-  co_await phases::way_out(context, std::move(reason));
+  auto leaving = phases::way_out(context, std::move(reason));
+  co_await std::move(leaving);
 }
 
 }  // namespace dboot

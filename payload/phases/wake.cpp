@@ -123,7 +123,8 @@ void open_log(Context& context) {
 
 Task<> wake(Context& context) {
   context.log.info("payload",
-                   {{"version", DBOOT_VERSION},
+                   {{"program", context.program},
+                    {"version", context.version},
                     {"scope", context.permissions.on_machine() ? "machine" : "namespace"},
                     {"injector", context.plan.injector_version}});
   if (const auto denied = context.permissions.denied(); !denied.empty())

@@ -16,11 +16,13 @@ struct dboot_payload_note {
 };
 
 /* Once, at file scope, anywhere in the program. */
-#define DBOOT_PAYLOAD_NOTE(oldest_major, newest_major, newest_minor)                         \
-  __attribute__((section(".note.dboot"), used, aligned(4))) static const struct {            \
-    uint32_t owner_size, note_size, type;                                                    \
-    char owner[8]; /* with its NUL, and up to a multiple of four */                          \
-    struct dboot_payload_note note;                                                          \
-  } dboot_payload_note_ = {sizeof DBOOT_NOTE_OWNER, sizeof(struct dboot_payload_note),       \
-                           DBOOT_NOTE_TYPE, DBOOT_NOTE_OWNER,                                \
+#define DBOOT_PAYLOAD_NOTE(oldest_major, newest_major, newest_minor)              \
+  __attribute__((section(".note.dboot"), used, aligned(4))) static const struct { \
+    uint32_t owner_size, note_size, type;                                         \
+    char owner[8]; /* with its NUL, and up to a multiple of four */               \
+    struct dboot_payload_note note;                                               \
+  } dboot_payload_note_ = {sizeof DBOOT_NOTE_OWNER,                               \
+                           sizeof(struct dboot_payload_note),                     \
+                           DBOOT_NOTE_TYPE,                                       \
+                           DBOOT_NOTE_OWNER,                                      \
                            {(oldest_major), (newest_major), (newest_minor)}}

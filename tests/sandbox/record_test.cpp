@@ -78,7 +78,7 @@ TEST_F(Record, TellsTheWholeStoryInOneFile) {
     if (phases.empty() || phases.back() != line.phase) phases.push_back(line.phase);
   }
   EXPECT_THAT(phases, ElementsAre("preflight", "image", "inject", "wake", "console", "sync",
-                                  "terminate", "release", "hand-over", "supervise"));
+                                  "terminate", "release", "hand-over", "start", "supervise"));
   EXPECT_TRUE(std::is_sorted(lines.begin(), lines.end(), [](const auto& one, const auto& other) {
     return one.elapsed < other.elapsed;
   }));

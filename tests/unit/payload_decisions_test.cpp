@@ -8,6 +8,7 @@
 #include "payload/init/supervisor.hpp"
 #include "payload/permissions.hpp"
 #include "payload/processes/process_class.hpp"
+#include "payload/sequence.hpp"
 #include "payload/system/old_cgroups.hpp"
 
 namespace dboot {
@@ -194,6 +195,38 @@ TEST(OnExit, MenuNeedsAConsole) {
 TEST(WaitStatus, ReadsAsAPersonSaysIt) {
   EXPECT_EQ(describe_wait_status(3 << 8), "exit status 3");
   EXPECT_EQ(describe_wait_status(9), "signal 9");
+}
+
+std::vector<std::string> names(const Sequence& sequence) {
+  std::vector<std::string> names;
+  for (const auto& phase : sequence.phases()) names.push_back(phase.name);
+  return names;
+}
+
+Task<> nothing(Context&) {
+  co_return;
+}
+
+TEST(Sequence, TakesPhasesOfOnesOwn) {
+  auto sequence = Sequence::of_dboot_init();
+  EXPECT_THAT(names(sequence),
+              ElementsAre("wake", "console", "sync", "terminate", "release", "hand-over", "start"));
+  sequence.before("wake", {"first", nothing})
+      .after("start", {"last", nothing})
+      .after("release", {"write", nothing})
+      .in_place_of("sync", {"no-sync", nothing})
+      .without("hand-over");
+  EXPECT_THAT(names(sequence), ElementsAre("first", "wake", "console", "no-sync", "terminate",
+                                           "release", "write", "start", "last"));
+}
+
+TEST(Sequence, NamesThePhaseThatItHasNot) {
+  auto sequence = Sequence::of_dboot_init();
+  EXPECT_THAT(
+      [&] {
+        sequence.before("realise", {"write", nothing});
+      },
+      testing::ThrowsMessage<std::invalid_argument>("the sequence has no phase realise"));
 }
 
 }  // namespace

@@ -4,8 +4,12 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <cstdio>
 #include <exception>
+#include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,20 +41,42 @@ int check_plans(const Payload& payload, const std::vector<std::string>& files) {
   return status;
 }
 
+/// Asio does not notice when the kernel refuses it the descriptor of its timers (epoll_ctl(2):
+/// ENOMEM, ENOSPC), and then no deadline would ever pass.
+bool has_timers(boost::asio::io_context& loop) {
+  using namespace std::chrono_literals;
+  bool passed = false;
+  boost::asio::steady_timer timer(loop, 0ms);
+  timer.async_wait([&](const boost::system::error_code& error) { passed = !error; });
+  loop.run_for(1s);
+  loop.restart();
+  return passed;
+}
+
+/// Throws std::runtime_error.
+std::unique_ptr<boost::asio::io_context> make_loop() {
+  constexpr int attempts = 3;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    auto loop = std::make_unique<boost::asio::io_context>(1);
+    if (has_timers(*loop)) return loop;
+  }
+  throw std::runtime_error("the kernel refuses timers");
+}
+
 /// The loop of events, in which everything happens.
 void run_sequence(Inheritance inherited, const Sequence& sequence) {
   phases::leave_stdio(inherited);
   const std::string refusal = inherited.refusal;
-  boost::asio::io_context loop(1);
-  Context context(loop.get_executor(), std::move(inherited));
+  const auto loop = make_loop();
+  Context context(loop->get_executor(), std::move(inherited));
   phases::open_log(context);
-  boost::asio::co_spawn(loop,
+  boost::asio::co_spawn(*loop,
                         refusal.empty() ? take_over(context, sequence) : refuse(context, refusal),
                         [](const std::exception_ptr& error) {
                           // Right here, where nothing has been destroyed yet.
                           if (error) std::terminate();
                         });
-  loop.run();
+  loop->run();
 }
 
 /// `failure`: of the payload that was PID 1 before this one; empty when there was none.

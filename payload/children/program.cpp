@@ -20,7 +20,15 @@ namespace {
 /// From a disk that may be slow, or not answer at all.
 constexpr std::chrono::seconds to_start{20};
 
-[[noreturn]] void be_child(Program& program, const std::vector<UniqueFd>& stdio, int failure) {
+/// What a child says right before execve(2), whose success closes the pipe. Else it is an errno.
+constexpr int executes = 0;
+
+void say(int pipe, int word) {
+  [[maybe_unused]] const auto written = ::write(pipe, &word, sizeof word);
+}
+
+[[noreturn]] void be_child(const Program& program, const std::vector<UniqueFd>& stdio,
+                           char* const* argv, char* const* envp, int pipe) {
   ::setsid();
   for (std::size_t number = 0; number < stdio.size(); ++number)
     ::dup2(stdio[number].get(), static_cast<int>(number));
@@ -29,14 +37,12 @@ constexpr std::chrono::seconds to_start{20};
   give_terminals(std::array{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, program.credentials);
   if (program.kind == Children::Kind::companion) ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   apply(program.limits);
-  auto argv = pointers_to(program.arguments);
-  auto envp = pointers_to(program.environment);
   if ((program.root == "/" || ::chroot(program.root.c_str()) == 0) &&
       ::chdir(program.working_directory.c_str()) == 0 && become(program.credentials)) {
-    ::execve(program.executable.c_str(), argv.data(), envp.data());
+    say(pipe, executes);
+    ::execve(program.executable.c_str(), argv, envp);
   }
-  const int error = errno;
-  [[maybe_unused]] const auto written = ::write(failure, &error, sizeof error);
+  say(pipe, errno);
   ::_exit(1);
 }
 
@@ -58,32 +64,49 @@ std::vector<std::string> with_terminal_type(std::vector<std::string> environment
   return environment;
 }
 
+namespace {
+
+/// 0 when the program was executed, else why it was not (errno).
+Task<int> wait_for_execve(Patience& pipe) {
+  for (bool reached = false;;) {
+    auto waiting = pipe.wait(to_start);
+    if (!co_await std::move(waiting)) co_return ETIMEDOUT;
+    int word = executes;
+    const bool said = ::read(pipe.fd(), &word, sizeof word) == sizeof word;
+    // Without having reached it, the child was killed: memory is short.
+    if (!said) co_return reached ? 0 : ECANCELED;
+    if (word != executes) co_return word;
+    reached = true;
+  }
+}
+
+}  // namespace
+
 Task<pid_t> start_program(Children& children, Program program, std::vector<UniqueFd> stdio,
                           Children::Ended ended) {
   std::array<int, 2> ends{};
   sys::check(::pipe2(ends.data(), O_CLOEXEC), "pipe");
-  UniqueFd read_end(ends[0]);
   UniqueFd write_end(ends[1]);
+  // What can fail comes before the child is there.
+  Patience pipe(co_await boost::asio::this_coro::executor, UniqueFd(ends[0]));
+  const auto argv = pointers_to(program.arguments);
+  const auto envp = pointers_to(program.environment);
   auto starting = fork_patiently([&] {
     std::vector<int> keep{write_end.get()};
     for (const auto& fd : stdio) keep.push_back(fd.get());
-    const pid_t child = fork_child(program.executable, std::move(keep),
-                                   [&] { be_child(program, stdio, write_end.get()); });
+    const pid_t child = fork_child(program.executable, std::move(keep), [&] {
+      be_child(program, stdio, argv.data(), envp.data(), write_end.get());
+    });
     children.add(child, program.kind, std::move(ended));
     return child;
   });
   const pid_t pid = co_await std::move(starting);
   write_end.reset();
   stdio.clear();
-  Patience outcome(co_await boost::asio::this_coro::executor, std::move(read_end));
-  auto waiting = outcome.wait(to_start);
-  int error = 0;
-  if (!co_await std::move(waiting)) {
-    error = ETIMEDOUT;
-    if (children.contains(pid)) ::kill(pid, SIGKILL);
-  } else if (::read(outcome.fd(), &error, sizeof error) != sizeof error) {
-    co_return pid;  // execve has closed the other end
-  }
+  auto executing = wait_for_execve(pipe);
+  const int error = co_await std::move(executing);
+  if (error == 0) co_return pid;
+  if (error == ETIMEDOUT && children.contains(pid)) ::kill(pid, SIGKILL);
   children.forget(pid);
   sys::fail(error, {"start ", program.executable, " in ", program.working_directory});
 }

@@ -87,7 +87,25 @@ Task<> Console::find_in_namespace(const std::string& wanted) {
     auto showing = show_log_on(name_);
     co_await std::move(showing);
   } else if (inherited_.size() > STDERR_FILENO) {
-    log_.add_sink(log::sinks::descriptor(inherited_[STDERR_FILENO].get()), level_);
+    co_await show_log_on_inherited();
+  }
+}
+
+/// A pipe, whose reader may not read.
+Task<> Console::show_log_on_inherited() {
+  const int fd = inherited_[STDERR_FILENO].get();
+  if (!inherited_log_)
+    inherited_log_.emplace(log_, children_, executor_, level_, log::Stream::Lines{}, "");
+  try {
+    auto starting = inherited_log_->start("the log on standard error", {fd}, [fd](int socket) {
+      log::take_lines(socket, [fd](std::string_view text) {
+        sys::write_all(fd, text);
+        return text.size();
+      });
+    });
+    co_await std::move(starting);
+  } catch (const std::exception& error) {
+    log_.info("no log on standard error", {{"reason", error.what()}});
   }
 }
 
@@ -123,6 +141,7 @@ Task<> Console::restart() {
     if (!shown.is_running()) names.push_back(name);
   }
   for (const auto& name : names) co_await open_for_log(name);
+  if (inherited_log_ && !inherited_log_->is_running()) co_await show_log_on_inherited();
   if (permissions_.allows(Action::use_consoles)) co_await bring_to_screen();
 }
 
@@ -155,6 +174,10 @@ Task<> Console::show_all() {
   const auto end = Writer::TimePoint::clock::now() + to_show;
   for (auto& [name, shown] : shown_) {
     auto settling = shown.settle(end);
+    co_await std::move(settling);
+  }
+  if (inherited_log_) {
+    auto settling = inherited_log_->settle(end);
     co_await std::move(settling);
   }
 }

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -66,6 +67,7 @@ class Console {
   Task<> show_log_on(std::string name);
   Task<> bring_to_screen();
   Task<> find_in_namespace(const std::string& wanted);
+  Task<> show_log_on_inherited();
   std::string earlier_lines() const;
 
   Log& log_;
@@ -77,6 +79,7 @@ class Console {
   std::vector<UniqueFd> inherited_;
   Log::Level level_;
   std::string name_;
+  std::optional<Writer> inherited_log_;       ///< to what was inherited, where there is no console
   std::map<std::string, TerminalLog> shown_;  ///< by name, with those that could not be started
 };
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <boost/asio/signal_set.hpp>
+#include <memory>
 #include <system_error>
 
 #include "payload/children/program.hpp"
@@ -53,7 +54,7 @@ class Supervisor {
         command_.reset();
         end_ = "has ended (" + describe_wait_status(*status_) + ")";
         context_.log.info("the command has ended", {{"how", describe_wait_status(*status_)}});
-        if (!context_.permissions.on_machine()) leave_namespace();
+        if (!context_.permissions.on_machine()) co_await leave_namespace();
       }
       co_await after_the_end(started);
     }
@@ -62,8 +63,10 @@ class Supervisor {
  private:
   /// As busybox's init takes them; its reboot, poweroff and halt send them.
   void listen() {
-    signals_.async_wait([this](const boost::system::error_code& cancelled, int signal) {
-      if (cancelled) return;
+    // One that has come may be on its way when this object goes.
+    const std::weak_ptr<bool> lives = lives_;
+    signals_.async_wait([this, lives](const boost::system::error_code& cancelled, int signal) {
+      if (cancelled || lives.expired()) return;
       const bool off = signal == SIGUSR2 || signal == SIGPWR;
       requested_ = signal == SIGUSR1 ? Power::halt : off ? Power::off : Power::reboot;
       changed_.notify();
@@ -142,7 +145,10 @@ class Supervisor {
     co_return true;
   }
 
-  [[noreturn]] void leave_namespace() { ::_exit(exit_status_of(*status_)); }
+  Task<> leave_namespace() {
+    co_await context_.console.show_all();
+    ::_exit(exit_status_of(*status_));
+  }
 
   /// Returns when the command is to be started again.
   Task<> after_the_end(bool started) {
@@ -211,6 +217,7 @@ class Supervisor {
   boost::asio::any_io_executor executor_;
   Condition changed_;
   boost::asio::signal_set signals_;
+  std::shared_ptr<bool> lives_ = std::make_shared<bool>(true);
   std::optional<Power> requested_;
   std::optional<int> status_;
   std::optional<pid_t> command_;  ///< while it runs
@@ -236,7 +243,7 @@ Task<> supervise(Context& context) {
   context.log.begin_phase("supervise");
   co_await context.console.stop_log();
   co_await context.kernel_log.restore();
-  requests::admit();
+  requests::admit(context.plan.stop_signal);
   co_await supervisor.run();
 }
 

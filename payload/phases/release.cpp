@@ -21,9 +21,9 @@ namespace {
 
 void change_root(Context& context) {
   make_mounts_private(context.log);
-  const NewRoot new_root(context.log, context.directory);
+  const NewRoot new_root(context.log, context.directory, context.devices, context.permissions);
   new_root.pivot();
-  new_root.mount_all(context.devices, context.permissions);
+  new_root.mount_all();
 }
 
 /// As found.

@@ -9,6 +9,8 @@
 
 #include "payload/children/credentials.hpp"
 #include "payload/children/program.hpp"
+#include "payload/init/power.hpp"
+#include "payload/init/requests.hpp"
 #include "payload/init/supervisor.hpp"
 #include "shared/system/signals.hpp"
 #include "shared/system/syscalls.hpp"
@@ -29,6 +31,9 @@ Task<> execute(Context& context) {
   for (std::size_t number = 0; number < stdio.size(); ++number)
     sys::check(::dup2(stdio[number].get(), static_cast<int>(number)), "give it the terminal");
   sys::check(::chdir(plan.working_directory.c_str()), "chdir ", plan.working_directory);
+  // The init that they were meant for would never hear of them.
+  if (!context.permissions.on_machine() && requests::take(plan.stop_signal) != 0)
+    co_await end_system(context, Power::reboot);
   // Handlers go with execve(2), and if it fails they are still there.
   unblock_signals();
   apply(context.limits);

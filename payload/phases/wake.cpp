@@ -73,7 +73,6 @@ Inheritance wake_up() {
   occupy_stdio();
   Inheritance inherited;
   inherited.descriptors_that_hang = old_descriptors::close_all();
-  if (!in_initial_namespace("pid")) requests::keep_pending();
   inherited.limits = take_limits();
   try {
     inherited.directory = sys::open(layout::directory, O_PATH | O_DIRECTORY);
@@ -82,6 +81,7 @@ Inheritance wake_up() {
   } catch (const std::exception& error) {
     inherited.refusal = error.what();
   }
+  if (!in_initial_namespace("pid")) requests::keep_pending(inherited.plan.stop_signal);
   inherited.permissions = Permissions::of_this_process(inherited.plan.scope);
   return inherited;
 }

@@ -18,19 +18,42 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// For the arguments of one: the one that takes longer holds its lock. Where one hangs others may,
-/// and everybody waits for them.
+/// For one process: the one that takes longer holds its lock. Where one hangs others may, and
+/// everybody waits for them.
 constexpr auto for_the_first = 5s;
 constexpr auto for_the_next = 500ms;
 
-constexpr char storage_daemon = '@';
-constexpr char other = '-';
+/// What the child says of a process, behind its number.
+constexpr char is_daemon = '@';
+constexpr char is_waiting = 's';
 
 bool is_storage_daemon(pid_t pid) {
   const std::string directory = "/proc/" + std::to_string(pid);
   struct stat status {};
   if (::stat(directory.c_str(), &status) != 0 || status.st_uid != 0) return false;
   return sys::read_file_or_empty(directory + "/cmdline").starts_with('@');
+}
+
+bool awaits_signals(pid_t pid) {
+  const auto call = sys::read_file_or_empty("/proc/" + std::to_string(pid) + "/syscall");
+  return call.starts_with(std::to_string(SYS_rt_sigtimedwait) + ' ');
+}
+
+void report_each(const std::vector<pid_t>& pids, const blocking::Report& report) {
+  for (const pid_t pid : pids) {
+    std::string line = std::to_string(pid) + ' ';
+    if (is_storage_daemon(pid)) line += is_daemon;
+    if (awaits_signals(pid)) line += is_waiting;
+    report.write(line + '\n');
+  }
+}
+
+void note(std::string_view answer, Details& details) {
+  const auto space = answer.find(' ');
+  const auto pid = number_in<pid_t>(answer.substr(0, space)).value_or(0);
+  if (answer.find(is_daemon, space) != std::string_view::npos) details.storage_daemons.insert(pid);
+  if (answer.find(is_waiting, space) != std::string_view::npos)
+    details.awaiting_signals.insert(pid);
 }
 
 }  // namespace
@@ -49,44 +72,29 @@ std::vector<ino_t> nested_namespaces(const ProcessStatus& status) {
   return chain;
 }
 
-Task<std::set<pid_t>> storage_daemons(Log& log, Children& children, std::vector<pid_t> candidates) {
-  std::set<pid_t> daemons;
+Task<Details> read_details(Log& log, Children& children, std::vector<pid_t> pids) {
+  Details details;
   std::chrono::milliseconds patience = for_the_first;
-  while (!candidates.empty()) {
-    blocking::Work work = [&candidates](const blocking::Report& report) {
-      for (const pid_t pid : candidates) {
-        report.write(std::to_string(pid) + (is_storage_daemon(pid) ? storage_daemon : other) +
-                     '\n');
-      }
-    };
-    auto child =
-        blocking::run(children, "read the processes' arguments", patience, std::move(work));
+  while (!pids.empty()) {
+    blocking::Work work = [&pids](const blocking::Report& report) { report_each(pids, report); };
+    auto child = blocking::run(children, "look at the processes", patience, std::move(work));
     const auto outcome = co_await std::move(child);
     // The last one may be cut off.
     const std::string_view report = outcome.text;
     const auto answers = lines_of(report.substr(0, report.rfind('\n') + 1));
-    for (const auto answer : answers) {
-      if (answer.ends_with(storage_daemon))
-        daemons.insert(number_in<pid_t>(answer.substr(0, answer.size() - 1)).value_or(0));
-    }
+    for (const auto answer : answers) note(answer, details);
     if (outcome.finished()) break;
     if (outcome.end == blocking::Outcome::End::failed) {
       log.warning("storage daemons not looked for", {{"reason", outcome.error}});
       break;
     }
     // The first without an answer is the one that holds its lock.
-    const auto answered = std::min(answers.size() + 1, candidates.size());
+    const auto answered = std::min(answers.size() + 1, pids.size());
     patience = for_the_next;
-    log.warning("arguments not readable", {{"pid", candidates[answered - 1]}});
-    candidates.erase(candidates.begin(),
-                     candidates.begin() + static_cast<std::ptrdiff_t>(answered));
+    log.warning("process not readable", {{"pid", pids[answered - 1]}});
+    pids.erase(pids.begin(), pids.begin() + static_cast<std::ptrdiff_t>(answered));
   }
-  co_return daemons;
-}
-
-bool awaits_signals(pid_t pid) {
-  const auto call = sys::read_file_or_empty("/proc/" + std::to_string(pid) + "/syscall");
-  return call.starts_with(std::to_string(SYS_rt_sigtimedwait) + ' ');
+  co_return details;
 }
 
 std::string cgroup(pid_t pid) {

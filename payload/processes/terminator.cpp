@@ -70,8 +70,8 @@ Terminator::Pointer Terminator::look_at(pid_t pid) const {
   if (!handle) return nullptr;
   auto status = read_process_status(pid);
   if (!status) return nullptr;
-  Process process{*status, false, process_scan::nested_namespaces(*status),
-                  process_scan::awaits_signals(pid), process_scan::cgroup(pid)};
+  Process process{*status, false, process_scan::nested_namespaces(*status), false,
+                  process_scan::cgroup(pid)};
   const auto kind = classify(process, handle->has_ended());
   if (kind == ProcessClass::kernel_thread || kind == ProcessClass::zombie) return nullptr;
   return std::make_shared<OldProcess>(std::move(process), kind, std::move(*handle));
@@ -88,10 +88,12 @@ Task<Terminator::Found> Terminator::find_new() {
       found.push_back(std::move(process));
     }
   }
-  auto reading = process_scan::storage_daemons(log_, children_, candidates);
-  const auto daemons = co_await std::move(reading);
+  auto reading = process_scan::read_details(log_, children_, candidates);
+  const auto details = co_await std::move(reading);
   for (const auto& process : found) {
-    process->process.storage_daemon = daemons.contains(process->process.status.pid);
+    const pid_t pid = process->process.status.pid;
+    process->process.storage_daemon = details.storage_daemons.contains(pid);
+    process->process.awaits_signals = details.awaiting_signals.contains(pid);
     process->kind = classify(process->process, false);
   }
   processes_.add(found);

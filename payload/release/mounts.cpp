@@ -133,7 +133,11 @@ Task<std::size_t> Mounts::unmount_one_by_one() {
     auto child =
         blocking::run(children_, "umount " + mount.mount_point, patience_with_one, std::move(work));
     const auto outcome = co_await std::move(child);
-    if (outcome.finished()) ++gone;
+    if (outcome.finished()) {
+      ++gone;
+    } else {
+      log_.debug("not unmounted", {{"mount", mount.mount_point}, {"reason", outcome.error}});
+    }
     if (outcome.end == blocking::Outcome::End::late) {
       hung_.insert(mount.id);
       log_.warning("unmount hangs", {{"mount", mount.mount_point}, {"type", mount.type}});
@@ -149,8 +153,8 @@ Task<std::size_t> Mounts::unmount_all() {
   auto child = blocking::run(children_, "unmount", patience_with_a_batch, std::move(work));
   const auto outcome = co_await std::move(child);
   std::size_t gone = outcome.text.size();
-  if (outcome.end == blocking::Outcome::End::late) {
-    log_.warning("unmount in one batch hangs, going on one by one");
+  if (!outcome.finished()) {
+    log_.warning("not unmounted in one batch, going on one by one", {{"reason", outcome.error}});
     auto rest = unmount_one_by_one();
     gone += co_await std::move(rest);
   }

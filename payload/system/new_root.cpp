@@ -69,10 +69,14 @@ void make_mounts_private(Log& log) {
   });
 }
 
-NewRoot::NewRoot(Log& log, const UniqueFd& directory)
+NewRoot::NewRoot(Log& log, const UniqueFd& directory, const DeviceNodes& devices,
+                 Permissions permissions)
     : log_(log),
       directory_(directory),
-      old_dev_(::open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC)),
+      devices_(devices),
+      on_machine_(permissions.allows(Action::mount_devtmpfs)),
+      // On a machine no path of the old root is walked: its server may not answer.
+      old_dev_(on_machine_ ? -1 : ::open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC)),
       root_(sys::open_at(directory.get(), layout::root_name, O_PATH | O_DIRECTORY | O_NOFOLLOW)),
       proc_(mount_point(root_, "proc")),
       sys_(mount_point(root_, "sys")),
@@ -101,10 +105,10 @@ void NewRoot::attempt(std::string_view about, Mounting mounting) const {
   }
 }
 
-void NewRoot::mount_of_machine(const DeviceNodes& devices) const {
+void NewRoot::mount_of_machine() const {
   log_.call("mount", "/proc", [&] { mount("proc", proc_, no_programs); });
   attempt("/sys", [&] { mount("sysfs", sys_, no_programs); });
-  log_.call("mount", "/dev", [&] { detached_mount::attach(devices.mount(), dev_.get()); });
+  log_.call("mount", "/dev", [&] { detached_mount::attach(devices_.mount(), dev_.get()); });
   const UniqueFd dev = sys::open("/dev", O_PATH | O_DIRECTORY);
   attempt("/dev/pts", [&] {
     mount_below(dev, "pts", "devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
@@ -126,9 +130,9 @@ void NewRoot::mount_of_namespace() const {
   attempt("/dev", [&] { move(old_dev_, dev_, "/dev"); });
 }
 
-void NewRoot::mount_all(const DeviceNodes& devices, Permissions permissions) const {
-  if (permissions.allows(Action::mount_devtmpfs)) {
-    mount_of_machine(devices);
+void NewRoot::mount_all() const {
+  if (on_machine_) {
+    mount_of_machine();
   } else {
     mount_of_namespace();
   }

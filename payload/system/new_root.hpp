@@ -20,7 +20,7 @@ void make_mounts_private(Log& log);
 class NewRoot {
  public:
   /// `directory`: layout::directory. Throws std::system_error.
-  NewRoot(Log& log, const UniqueFd& directory);
+  NewRoot(Log& log, const UniqueFd& directory, const DeviceNodes& devices, Permissions permissions);
 
   /// It becomes "/", what was "/" lies at layout::old_root. Throws std::system_error.
   void pivot() const;
@@ -29,17 +29,19 @@ class NewRoot {
   /// namespace /dev is carried over from the old root, and /sys and /proc/sys are read-only. Throws
   /// std::system_error for what no system can live without (/proc, /dev, /run/dboot); the rest is
   /// logged.
-  void mount_all(const DeviceNodes& devices, Permissions permissions) const;
+  void mount_all() const;
 
  private:
   template <class Mounting>
   void attempt(std::string_view about, Mounting mounting) const;
-  void mount_of_machine(const DeviceNodes& devices) const;
+  void mount_of_machine() const;
   void mount_of_namespace() const;
 
   Log& log_;
   const UniqueFd& directory_;
-  UniqueFd old_dev_;
+  const DeviceNodes& devices_;
+  bool on_machine_;
+  UniqueFd old_dev_;  ///< in a namespace
   UniqueFd root_;
   UniqueFd proc_;
   UniqueFd sys_;

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -89,13 +90,15 @@ std::size_t wait_for(std::size_t count, int report) {
   return done;
 }
 
-/// It takes no more descriptors out of the table: it has ended, or stays where it is in the kernel.
-void stop(pid_t child) {
-  ::kill(child, SIGKILL);
+/// A moment for it to end: nobody else knows that it is not of the old system. One that has been
+/// killed takes no more descriptors out of the table then: it is gone, or stays where it is in the
+/// kernel.
+void wait_for_end(pid_t child) {
   const UniqueFd pidfd = sys::try_pidfd_open(child);
   pollfd ended{pidfd.get(), POLLIN, 0};
   constexpr int to_end_ms = 100;
   ::poll(&ended, 1, to_end_ms);
+  ::waitpid(child, nullptr, WNOHANG);
 }
 
 struct Progress {
@@ -117,9 +120,10 @@ Progress go_on(std::span<const int> numbers, const Act& act) {
     return {numbers.size(), false};
   }
   const std::size_t done = wait_for(numbers.size(), read_end.get());
-  if (done == numbers.size()) return {done, false};
-  stop(child);
-  return {done + 1, true};
+  const bool hung = done < numbers.size();
+  if (hung) ::kill(child, SIGKILL);
+  wait_for_end(child);
+  return {hung ? done + 1 : done, hung};
 }
 
 template <class Act>

@@ -152,9 +152,9 @@ TEST(Companion, OutlivesTheOldSystemWithAllItsDescendants) {
 
 Task<> find_storage_daemons(Children& children, Log& log, std::vector<pid_t> candidates,
                             std::size_t& found) {
-  auto looking = process_scan::storage_daemons(log, children, std::move(candidates));
-  const auto daemons = co_await std::move(looking);
-  found = daemons.size();
+  auto looking = process_scan::read_details(log, children, std::move(candidates));
+  const auto details = co_await std::move(looking);
+  found = details.storage_daemons.size();
 }
 
 TEST(StorageDaemons, AreToldHoweverLongItTakesToLookAtAll) {

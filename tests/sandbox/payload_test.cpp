@@ -49,10 +49,38 @@ TEST(Payload, TellsACommandThatIsMissingFromOneThatCannotRun) {
   EXPECT_EQ(unsuitable.run(), 126) << unsuitable.output();
 }
 
+/// From outside of the namespace, before the init is there that it is meant for.
+TEST(Payload, EndsInsteadOfStartingAnInitThatIsToEnd) {
+  OldSystem system;
+  system.plan().start = Start::exec;
+  system.command("echo the init is there");
+  system.inject("pivot_root:signal=SIGTERM", OldSystem::Where::in_pid_1);
+  EXPECT_EQ(system.run(), 0);
+  EXPECT_THAT(system.output(), Not(HasSubstr("the init is there\r")));
+}
+
+/// As by the kernel, when memory is short.
+TEST(Payload, TellsACommandThatWasKilledBeforeItBegan) {
+  OldSystem system;
+  system.inject("setsid:signal=SIGKILL", OldSystem::Where::everywhere);
+  // Not 128 + 9, as of a command.
+  EXPECT_EQ(system.run(), 126) << system.output();
+}
+
 TEST(Payload, DoesNotWaitForTheCloseOfWhatTheOldInitHadOpen) {
   OldSystem system;
   system.hold_a_connection_that_lingers();
   EXPECT_EQ(system.run(), 0) << system.output();
+}
+
+/// Those that have done their work may take a while to end.
+TEST(Payload, TakesNoneOfItsOwnProcessesForOneOfTheOldSystem) {
+  OldSystem system;
+  system.command("cat /run/dboot/payload.log");
+  system.plan().console = "none";
+  system.inject("exit_group:delay_enter=50000", OldSystem::Where::everywhere);
+  EXPECT_EQ(system.run(), 0);
+  EXPECT_THAT(system.output(), HasSubstr("processes asked to end react=0 deaf=0 "));
 }
 
 TEST(Payload, LeavesNoMountOfTheOldRoot) {

@@ -1,7 +1,9 @@
 #include <fcntl.h>
 
+#include <cerrno>
 #include <exception>
 #include <iostream>
+#include <system_error>
 
 #include "injector/failure.hpp"
 #include "injector/options.hpp"
@@ -32,9 +34,15 @@ int reporting_failures(Work work) {
 /// host's own files can be seen.
 int run_and_save_log(const Options& options) {
   constexpr int flags = O_WRONLY | O_CREAT | O_TRUNC;
-  const UniqueFd file = sys::open(options.save_log, flags, 0600);
+  UniqueFd file(::open(options.save_log.c_str(), flags | O_CLOEXEC, 0600));
+  if (!file) {
+    throw Failure("cannot write to --save-log " + options.save_log + ": " +
+                      std::generic_category().message(errno),
+                  "name a file that can be made, in a directory that is there");
+  }
+  report::copy_record_to(std::move(file));
   const int status = reporting_failures([&] { return takeover::run(options); });
-  sys::write_all(file.get(), report::record());
+  report::update_copy();
   return status;
 }
 

@@ -24,6 +24,8 @@ struct Reporter {
   std::string text;  ///< the record, as long as there is no file
   log::sinks::Sink sink = log::sinks::memory(text);
   UniqueFd file;
+  UniqueFd copy;
+  std::size_t copied = 0;  ///< bytes
 };
 
 std::optional<Reporter>& reporter() {
@@ -31,11 +33,11 @@ std::optional<Reporter>& reporter() {
   return instance;
 }
 
-std::string text_of(int file) {
+std::string text_of(int file, std::size_t from) {
   std::string text;
   std::array<char, 65536> part;
   for (;;) {
-    const auto at = static_cast<off_t>(text.size());
+    const auto at = static_cast<off_t>(from + text.size());
     const ssize_t size = sys::check(::pread(file, part.data(), part.size(), at), "read the record");
     if (size == 0) return text;
     text.append(part.data(), static_cast<std::size_t>(size));
@@ -76,11 +78,20 @@ void keep_record_in(UniqueFd file) {
   lines.file = std::move(duplicate);
   lines.sink = log::sinks::file(std::move(file));
   lines.record.add_sink(lines.sink);
+  update_copy();
 }
 
-std::string record() {
-  if (!reporter()) return "";
-  return reporter()->file ? text_of(reporter()->file.get()) : reporter()->text;
+void copy_record_to(UniqueFd file) {
+  if (reporter()) reporter()->copy = std::move(file);
+}
+
+void update_copy() {
+  if (!reporter() || !reporter()->copy) return;
+  auto& lines = *reporter();
+  const auto text =
+      lines.file ? text_of(lines.file.get(), lines.copied) : lines.text.substr(lines.copied);
+  sys::write_all(lines.copy.get(), text);
+  lines.copied += text.size();
 }
 
 void write(log::Level level, std::string_view message, log::Facts facts) {

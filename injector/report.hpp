@@ -27,8 +27,10 @@ bool is_phase(std::string_view phase);
 /// The record goes on in that file, open for reading and appending, and what there is of it is
 /// written there. Throws std::system_error.
 void keep_record_in(UniqueFd file);
-/// All of it. Throws std::system_error.
-std::string record();
+/// A copy of all of it goes to that file, as far as it has come at each update_copy().
+void copy_record_to(UniqueFd file);
+/// Throws std::system_error.
+void update_copy();
 
 void write(log::Level level, std::string_view message, log::Facts facts = {});
 inline void debug(std::string_view message, log::Facts facts = {}) {

@@ -25,6 +25,7 @@
 #include "injector/preflight/disks.hpp"
 #include "injector/preflight/memory.hpp"
 #include "injector/preflight/selinux.hpp"
+#include "injector/preflight/terminals.hpp"
 #include "injector/progress.hpp"
 #include "injector/rehearsal/payload_log.hpp"
 #include "injector/rehearsal/rehearsal.hpp"
@@ -303,6 +304,7 @@ int run(const Options& options) {
   UniqueFd claim;
   if (!options.rehearse && !options.dry_run) claim = claim_machine(options);
 
+  terminals::require(options.console, options.log_to);
   const auto payload = payload_file::open(options.payload);
   note_payload(payload);
   const auto source = image::open(options.image, {options.engine_host, options.pull});

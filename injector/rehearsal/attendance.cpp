@@ -14,6 +14,7 @@
 #include "injector/rehearsal/escape_keys.hpp"
 #include "injector/rehearsal/payload_log.hpp"
 #include "injector/rehearsal/stdio.hpp"
+#include "injector/report.hpp"
 #include "injector/terminal.hpp"
 #include "shared/system/syscalls.hpp"
 
@@ -174,6 +175,7 @@ class Attendant {
   void pass_log_on() {
     if (attendance_.log == nullptr || !error_.is_clear()) return;
     error_.put(attendance_.log->take());
+    report::update_copy();
     if (!is_there_ && attendance_.log->is_there()) note_presence();
   }
 

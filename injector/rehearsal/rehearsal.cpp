@@ -97,6 +97,12 @@ int Rehearsal::attend(OwnStdio& own, const Attendance& attendance) {
   if (attended.signal != 0) return exit_status::signalled + attended.signal;
   if (attended.lost_output != 0)
     sys::fail(attended.lost_output, {"write what the rehearsal has put out"});
+  // Nobody else can end the init of a namespace by these (reboot(2)).
+  if (!attended.is_ended && (signal_ == SIGHUP || signal_ == SIGINT)) {
+    report::info("the rehearsed system ends",
+                 {{"by", signal_ == SIGHUP ? "reboot" : "poweroff or halt"}});
+    return 0;
+  }
   if (status > exit_status::signalled && signal_ != 0 && !attended.is_ended)
     report::error("the PID 1 of the rehearsal was killed",
                   {{"signal", std::string("SIG") + ::sigabbrev_np(signal_)}});

@@ -92,6 +92,8 @@ class Supervisor {
     ::kill(*command_, SIGCONT);
     const auto end = Clock::now() + context_.plan.grace;
     while (!status_ && Clock::now() < end) co_await changed_.wait_until(end);
+    context_.log.info("the command has ended",
+                      {{"how", status_ ? describe_wait_status(*status_) : "not yet"}});
   }
 
   Task<pid_t> start(Program program) {

@@ -1,5 +1,6 @@
 // The record of a takeover: one story from the command line to the new system, and kept.
 #include <gmock/gmock.h>
+#include <signal.h>
 
 #include <algorithm>
 
@@ -103,6 +104,14 @@ TEST_F(Record, OfTheNewSystemIsTheSame) {
   EXPECT_THAT(whole, StartsWith(result.output));
 }
 
+TEST_F(Record, ThatCannotBeSavedIsNoRehearsal) {
+  saved_ = "/nonexistent/saved.log";
+  const auto result = rehearse({}, "echo ran");
+  EXPECT_EQ(result.status, 125);
+  EXPECT_THAT(result.output,
+              HasSubstr("cannot write to --save-log /nonexistent/saved.log: No such"));
+}
+
 TEST_F(Record, HasACopyInTheNewRoot) {
   const auto result = rehearse({"--log-level", "error", "--log-to", "/copy.log"},
                                "cmp /copy.log /run/dboot/payload.log && echo same");
@@ -114,10 +123,32 @@ TEST_F(Record, ThatCannotBeCopiedIsNoRehearsal) {
        {std::pair<std::string, std::string>{"/missing/file", "No such file"},
         {"/bin/sh", "File exists"},
         {"/run/file", "would be hidden"},
+        {"ttyZ9", "there is no terminal ttyZ9 on this machine, which --log-to names"},
         {"udp:host:514", "none of udp:ADDRESS:PORT"}}) {
     const auto result = rehearse({"--log-to", to}, "echo ran");
     EXPECT_EQ(result.status, 125) << to;
     EXPECT_THAT(result.output, AllOf(HasSubstr(to), HasSubstr(why), Not(HasSubstr("ran\n"))));
+  }
+}
+
+/// `kill -9` of what would copy it at the end.
+TEST_F(Record, IsSavedLineByLine) {
+  SandboxProcess injector = host_.start({DBOOT_INJECT, "--rehearse", "--save-log", saved_, image_,
+                                         "sh", "-c", "echo the command runs; sleep 1000"});
+  std::string output;
+  output = injector.output(
+      [&] { return read_text(saved_).find("supervise started") != std::string::npos; });
+  injector.signal(SIGKILL);
+  EXPECT_EQ(injector.wait(), 128 + SIGKILL);
+  EXPECT_THAT(messages(saved(), "supervise"), Contains("started")) << output;
+}
+
+TEST_F(Record, OfARehearsedSystemThatRebootsSaysSo) {
+  for (const auto& [command, by] : {std::pair<std::string, std::string>{"reboot", "reboot"},
+                                    {"poweroff", "poweroff or halt"}}) {
+    const auto result = rehearse({}, "exec busybox " + command + " -f");
+    EXPECT_EQ(result.status, 0) << result.output;
+    EXPECT_EQ(value(saved(), "the rehearsed system ends", "by"), by);
   }
 }
 

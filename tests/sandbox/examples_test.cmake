@@ -1,5 +1,5 @@
 # The payloads of tools/examples, built outside of the tree against an installed dboot, and rehearsed.
-# Variables: BUILD, PREFIX, EXAMPLES, IMAGE_SCRIPT, and the COMPILERS that dboot was built with.
+# They stay there, for what is tried on machines. Variables: BUILD, PREFIX, EXAMPLES, IMAGE_SCRIPT, and the COMPILERS that dboot was built with.
 file(REMOVE_RECURSE ${PREFIX})
 function(run)
   execute_process(COMMAND ${ARGV} OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE status)
@@ -28,6 +28,13 @@ function(rehearse payload expected)
 endfunction()
 
 rehearse(${PREFIX}/build/show-plan "show-plan plan executable=/bin/sh")
+# What it is to write is not said.
+execute_process(
+  COMMAND ${PREFIX}/sbin/dboot-inject --rehearse --payload ${PREFIX}/build/reinstall ${PREFIX}/image.tar -- /bin/true
+  RESULT_VARIABLE status ERROR_VARIABLE errors)
+if(NOT status EQUAL 125 OR NOT errors MATCHES "what to do is not said: give -e REINSTALL_IMAGE")
+  message(FATAL_ERROR "reinstall: status ${status}; it said: ${errors}")
+endif()
 rehearse(${PREFIX}/build/plain-c "wake payload program=plain-c")
 
 set(ENV{PKG_CONFIG_PATH} ${PREFIX}/lib/pkgconfig)
@@ -35,4 +42,3 @@ execute_process(COMMAND ${PKG_CONFIG} --cflags --libs dboot-payload OUTPUT_VARIA
 separate_arguments(flags UNIX_COMMAND "${flags}")
 run(${CXX} ${EXAMPLES}/show-plan/main.cpp ${flags} -o ${PREFIX}/build/by-pkg-config)
 rehearse(${PREFIX}/build/by-pkg-config "show-plan plan executable=/bin/sh")
-file(REMOVE_RECURSE ${PREFIX})

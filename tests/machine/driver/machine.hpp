@@ -23,8 +23,9 @@ class Machine {
     std::string kernel;
     std::string initramfs;
     std::string command_line;
-    std::string disk;   ///< raw, /dev/vda; written to; empty for none
-    std::string state;  ///< file that save_state wrote: resumes there; empty: boots
+    std::string disk;         ///< raw, /dev/vda; written to; empty for none
+    std::string second_disk;  ///< raw, /dev/vdb; written to; empty for none
+    std::string state;        ///< file that save_state wrote: resumes there; empty: boots
     unsigned memory_mib = 2048;
     Time time = Time::passes;
     std::vector<std::string> devices;  ///< more of them, as QEMU's -device has it
@@ -41,6 +42,8 @@ class Machine {
   Qmp& qmp() { return *qmp_; }
   Loop& loop() { return loop_; }
 
+  /// From here on a kernel panic is what is to happen.
+  void expect_panic() { panic_is_expected_ = true; }
   /// Waits for the machine to go off. QEMU's word for why: "guest-shutdown" for a power off,
   /// "guest-reset" for a reboot.
   std::string wait_for_end(std::chrono::seconds timeout = 60s);
@@ -61,6 +64,7 @@ class Machine {
   std::unique_ptr<Qmp> qmp_;
   std::size_t looked_at_ = 0;
   bool ending_ = false;
+  bool panic_is_expected_ = false;
 };
 
 }  // namespace dboot::machine

@@ -41,13 +41,14 @@ void make_disk(const std::string& file) {
 SmallHost::SmallHost(const Options& options)
     : disk_(files::artefact("disk")), initramfs_(files::artefact("initramfs")) {
   make_initramfs(initramfs_.path(), options.files);
-  make_disk(disk_.path());
+  if (options.disk.empty()) make_disk(disk_.path());
   Machine::Options machine;
   machine.kernel = files::made("small-host", "vmlinuz");
   machine.initramfs = initramfs_.path();
   machine.command_line =
       "console=tty0 console=ttyS0 small.root=" + options.root + ' ' + options.command_line;
-  machine.disk = disk_.path();
+  machine.disk = options.disk.empty() ? disk_.path() : options.disk;
+  machine.second_disk = options.second_disk;
   machine.memory_mib = options.memory_mib;
   machine.time = options.time;
   machine.state = options.state;

@@ -15,7 +15,9 @@ namespace dboot::machine {
 class SmallHost {
  public:
   struct Options {
-    std::string root = "tmpfs";  ///< or disk, rootfs
+    std::string root = "tmpfs";  ///< or disk, rootfs, installed
+    std::string disk{};          ///< an image for /dev/vda, written to; else an empty one
+    std::string second_disk{};   ///< the same for /dev/vdb; else none
     unsigned memory_mib = 512;
     std::string command_line{};        ///< more of the kernel's
     std::vector<std::string> files{};  ///< more of them, for /opt
@@ -47,7 +49,7 @@ class SmallHost {
   std::string file_on_disk(const std::string& path) const;
 
  private:
-  files::Scratch disk_;
+  files::Scratch disk_;  ///< where none is given
   files::Scratch initramfs_;
   std::unique_ptr<Machine> machine_;
   std::unique_ptr<Shell> shell_;

@@ -29,6 +29,7 @@
 #include "injector/progress.hpp"
 #include "injector/rehearsal/payload_log.hpp"
 #include "injector/rehearsal/rehearsal.hpp"
+#include "injector/rehearsal/verdict.hpp"
 #include "injector/rootfs/adapt.hpp"
 #include "injector/rootfs/command.hpp"
 #include "injector/rootfs/from_host.hpp"
@@ -284,7 +285,10 @@ int rehearse(const Options& options, Staging& staging, const Plan& plan) {
   if (stdio == Rehearsal::Stdio::console)
     report::info("Ctrl-] three times within a second ends the rehearsal");
   commit(rehearsal.target(), staging, plan, [] {});
-  return rehearsal.attend(own, attendance);
+  const int status = rehearsal.attend(own, attendance);
+  if (const auto end = rehearsal.end_of_pid_1())
+    report_verdict(*end, payload_log, plan, !options.save_log.empty());
+  return status;
 }
 
 /// The signals of the takeover find this process as they find any other.

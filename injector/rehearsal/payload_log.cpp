@@ -55,6 +55,9 @@ std::string PayloadLog::take() {
     if (record && report::is_phase(record->phase)) continue;
     is_there_ = true;
     if (!record || record->level >= level_) shown += std::string(line) + '\n';
+    if (!record) continue;
+    if (record->message == "the system ends") end_of_system_ = record->fact("by").value_or("");
+    last_ = record;
   }
   if (!unfinished_.empty()) is_there_ = true;
   if (unfinished_.size() >= at_once) shown += take_rest();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "shared/log/record.hpp"
@@ -24,6 +25,9 @@ class PayloadLog {
   std::string take_rest();
   /// The payload runs: it has written something.
   bool is_there() const noexcept { return is_there_; }
+  /// The last line that it has written, and what its system ends by ("reboot"), if it has said so.
+  const std::optional<log::Record>& last() const noexcept { return last_; }
+  const std::string& end_of_system() const noexcept { return end_of_system_; }
   /// The last call has not taken all.
   bool has_more() const noexcept { return more_; }
 
@@ -35,6 +39,8 @@ class PayloadLog {
   UniqueFd file_;
   log::Level level_;
   std::string unfinished_;
+  std::optional<log::Record> last_;
+  std::string end_of_system_;
   bool more_ = false;
   bool is_there_ = false;
 };

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -14,7 +13,6 @@
 
 #include "injector/failure.hpp"
 #include "injector/rehearsal/stub_init.hpp"
-#include "injector/report.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
@@ -77,9 +75,8 @@ int Rehearsal::reap() {
   int status = 0;
   while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }
-  signal_ = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   status_ = WIFSIGNALED(status) ? exit_status::signalled + WTERMSIG(status) : WEXITSTATUS(status);
-  return *status_;
+  return status;
 }
 
 void Rehearsal::give_stdio_to(uid_t user) const {
@@ -93,20 +90,15 @@ int Rehearsal::attend(OwnStdio& own, const Attendance& attendance) {
   const Attended attended =
       dboot::attend(own, {console_.get(), std::move(input_), std::move(output_), std::move(error_)},
                     target_->pidfd(), attendance);
-  const int status = reap();
+  const int end = reap();
   if (attended.signal != 0) return exit_status::signalled + attended.signal;
   if (attended.lost_output != 0)
     sys::fail(attended.lost_output, {"write what the rehearsal has put out"});
-  // Nobody else can end the init of a namespace by these (reboot(2)).
-  if (!attended.is_ended && (signal_ == SIGHUP || signal_ == SIGINT)) {
-    report::info("the rehearsed system ends",
-                 {{"by", signal_ == SIGHUP ? "reboot" : "poweroff or halt"}});
-    return 0;
-  }
-  if (status > exit_status::signalled && signal_ != 0 && !attended.is_ended)
-    report::error("the PID 1 of the rehearsal was killed",
-                  {{"signal", std::string("SIG") + ::sigabbrev_np(signal_)}});
-  return status;
+  if (!attended.is_ended) end_of_pid_1_ = end;
+  // By reboot(2), and by nothing else, the init of a namespace ends with these.
+  const bool has_rebooted =
+      WIFSIGNALED(end) && (WTERMSIG(end) == SIGHUP || WTERMSIG(end) == SIGINT);
+  return has_rebooted && !attended.is_ended ? 0 : *status_;
 }
 
 }  // namespace dboot

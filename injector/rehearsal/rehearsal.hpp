@@ -37,6 +37,8 @@ class Rehearsal {
   /// has waited gets the exit status (128 + the signal that killed it). Once. Throws
   /// std::system_error.
   int attend(OwnStdio& own, const Attendance& attendance = {});
+  /// After attend(): how PID 1 has ended (wait(2)); empty when it was made to.
+  std::optional<int> end_of_pid_1() const noexcept { return end_of_pid_1_; }
 
  private:
   int reap();
@@ -49,7 +51,7 @@ class Rehearsal {
   UniqueFd error_;
   std::unique_ptr<const Target> target_;
   std::optional<int> status_;
-  int signal_ = 0;  ///< that has killed PID 1
+  std::optional<int> end_of_pid_1_;
 };
 
 }  // namespace dboot

@@ -78,8 +78,9 @@ TEST_F(Record, TellsTheWholeStoryInOneFile) {
   for (const auto& line : lines) {
     if (phases.empty() || phases.back() != line.phase) phases.push_back(line.phase);
   }
-  EXPECT_THAT(phases, ElementsAre("preflight", "image", "inject", "wake", "console", "sync",
-                                  "terminate", "release", "hand-over", "start", "supervise"));
+  EXPECT_THAT(phases,
+              ElementsAre("preflight", "image", "inject", "wake", "console", "sync", "terminate",
+                          "release", "hand-over", "start", "supervise", "inject"));
   EXPECT_TRUE(std::is_sorted(lines.begin(), lines.end(), [](const auto& one, const auto& other) {
     return one.elapsed < other.elapsed;
   }));
@@ -144,12 +145,31 @@ TEST_F(Record, IsSavedLineByLine) {
 }
 
 TEST_F(Record, OfARehearsedSystemThatRebootsSaysSo) {
-  for (const auto& [command, by] : {std::pair<std::string, std::string>{"reboot", "reboot"},
-                                    {"poweroff", "poweroff or halt"}}) {
+  for (const auto& [command, by] :
+       {std::pair<std::string, std::string>{"reboot", "reboot"}, {"poweroff", "poweroff"}}) {
     const auto result = rehearse({}, "exec busybox " + command + " -f");
     EXPECT_EQ(result.status, 0) << result.output;
     EXPECT_EQ(value(saved(), "the rehearsed system ends", "by"), by);
   }
+}
+
+/// And what would have come of it on a machine.
+TEST_F(Record, OfARehearsalEndsWithAVerdict) {
+  const auto verdict = [this](std::vector<std::string> options, const std::string& script) {
+    const auto result = rehearse(std::move(options), script);
+    EXPECT_EQ(result.status, 3) << result.output;
+    return result.output;
+  };
+  EXPECT_THAT(verdict({}, "exit 3"),
+              HasSubstr("the rehearsed command has ended how=\"exit status 3\" "
+                        "a_machine=\"asks on its console what to do"));
+  EXPECT_THAT(verdict({"--on-exit", "poweroff"}, "exit 3"),
+              HasSubstr("a_machine=\"is switched off\""));
+  EXPECT_THAT(
+      verdict({"--init", "exec"}, "exit 3"),
+      HasSubstr("warning: PID 1 has ended, which it must not: the kernel of a machine panics "
+                "how=\"exit status 3\""));
+  EXPECT_THAT(verdict({"--log-level", "error"}, "exit 3"), ::testing::IsEmpty());
 }
 
 TEST_F(Record, HoldsNoSecretOfTheEnvironment) {

@@ -192,7 +192,7 @@ int main(int argc, char** argv) {
   if (setting != NULL && fprintf(setting, "%d", panic) > 0) fclose(setting);
   note("info", "start", "starting", executable);
   int status = run_command(executable);
-  note("info", "start", "the command has ended", status == 0 ? "well" : "with a failure");
+  note("info", "power", "the system ends", "by=reboot");
   if (!on_machine) return status;
   sync();
   return reboot(RB_AUTOBOOT);

@@ -1,0 +1,74 @@
+#include "injector/rehearsal/verdict.hpp"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <string>
+
+#include "injector/report.hpp"
+
+namespace dboot {
+namespace {
+
+constexpr std::string_view into_the_old = "reboots into the system on its disk";
+
+std::string describe(int status) {
+  if (WIFSIGNALED(status)) return std::string("SIG") + ::sigabbrev_np(WTERMSIG(status));
+  return "exit status " + std::to_string(WEXITSTATUS(status));
+}
+
+/// What follows when a supervised command has ended.
+std::string after_the_command(OnExit on_exit) {
+  switch (on_exit) {
+    case OnExit::restart:
+      return "starts it again";
+    case OnExit::poweroff:
+      return "is switched off";
+    case OnExit::reboot:
+      return std::string(into_the_old);
+    default:
+      return "asks on its console what to do, and without one " + std::string(into_the_old);
+  }
+}
+
+std::string after_a_failure(OnFailure on_failure) {
+  if (on_failure == OnFailure::reboot) return std::string(into_the_old) + " after ten seconds";
+  return "offers a shell on its console, and without a key for ten minutes " +
+         std::string(into_the_old);
+}
+
+std::string after_the_end(std::string_view by) {
+  if (by == "reboot") return std::string(into_the_old);
+  return by == "halt" ? "stands still" : "is switched off";
+}
+
+void report_reboot(std::string_view by) {
+  report::info("the rehearsed system ends", {{"by", by}, {"a_machine", after_the_end(by)}});
+}
+
+}  // namespace
+
+void report_verdict(int status, const PayloadLog& log, const Plan& plan, bool is_saved) {
+  // Nobody else can end the init of a namespace by these (reboot(2)).
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP) return report_reboot("reboot");
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGINT) return report_reboot("poweroff");
+  if (WIFEXITED(status) && !log.end_of_system().empty()) return report_reboot(log.end_of_system());
+  const std::string last = log.last() && WIFEXITED(status) ? log.last()->message : "";
+  if (last == "the command has ended") {
+    report::info("the rehearsed command has ended",
+                 {{"how", describe(status)}, {"a_machine", after_the_command(plan.on_exit)}});
+    return;
+  }
+  if (last == "the takeover has failed" || last == "the command cannot be started") {
+    report::warning("the rehearsed takeover has failed",
+                    {{"how", describe(status)}, {"a_machine", after_a_failure(plan.on_failure)}});
+  } else {
+    report::warning("PID 1 has ended, which it must not: the kernel of a machine panics",
+                    {{"how", describe(status)},
+                     {"a_machine", std::string(into_the_old) + " after ten seconds"}});
+  }
+  if (!is_saved) report::info("--save-log FILE keeps the record of a rehearsal");
+}
+
+}  // namespace dboot

@@ -5,11 +5,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -24,6 +27,7 @@
 #include "shared/plan/layout.hpp"
 #include "shared/plan/payload_note.h"
 #include "shared/plan/plan.hpp"
+#include "shared/proc/fields.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::payload_file {
@@ -37,14 +41,29 @@ std::vector<std::string> places() {
   return {self / file_name, (self / DBOOT_LIBEXEC_FROM_SBIN / file_name).lexically_normal()};
 }
 
-[[noreturn]] void execute_self_test(int directory, const std::string& name) {
+constexpr std::size_t most_words = 512;
+
+[[noreturn]] void execute_self_test(int directory, const std::string& name, int words) {
   const int null = ::open("/dev/null", O_RDWR);
-  for (const int fd : {0, 1, 2}) ::dup2(null, fd);
+  for (const int fd : {0, 1}) ::dup2(null, fd);
+  ::dup2(words < 0 ? null : words, 2);
+  const rlimit limit{most_words, most_words};
+  ::setrlimit(RLIMIT_FSIZE, &limit);
   std::array<char*, 3> arguments{const_cast<char*>(file_name), const_cast<char*>("--self-test"),
                                  nullptr};
   std::array<char*, 1> environment{nullptr};
   ::syscall(SYS_execveat, directory, name.c_str(), arguments.data(), environment.data(), 0);
   ::_exit(126);
+}
+
+/// What it has written on standard error, in one line.
+std::string read_words(int words) {
+  std::string text(most_words, '\0');
+  const ssize_t size = ::pread(words, text.data(), text.size(), 0);
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  std::string line;
+  for (const auto word : words_of(text)) line += (line.empty() ? ": " : " ") + std::string(word);
+  return line;
 }
 
 std::string describe(int status) {
@@ -150,9 +169,10 @@ void prove(int directory, const std::string& name, const Payload& payload) {
   arguments.flags = CLONE_NEWPID | CLONE_PIDFD;
   arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
   arguments.exit_signal = SIGCHLD;
+  const UniqueFd words(::memfd_create("words", MFD_CLOEXEC));
   const auto child = static_cast<pid_t>(
       sys::check(::syscall(SYS_clone3, &arguments, sizeof arguments), "clone3 for the self-test"));
-  if (child == 0) execute_self_test(directory, name);
+  if (child == 0) execute_self_test(directory, name, words.get());
   const UniqueFd ended(pidfd);
 
   pollfd poll{ended.get(), POLLIN, 0};
@@ -164,7 +184,7 @@ void prove(int directory, const std::string& name, const Payload& payload) {
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   if (count <= 0) refuse("its self-test did not end within 10 s");
-  if (status != 0) refuse(describe(status));
+  if (status != 0) refuse(describe(status) + read_words(words.get()));
 }
 
 }  // namespace dboot::payload_file

@@ -169,7 +169,7 @@ TEST_F(UnchangedHost, PayloadForOtherPlans) {
 TEST_F(UnchangedHost, PayloadThatFailsItsProof) {
   for (const char* option : {"--rehearse", "--dry-run", "--yes"}) {
     expect_refusal({option, "--payload", DBOOT_UNFIT_PAYLOAD, image(), "sh"}, 125,
-                   HasSubstr("unfit-payload does not run: it ended with status 3"));
+                   HasSubstr("unfit-payload does not run: it ended with status 3: it has no legs"));
   }
 }
 

@@ -1,8 +1,11 @@
 // A payload that says of itself that it can be proved, and fails.
+#include <unistd.h>
+
 #include "shared/plan/payload_note.h"
 
 DBOOT_PAYLOAD_NOTE(1, 1, 0);
 
 int main() {
+  [[maybe_unused]] const auto written = ::write(2, "it has\nno legs\n", 15);
   return 3;
 }

@@ -66,7 +66,7 @@ Rehearsal::Rehearsal(Stdio stdio) {
 }
 
 Rehearsal::~Rehearsal() {
-  if (status_) return;
+  if (has_ended_) return;
   ::kill(pid_, SIGKILL);
   reap();
 }
@@ -75,7 +75,7 @@ int Rehearsal::reap() {
   int status = 0;
   while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }
-  status_ = WIFSIGNALED(status) ? exit_status::signalled + WTERMSIG(status) : WEXITSTATUS(status);
+  has_ended_ = true;
   return status;
 }
 
@@ -95,10 +95,10 @@ int Rehearsal::attend(OwnStdio& own, const Attendance& attendance) {
   if (attended.lost_output != 0)
     sys::fail(attended.lost_output, {"write what the rehearsal has put out"});
   if (!attended.is_ended) end_of_pid_1_ = end;
+  if (!WIFSIGNALED(end)) return WEXITSTATUS(end);
   // By reboot(2), and by nothing else, the init of a namespace ends with these.
-  const bool has_rebooted =
-      WIFSIGNALED(end) && (WTERMSIG(end) == SIGHUP || WTERMSIG(end) == SIGINT);
-  return has_rebooted && !attended.is_ended ? 0 : *status_;
+  const bool has_rebooted = WTERMSIG(end) == SIGHUP || WTERMSIG(end) == SIGINT;
+  return has_rebooted && !attended.is_ended ? 0 : exit_status::signalled + WTERMSIG(end);
 }
 
 }  // namespace dboot

@@ -50,7 +50,7 @@ class Rehearsal {
   UniqueFd output_;
   UniqueFd error_;
   std::unique_ptr<const Target> target_;
-  std::optional<int> status_;
+  bool has_ended_ = false;
   std::optional<int> end_of_pid_1_;
 };
 

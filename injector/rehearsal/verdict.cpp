@@ -54,7 +54,8 @@ void report_verdict(int status, const PayloadLog& log, const Plan& plan, bool is
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP) return report_reboot("reboot");
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGINT) return report_reboot("poweroff");
   if (WIFEXITED(status) && !log.end_of_system().empty()) return report_reboot(log.end_of_system());
-  const std::string last = log.last() && WIFEXITED(status) ? log.last()->message : "";
+  const auto& said = log.last();
+  const std::string last = said && WIFEXITED(status) ? said->message : "";
   if (last == "the command has ended") {
     report::info("the rehearsed command has ended",
                  {{"how", describe(status)}, {"a_machine", after_the_command(plan.on_exit)}});

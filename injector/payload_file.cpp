@@ -49,6 +49,11 @@ constexpr std::size_t most_words = 512;
   ::dup2(words < 0 ? null : words, 2);
   const rlimit limit{most_words, most_words};
   ::setrlimit(RLIMIT_FSIZE, &limit);
+  // What it does to its process group, or to what is open here, is not to reach anybody.
+  ::setsid();
+  const auto kept = static_cast<unsigned>(directory);
+  if (kept > 3) ::close_range(3, kept - 1, 0);
+  ::close_range(kept + 1, ~0U, 0);
   std::array<char*, 3> arguments{const_cast<char*>(file_name), const_cast<char*>("--self-test"),
                                  nullptr};
   std::array<char*, 1> environment{nullptr};
@@ -72,26 +77,31 @@ std::string describe(int status) {
   return "it ended with status " + std::to_string(WEXITSTATUS(status));
 }
 
+/// Of a device even the opening may do something.
+void require_file(const struct stat& status, const std::string& name) {
+  if (S_ISREG(status.st_mode)) return;
+  throw Failure(name + (S_ISDIR(status.st_mode) ? " is a directory" : " is no file"),
+                "name the program itself with --payload");
+}
+
 Payload locate(const std::string& path) {
   const bool own = path.empty();
   std::string looked;
   for (const auto& place : own ? places() : std::vector{path}) {
-    // A FIFO is no payload, and nobody waits for its writer.
-    UniqueFd fd(::open(place.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (fd) return {std::move(fd), place, 0, {}, {}};
-    if (errno != ENOENT) sys::fail(errno, {"open the payload ", place});
+    struct stat status {};
+    if (::stat(place.c_str(), &status) == 0) {
+      require_file(status, "the payload " + place);
+      UniqueFd fd(::open(place.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+      if (fd) return {std::move(fd), place, 0, {}, {}};
+    }
+    if (errno != ENOENT) {
+      throw Failure("cannot open the payload " + place + ": " + ::strerror(errno),
+                    "name a program that can be read");
+    }
     looked += (looked.empty() ? "" : " and ") + place;
   }
   throw Failure("the payload is not there: looked for " + looked,
                 own ? "install dboot-init, or name it with --payload" : "correct --payload");
-}
-
-void require_file(int fd, const std::string& name) {
-  struct stat status {};
-  sys::check(::fstat(fd, &status), "stat ", name);
-  if (S_ISREG(status.st_mode)) return;
-  throw Failure(name + (S_ISDIR(status.st_mode) ? " is a directory" : " is no file"),
-                "name the program itself with --payload");
 }
 
 std::uint64_t size_of(int fd) {
@@ -104,10 +114,12 @@ std::string digest_of_file(int fd, const std::string& name) {
   return to_string(digest_of(*file_stream(fd, 0, size_of(fd), name)));
 }
 
-std::optional<PlanVersions> read_note(int fd) {
+std::optional<PlanVersions> read_note(int fd, const std::string& name) {
   const auto text = elf::find_note(fd, DBOOT_NOTE_OWNER, DBOOT_NOTE_TYPE);
   dboot_payload_note note{};
-  if (!text || text->size() < sizeof note) return std::nullopt;
+  if (!text) return std::nullopt;
+  if (text->size() < sizeof note)
+    throw Failure(name + " has a damaged note of dboot", "build it with payload_note.h");
   std::memcpy(&note, text->data(), sizeof note);
   return PlanVersions{note.oldest_major, note.newest_major, note.newest_minor};
 }
@@ -131,24 +143,26 @@ void require_understanding(const std::string& name, const PlanVersions& plans) {
 Payload open(const std::string& path) {
   Payload payload = locate(path);
   const std::string name = "the payload " + payload.path;
-  require_file(payload.fd.get(), name);
   const auto program = elf::check_loadable(payload.fd.get(), name);
   if (!program.interpreter.empty()) {
     throw Failure(name + " is linked dynamically, and asks for " + program.interpreter,
                   "link it with -static: execve would take this and its libraries from the old "
                   "root, which goes away");
   }
-  payload.plans = read_note(payload.fd.get());
+  payload.plans = read_note(payload.fd.get(), name);
   if (payload.plans) require_understanding(name, *payload.plans);
   payload.size = size_of(payload.fd.get());
-  payload.digest = digest_of_file(payload.fd.get(), name);
   return payload;
+}
+
+void compute_digest(Payload& payload) {
+  payload.digest = digest_of_file(payload.fd.get(), "the payload " + payload.path);
 }
 
 std::string describe(const Payload& payload) {
   const auto& plans = payload.plans;
-  return "payload: " + payload.path + ", " + std::to_string(payload.size) + " bytes, " +
-         payload.digest + ", " +
+  return "payload: " + log::escaped(payload.path) + ", " + std::to_string(payload.size) +
+         " bytes, " + payload.digest + ", " +
          (plans ? "plans up to " + version(plans->newest_major, plans->newest_minor)
                 : "does not say which plans it understands") +
          '\n';

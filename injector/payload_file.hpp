@@ -20,7 +20,7 @@ struct Payload {
   UniqueFd fd;
   std::string path;
   std::uint64_t size = 0;  ///< in bytes
-  std::string digest;      ///< "sha256:9f2c…"
+  std::string digest;      ///< "sha256:9f2c…", see compute_digest()
   /// Empty when it does not say so. One that does can be proved.
   std::optional<PlanVersions> plans;
 };
@@ -30,6 +30,9 @@ struct Payload {
 /// it, where it needs other files (no library of the old or of the new system is promised to it),
 /// and where it says that it does not understand the plans of this program.
 Payload open(const std::string& path);
+
+/// Reads all of it: when it is known that there is room for it.
+void compute_digest(Payload& payload);
 
 /// One line for --dry-run.
 std::string describe(const Payload& payload);

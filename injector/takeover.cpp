@@ -309,8 +309,7 @@ int run(const Options& options) {
   if (!options.rehearse && !options.dry_run) claim = claim_machine(options);
 
   terminals::require(options.console, options.log_to);
-  const auto payload = payload_file::open(options.payload);
-  note_payload(payload);
+  auto payload = payload_file::open(options.payload);
   const auto source = image::open(options.image, {options.engine_host, options.pull});
   const rootfs::FromHost from_host(options.host_files, rootfs::kernel_files_of_host());
   const std::uint64_t needed = source->estimated_bytes() + from_host.bytes();
@@ -320,8 +319,10 @@ int run(const Options& options) {
                          {"digest", digest.empty() ? "none" : digest},
                          {"bytes", source->estimated_bytes()},
                          {"from_host", from_host.bytes()}});
-  report::note("memory", {{"needed", needed}, {"available", available}});
-  memory::require(needed, available);
+  report::note("memory", {{"needed", needed + payload.size}, {"available", available}});
+  memory::require(needed + payload.size, available);
+  payload_file::compute_digest(payload);
+  note_payload(payload);
   if (claim) {
     if (guard::is_over_ssh())
       report::warning("this is an ssh session, and it ends with the takeover");

@@ -1,6 +1,7 @@
 #include "payload/run_phase.hpp"
 
 #include <exception>
+#include <stdexcept>
 #include <utility>
 
 namespace dboot {
@@ -14,6 +15,10 @@ Task<> run_phase(Context& context, std::string_view name, Task<> work) {
   } catch (const std::exception& error) {
     log.error("failed", {{"reason", error.what()}, {"duration", log::monotonic_now() - began}});
     throw;
+  } catch (...) {
+    log.error("failed", {{"reason", "what was thrown is no std::exception"},
+                         {"duration", log::monotonic_now() - began}});
+    throw std::runtime_error("what was thrown is no std::exception");
   }
   log.info("finished", {{"duration", log::monotonic_now() - began}});
 }

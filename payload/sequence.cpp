@@ -32,6 +32,18 @@ void begin_log(Context& context) {
   context.log.begin(context.program);
 }
 
+/// Its name is a word of the log's lines.
+Phase checked(Phase phase) {
+  const bool is_word =
+      !phase.name.empty() && std::all_of(phase.name.begin(), phase.name.end(), [](char letter) {
+        return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') ||
+               letter == '-' || letter == '_';
+      });
+  if (!is_word) throw std::invalid_argument("the name of a phase is a word of a-z, 0-9, - and _");
+  if (!phase.run) throw std::invalid_argument("the phase " + phase.name + " does nothing");
+  return phase;
+}
+
 }  // namespace
 
 Sequence Sequence::of_dboot_init() {
@@ -46,17 +58,17 @@ Sequence Sequence::of_dboot_init() {
 }
 
 Sequence& Sequence::before(std::string_view name, Phase phase) {
-  phases_.insert(find(name), std::move(phase));
+  phases_.insert(find(name), checked(std::move(phase)));
   return *this;
 }
 
 Sequence& Sequence::after(std::string_view name, Phase phase) {
-  phases_.insert(std::next(find(name)), std::move(phase));
+  phases_.insert(std::next(find(name)), checked(std::move(phase)));
   return *this;
 }
 
 Sequence& Sequence::in_place_of(std::string_view name, Phase phase) {
-  *find(name) = std::move(phase);
+  *find(name) = checked(std::move(phase));
   return *this;
 }
 

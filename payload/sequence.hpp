@@ -10,9 +10,9 @@
 
 namespace dboot {
 
-/// One step of a takeover. What it throws ends the sequence, and leads to the way out.
+/// One step of a takeover: a coroutine. What it throws ends the sequence, and leads to the way out.
 struct Phase {
-  std::string name;  ///< a word, for the log
+  std::string name;  ///< for the log: of a-z, 0-9, - and _
   std::function<Task<>(Context&)> run;
 };
 
@@ -23,7 +23,9 @@ class Sequence {
   /// "terminate" on there is no old system to go back to; after "release" no disk is in use.
   static Sequence of_dboot_init();
 
-  /// They throw std::invalid_argument when there is no phase of that name.
+  /// They throw std::invalid_argument when there is no phase of that name, and when the new one has
+  /// no name that is a word, or nothing to run. In main(), before run_payload(), which makes the
+  /// proof fail.
   Sequence& before(std::string_view name, Phase phase);
   Sequence& after(std::string_view name, Phase phase);
   Sequence& in_place_of(std::string_view name, Phase phase);

@@ -50,7 +50,8 @@ bool is_of_key(unsigned char byte) {
   return (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte == '_';
 }
 
-/// As in a C string; of the other bytes, those in `also` are escaped too.
+}  // namespace
+
 std::string escaped(std::string_view text, std::string_view also) {
   std::string result;
   while (!text.empty()) {
@@ -71,6 +72,8 @@ std::string escaped(std::string_view text, std::string_view also) {
   }
   return result;
 }
+
+namespace {
 
 /// A value as it is when that is unambiguous, else as a C string.
 std::string as_value(std::string_view value) {
@@ -266,9 +269,9 @@ std::optional<Record> parse(std::string_view line) {
 std::string format_report(const Record& record) {
   std::string line = "dboot-inject: ";
   if (record.level != Level::info) line += fmt::format("{}: ", to_string(record.level));
-  line = with_facts(line + escaped(record.message, ""), record, mend_key);
+  line = with_facts(line + escaped(record.message), record, mend_key);
   if (const auto mend = record.fact(mend_key))
-    line += "\ndboot-inject: to mend it: " + escaped(*mend, "");
+    line += "\ndboot-inject: to mend it: " + escaped(*mend);
   return line;
 }
 

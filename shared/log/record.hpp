@@ -56,6 +56,10 @@ struct Record {
 Record of_call(std::string_view name, std::string_view about, int error);
 Record of_call(std::string_view name, std::string_view about, std::string_view result);
 
+/// Control characters and what is no UTF-8 as in a C string, for a terminal; of the other
+/// characters those in `also` too.
+std::string escaped(std::string_view text, std::string_view also = {});
+
 /// The line, without its newline. In the message a backslash, an equals sign, control characters
 /// and what is no UTF-8 are escaped as in C; a value that is no plain word is a C string.
 std::string format(const Record& record);

@@ -261,6 +261,31 @@ TEST(RunPhase, LogsItsBeginItsEndAndItsFailureWithTheTimeItTook) {
                                                   "duration=[0-9.]+ms\n"));
 }
 
+Task<> throw_a_number() {
+  throw 42;
+  co_return;
+}
+
+TEST(RunPhase, MakesAReasonOfWhateverIsThrown) {
+  boost::asio::io_context loop(1);
+  Context context(loop.get_executor(), Inheritance());
+  std::string text;
+  context.log.add_sink(log::sinks::memory(text));
+  bool has_reason = false;
+  boost::asio::co_spawn(loop, run_phase(context, "one", throw_a_number()),
+                        [&](const std::exception_ptr& error) {
+                          try {
+                            std::rethrow_exception(error);
+                          } catch (const std::exception&) {
+                            has_reason = true;
+                          }
+                          loop.stop();
+                        });
+  loop.run();
+  EXPECT_TRUE(has_reason);
+  EXPECT_THAT(text, HasSubstr("error one failed reason=\"what was thrown is no std::exception\""));
+}
+
 struct Terminal {
   Terminal() : master(sys::check(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), "openpt")) {
     std::array<char, 64> text{};

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <filesystem>
 
@@ -147,6 +148,8 @@ TEST_F(UnchangedHost, PayloadThatIsNoProgram) {
   expect_refusal({"--payload", ".", image(), "sh"}, 125, HasSubstr("the payload . is a directory"));
   expect_refusal({"--payload", "/dev/null", image(), "sh"}, 125,
                  HasSubstr("the payload /dev/null is no file"));
+  expect_refusal({"--payload", text + "/x", image(), "sh"}, 125,
+                 HasSubstr("cannot open the payload " + text + "/x: Not a directory"));
   expect_refusal({"--payload", "", image(), "sh"}, 125, HasSubstr("--payload"));
 }
 
@@ -164,6 +167,17 @@ TEST_F(UnchangedHost, PayloadForOtherPlans) {
   expect_refusal(
       {"--payload", file("newer", program, 0755), image(), "sh"}, 125,
       HasSubstr("newer understands plans from 7.0 to 9.2, and this dboot-inject writes 1."));
+}
+
+TEST_F(UnchangedHost, PayloadWithADamagedNote) {
+  std::string program = sys::read_file(DBOOT_INIT);
+  const std::array<std::uint32_t, 3> header{6, sizeof(dboot_payload_note), DBOOT_NOTE_TYPE};
+  const auto at = program.find(
+      std::string(reinterpret_cast<const char*>(header.data()), sizeof header) + "dboot");
+  ASSERT_NE(at, std::string::npos);
+  program[at + 4] = 4;
+  expect_refusal({"--payload", file("damaged", program, 0755), image(), "sh"}, 125,
+                 HasSubstr("damaged has a damaged note of dboot"));
 }
 
 TEST_F(UnchangedHost, PayloadThatFailsItsProof) {

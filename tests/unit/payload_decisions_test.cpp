@@ -227,6 +227,9 @@ TEST(Sequence, NamesThePhaseThatItHasNot) {
         sequence.before("realise", {"write", nothing});
       },
       testing::ThrowsMessage<std::invalid_argument>("the sequence has no phase realise"));
+  EXPECT_THROW(sequence.before("start", {"two words", nothing}), std::invalid_argument);
+  EXPECT_THROW(sequence.before("start", {"", nothing}), std::invalid_argument);
+  EXPECT_THROW(sequence.in_place_of("start", {"empty", nullptr}), std::invalid_argument);
 }
 
 }  // namespace

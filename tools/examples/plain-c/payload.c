@@ -24,9 +24,9 @@ DBOOT_PAYLOAD_NOTE(1, 1, 2);
 enum { SCOPE, EXECUTABLE, ARGUMENTS, ENVIRONMENT, WORKING_DIRECTORY, GRACE_MS = 8, HOSTNAME = 10 };
 enum { BEGAN_NS = 12, KERNEL_PANIC, UID = 15, GID, GROUPS };
 
-static uint8_t file[1 << 20], *const body = file + 24;
+static uint8_t *file, *body;
 static uint64_t body_size, began_ns;
-static int record = -1, on_machine = 1;
+static int record = -1, on_machine;
 
 static void note(const char* level, const char* phase, const char* what, const char* which) {
   struct timespec now;
@@ -42,7 +42,6 @@ static void note(const char* level, const char* phase, const char* what, const c
 // The end of PID 1 is a panic, and kernel.panic makes that a reboot into the system on the disk.
 static _Noreturn void fail(const char* what) {
   note("error", "failure", what, strerror(errno));
-  sleep(on_machine ? 10 : 0);
   exit(125);
 }
 
@@ -70,18 +69,16 @@ static uint64_t find(uint64_t table, unsigned field) {
   return offset == 0 ? 0 : table + offset;
 }
 
-// Of the table Plan: a number.
 static uint64_t scalar(unsigned field, unsigned size, uint64_t otherwise) {
   uint64_t at = find(number(0, 4), field);
   return at == 0 ? otherwise : number(at, size);
 }
 
-// What a field refers to.
 static uint64_t reference(uint64_t at) {
   return at == 0 ? 0 : at + number(at, 4);
 }
 
-// Of the table Plan: what a field refers to.
+// What a field of the table Plan refers to.
 static uint64_t part(unsigned field) {
   return reference(find(number(0, 4), field));
 }
@@ -103,41 +100,44 @@ static char** texts(unsigned field) {
 
 static void read_plan(void) {
   int fd = open("/run/dboot/plan", O_RDONLY | O_CLOEXEC);
-  ssize_t size = read(fd, file, sizeof file);
+  struct stat status;
   uint32_t crc;
+  if (fstat(fd, &status) != 0 || status.st_size < 24) fail("this is no plan");
+  file = malloc((size_t)status.st_size);
+  if (file == NULL || read(fd, file, (size_t)status.st_size) != status.st_size) fail("the plan");
+  body = file + 24;
   memcpy(&crc, file + 12, sizeof crc);
-  if (size < 24 || memcmp(file, "DBOOTPLN\1\0", 10) != 0) fail("this is no plan of version 1");
   memcpy(&body_size, file + 16, sizeof body_size);
-  if (body_size != (uint64_t)size - 24) fail("the plan is cut short");
+  if (memcmp(file, "DBOOTPLN\1\0", 10) != 0 || body_size != (uint64_t)status.st_size - 24)
+    fail("this is no plan of version 1");
   if (crc != ~crc32c(crc32c(~0U, file, 12), file + 16, body_size + 8)) fail("the plan is damaged");
 }
 
+// All are PID 1's in the end. What survives SIGKILL for five seconds is left.
 static void end_processes(uint64_t grace_ms) {
-  const struct timespec moment = {0, 10000000};
-  kill(-1, SIGTERM);
-  for (; grace_ms >= 10 && kill(-1, 0) == 0; grace_ms -= 10) {
-    while (waitpid(-1, NULL, WNOHANG) > 0) continue;
-    nanosleep(&moment, NULL);
+  for (int round = 0; round < 2; ++round) {
+    kill(-1, round == 0 ? SIGTERM : SIGKILL);
+    for (uint64_t left = round == 0 ? grace_ms : 5000; left >= 10; left -= 10) {
+      while (waitpid(-1, NULL, WNOHANG) > 0) continue;
+      if (waitpid(-1, NULL, WNOHANG) < 0) return;
+      usleep(10000);
+    }
   }
-  kill(-1, SIGKILL);
-  while (waitpid(-1, NULL, 0) > 0) continue;
 }
 
 static void mount_on(const char* type, const char* where, unsigned long flags) {
   mkdir(where, 0755);
-  if (mount(type, where, type, flags, NULL) != 0) note("warning", "release", "not mounted:", where);
+  if (mount(type, where, type, flags, NULL) != 0) note("warning", "release", "not mounted", where);
 }
 
 static void move_into_new_root(void) {
   const unsigned long quiet = MS_NOSUID | MS_NODEV | MS_NOEXEC;
   umask(022);
   if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) fail("make the mounts private");
-  // A link of the image would lead elsewhere.
-  const char* mount_points[] = {"proc", "sys", "dev", "run"};
-  struct stat status;
+  const char* mount_points[] = {"proc", "sys", "dev", "run"};  // no links that the image has made
   if (chdir("/run/dboot/root") != 0) fail("the new root");
   for (int i = 0; i < 4; ++i)
-    if (lstat(mount_points[i], &status) != 0 || !S_ISDIR(status.st_mode)) fail(mount_points[i]);
+    if (open(mount_points[i], O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) < 0) fail(mount_points[i]);
   if (mount("tmpfs", "run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") != 0) fail("mount /run");
   if (mkdir("run/.old-root", 0700) != 0 || mkdir("run/dboot", 0755) != 0) fail("mkdir in /run");
   if (syscall(SYS_pivot_root, ".", "run/.old-root") != 0 || chdir("/") != 0) fail("pivot_root");
@@ -152,45 +152,45 @@ static void move_into_new_root(void) {
 
 static int run_command(const char* executable) {
   char **arguments = texts(ARGUMENTS), **environment = texts(ENVIRONMENT);
-  uint32_t groups[64], count = 0;
-  uint64_t list = part(GROUPS);
-  for (; list != 0 && count < number(list, 4) && count < 64; ++count)
-    groups[count] = (uint32_t)number(list + 4 + 4 * count, 4);
-  pid_t child = fork();
-  if (child == 0) {
+  uint64_t groups = part(GROUPS), count = groups == 0 ? 0 : number(groups, 4);
+  number(groups + 4 + 4 * count, 0);
+  pid_t command = fork();
+  if (command < 0) fail("fork");
+  if (command == 0) {
     setsid();
-    int ready = setgroups(count, groups) == 0 && setgid((gid_t)scalar(GID, 4, 0)) == 0 &&
-                setuid((uid_t)scalar(UID, 4, 0)) == 0 && chdir(text(part(WORKING_DIRECTORY))) == 0;
+    int ready = setgroups(count, (const gid_t*)(body + groups + 4)) == 0 &&
+                setgid((gid_t)scalar(GID, 4, 0)) == 0 && setuid((uid_t)scalar(UID, 4, 0)) == 0 &&
+                chdir(text(part(WORKING_DIRECTORY))) == 0;
     if (ready) execve(executable, arguments, environment);
     _exit(errno == ENOENT ? 127 : 126);
   }
   int status = 0;
-  for (pid_t ended; (ended = waitpid(-1, &status, 0)) != child;)
-    if (ended < 0 && errno != EINTR) fail("waitpid");
+  while (waitpid(-1, &status, 0) != command) continue;
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 int main(int argc, char** argv) {
   if (argc > 1 && strcmp(argv[1], "--self-test") == 0)
     return ~crc32c(~0U, (const uint8_t*)"123456789", 9) == 0xE3069283 ? 0 : 1;
-  const sigset_t none = {0};
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  for (int number = 1; number < 32; ++number) signal(number, SIG_DFL);
+  char namespace[32] = "";
+  if (readlink("/proc/self/ns/pid", namespace, sizeof namespace - 1) < 0) fail("/proc");
+  sigprocmask(SIG_SETMASK, &(sigset_t){0}, NULL);
+  for (int number = 1; number <= SIGRTMAX; ++number) signal(number, SIG_DFL);
   close_range(3, ~0U, 0);
   record = open("/run/dboot/payload.log", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   read_plan();
   began_ns = scalar(BEGAN_NS, 8, 0);
-  on_machine = scalar(SCOPE, 1, 0) == 0;
+  // Either is reason enough. The number is that of the first namespace there is.
+  on_machine = scalar(SCOPE, 1, 0) == 0 && strcmp(namespace, "pid:[4026531836]") == 0;
   char *executable = text(part(EXECUTABLE)), *hostname = text(part(HOSTNAME));
-  note("info", "wake", "payload program=plain-c, for", executable);
+  note("info", "wake", "payload", "program=plain-c");
   end_processes(scalar(GRACE_MS, 4, 10000));
   move_into_new_root();
-  if (hostname[0] != '\0' && sethostname(hostname, strlen(hostname)) != 0)
-    note("warning", "hand-over", "hostname not set:", hostname);
+  if (hostname[0] != '\0' && sethostname(hostname, strlen(hostname)) != 0) fail("sethostname");
   int32_t panic = (int32_t)scalar(KERNEL_PANIC, 4, 0x80000000);
-  FILE* setting = on_machine && panic != INT32_MIN ? fopen("/proc/sys/kernel/panic", "w") : NULL;
-  if (setting != NULL && fprintf(setting, "%d", panic) > 0) fclose(setting);
-  note("info", "start", "starting", executable);
+  if (on_machine && panic != INT32_MIN)
+    dprintf(open("/proc/sys/kernel/panic", O_WRONLY | O_CLOEXEC), "%d", panic);
+  note("info", "start", "starting", "as=command");
   int status = run_command(executable);
   note("info", "power", "the system ends", "by=reboot");
   if (!on_machine) return status;

@@ -49,6 +49,7 @@ constexpr std::size_t most_words = 512;
   ::dup2(words < 0 ? null : words, 2);
   const rlimit limit{most_words, most_words};
   ::setrlimit(RLIMIT_FSIZE, &limit);
+  ::signal(SIGXFSZ, SIG_IGN);  // who says more than that is cut short, and lives
   // What it does to its process group, or to what is open here, is not to reach anybody.
   ::setsid();
   const auto kept = static_cast<unsigned>(directory);

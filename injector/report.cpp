@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "shared/log/sinks.hpp"
@@ -90,8 +91,13 @@ void update_copy() {
   auto& lines = *reporter();
   const auto text =
       lines.file ? text_of(lines.file.get(), lines.copied) : lines.text.substr(lines.copied);
-  sys::write_all(lines.copy.get(), text);
   lines.copied += text.size();
+  try {
+    sys::write_all(lines.copy.get(), text);
+  } catch (const std::system_error& error_of_write) {
+    lines.copy.reset();
+    error("the log is saved up to here only", {{"reason", error_of_write.what()}});
+  }
 }
 
 void write(log::Level level, std::string_view message, log::Facts facts) {

@@ -27,9 +27,10 @@ bool is_phase(std::string_view phase);
 /// The record goes on in that file, open for reading and appending, and what there is of it is
 /// written there. Throws std::system_error.
 void keep_record_in(UniqueFd file);
-/// A copy of all of it goes to that file, as far as it has come at each update_copy().
+/// A copy of all of it goes to that file, as far as it has come at each update_copy(). The first
+/// write that fails is reported, and the last.
 void copy_record_to(UniqueFd file);
-/// Throws std::system_error.
+/// Throws std::system_error when the record cannot be read.
 void update_copy();
 
 void write(log::Level level, std::string_view message, log::Facts facts = {});

@@ -40,7 +40,8 @@ std::string after_a_failure(OnFailure on_failure) {
 
 std::string after_the_end(std::string_view by) {
   if (by == "reboot") return std::string(into_the_old);
-  return by == "halt" ? "stands still" : "is switched off";
+  if (by == "poweroff") return "is switched off";
+  return by == "halt" ? "stands still" : "is switched off, or stands still";
 }
 
 void report_reboot(std::string_view by) {
@@ -52,7 +53,7 @@ void report_reboot(std::string_view by) {
 void report_verdict(int status, const PayloadLog& log, const Plan& plan, bool is_saved) {
   // Nobody else can end the init of a namespace by these (reboot(2)).
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP) return report_reboot("reboot");
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGINT) return report_reboot("poweroff");
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGINT) return report_reboot("poweroff or halt");
   if (WIFEXITED(status) && !log.end_of_system().empty()) return report_reboot(log.end_of_system());
   const auto& said = log.last();
   const std::string last = said && WIFEXITED(status) ? said->message : "";

@@ -22,6 +22,7 @@ Task<> execute(Context& context) {
   auto& plan = context.plan;
   auto opening = context.console.open_stdio();
   const auto stdio = co_await std::move(opening);
+  co_await context.console.show_all();
   co_await context.console.stop_log();
   co_await context.kernel_log.restore();
   plan.environment =

@@ -28,7 +28,14 @@ TEST(OwnPayload, ThatEndsLeadsBackToTheDisk) {
   }
 }
 
-/// tools/examples/reinstall: what is on the disk afterwards is the image, and boots.
+/// With tools/examples/reinstall and that image of the host's.
+void reinstall(SmallHost& host, const std::string& image, const std::string& disk) {
+  host.take_over("--payload /opt/reinstall --on-failure reboot --copy " + image +
+                     ":/disk.img -e REINSTALL_IMAGE=/disk.img -e REINSTALL_DISK=" + disk,
+                 "true");
+}
+
+/// What is on the disk afterwards is the image, and boots.
 TEST(OwnPayload, WritesAnImageToTheDiskOfTheOldSystemAndRebootsIntoIt) {
   const files::Scratch image(files::artefact("disk.img"));
   const files::Scratch compressed(image.path() + ".zst");
@@ -47,10 +54,7 @@ TEST(OwnPayload, WritesAnImageToTheDiskOfTheOldSystemAndRebootsIntoIt) {
     SmallHost host({.second_disk = disk.path(),
                     .files = {files::program("../kit/build/reinstall"), compressed.path()}});
     host.shell().output_of("mke2fs -q /dev/vdb; mount -t ext4 /dev/vdb /srv");
-    host.take_over(
-        "--payload /opt/reinstall --copy /opt/disk.img.zst:/disk.img "
-        "-e REINSTALL_IMAGE=/disk.img -e REINSTALL_DISK=vdb",
-        "true");
+    reinstall(host, "/opt/disk.img.zst", "vdb");
     host.console().expect("info reinstall reinstalled disk=vdb", 120s);
     EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
     EXPECT_THAT(host.console().text(), HasSubstr("info reinstall compared percent=100"));
@@ -67,10 +71,7 @@ TEST(OwnPayload, WritesNothingWhereTheDiskHasNoRoom) {
   run("truncate -s 300M " + image.path() + "; zstd -q " + image.path());
   SmallHost host(
       {.root = "disk", .files = {files::program("../kit/build/reinstall"), compressed.path()}});
-  host.take_over(
-      "--payload /opt/reinstall --copy /opt/large.img.zst:/disk.img --on-failure reboot "
-      "-e REINSTALL_IMAGE=/disk.img -e REINSTALL_DISK=vda",
-      "true");
+  reinstall(host, "/opt/large.img.zst", "vda");
   host.console().expect("the image has 314572800 bytes, and vda has room for 268435456", 60s);
   EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
   EXPECT_EQ(host.file_on_disk("/etc/passwd"), "root:x:0:0:root:/:/bin/sh\n");

@@ -113,6 +113,13 @@ TEST_F(Record, ThatCannotBeSavedIsNoRehearsal) {
               HasSubstr("cannot write to --save-log /nonexistent/saved.log: No such"));
 }
 
+TEST_F(Record, ThatCannotBeSavedAnyMoreDoesNotEndTheRehearsal) {
+  saved_ = "/dev/full";
+  const auto result = rehearse({}, "exit 3");
+  EXPECT_EQ(result.status, 3);
+  EXPECT_THAT(result.output, HasSubstr("error: the log is saved up to here only"));
+}
+
 TEST_F(Record, HasACopyInTheNewRoot) {
   const auto result = rehearse({"--log-level", "error", "--log-to", "/copy.log"},
                                "cmp /copy.log /run/dboot/payload.log && echo same");
@@ -145,8 +152,8 @@ TEST_F(Record, IsSavedLineByLine) {
 }
 
 TEST_F(Record, OfARehearsedSystemThatRebootsSaysSo) {
-  for (const auto& [command, by] :
-       {std::pair<std::string, std::string>{"reboot", "reboot"}, {"poweroff", "poweroff"}}) {
+  for (const auto& [command, by] : {std::pair<std::string, std::string>{"reboot", "reboot"},
+                                    {"poweroff", "poweroff or halt"}}) {
     const auto result = rehearse({}, "exec busybox " + command + " -f");
     EXPECT_EQ(result.status, 0) << result.output;
     EXPECT_EQ(value(saved(), "the rehearsed system ends", "by"), by);

@@ -34,6 +34,8 @@ function(dboot_install_kit)
     ${PROJECT_BINARY_DIR}/dboot-config-version.cmake COMPATIBILITY SameMinorVersion)
   install(FILES ${PROJECT_SOURCE_DIR}/tools/cmake/dboot-config.cmake
                 ${PROJECT_BINARY_DIR}/dboot-config-version.cmake DESTINATION ${kit_dir})
+  # Relative, for the prefix may be another one when it is installed.
+  file(RELATIVE_PATH prefix_from_pkgconfig /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
   foreach(library system log plan payload)
     set(requires_log dboot-system)
     set(requires_plan dboot-log)

@@ -24,7 +24,11 @@ Task<bool> Patience::wait(std::chrono::milliseconds most) {
   });
   boost::system::error_code error;
   auto token = boost::asio::redirect_error(boost::asio::use_awaitable, error);
-  co_await state->descriptor.async_wait(boost::asio::posix::stream_descriptor::wait_read, token);
+  // Asio reuses its state of a descriptor that was closed, and wakes who has it next for what was
+  // still queued.
+  do {
+    co_await state->descriptor.async_wait(boost::asio::posix::stream_descriptor::wait_read, token);
+  } while (!error && !sys::is_readable(fd()));
   state->timer.expires_at(boost::asio::steady_timer::time_point::max());
   // Readable is readable, whoever has not been told.
   co_return !state->late || sys::is_readable(fd());

@@ -14,7 +14,7 @@ struct Pidfd::Descriptor : boost::asio::posix::stream_descriptor {
   using basic_stream_descriptor::basic_stream_descriptor;
 };
 
-Pidfd::Pidfd(std::unique_ptr<Descriptor> descriptor) noexcept
+Pidfd::Pidfd(std::shared_ptr<Descriptor> descriptor) noexcept
     : descriptor_(std::move(descriptor)) {}
 
 Pidfd::~Pidfd() = default;
@@ -22,7 +22,7 @@ Pidfd::~Pidfd() = default;
 std::unique_ptr<Pidfd> Pidfd::open(const boost::asio::any_io_executor& executor, pid_t pid) {
   UniqueFd fd = sys::try_pidfd_open(pid);
   if (!fd) return nullptr;
-  auto descriptor = std::make_unique<Descriptor>(executor);
+  auto descriptor = std::make_shared<Descriptor>(executor);
   boost::system::error_code refused;
   descriptor->assign(fd.get(), refused);
   if (refused) {
@@ -47,15 +47,22 @@ bool Pidfd::has_ended() const noexcept {
 }
 
 void Pidfd::on_end(std::function<void()> ended, std::function<void()> unheard) {
-  descriptor_->async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                          [ended = std::move(ended),
-                           unheard = std::move(unheard)](const boost::system::error_code& error) {
-                            if (!error) {
-                              ended();
-                            } else if (error != boost::asio::error::operation_aborted) {
-                              unheard();
-                            }
-                          });
+  wait(descriptor_, std::move(ended), std::move(unheard));
+}
+
+void Pidfd::wait(const std::shared_ptr<Descriptor>& descriptor, std::function<void()> ended,
+                 std::function<void()> unheard) {
+  descriptor->async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                         [lives = std::weak_ptr(descriptor), ended = std::move(ended),
+                          unheard = std::move(unheard)](const boost::system::error_code& error) {
+                           const auto there = lives.lock();
+                           if (!there || error == boost::asio::error::operation_aborted) return;
+                           if (error) return unheard();
+                           // See Patience::wait().
+                           if (!sys::is_readable(there->native_handle()))
+                             return wait(there, ended, unheard);
+                           ended();
+                         });
 }
 
 }  // namespace dboot

@@ -27,9 +27,11 @@ class Pidfd {
 
  private:
   struct Descriptor;  // its header costs half a second a file
-  explicit Pidfd(std::unique_ptr<Descriptor> descriptor) noexcept;
+  explicit Pidfd(std::shared_ptr<Descriptor> descriptor) noexcept;
+  static void wait(const std::shared_ptr<Descriptor>& descriptor, std::function<void()> ended,
+                   std::function<void()> unheard);
 
-  std::unique_ptr<Descriptor> descriptor_;
+  std::shared_ptr<Descriptor> descriptor_;  ///< a handler that is queued looks whether it is there
 };
 
 }  // namespace dboot

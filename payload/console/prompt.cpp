@@ -68,8 +68,11 @@ Task<std::optional<char>> Prompt::ask_once(std::shared_ptr<State> state, UniqueF
   state->children.add(state->child, Children::Kind::helper);
   terminal.reset();
   theirs.reset();
-  co_await answer.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                             boost::asio::use_awaitable);
+  // See Patience::wait().
+  do {
+    co_await answer.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                               boost::asio::use_awaitable);
+  } while (!sys::is_readable(answer.native_handle()));
   char key = 0;
   if (::read(answer.native_handle(), &key, 1) != 1) co_return std::nullopt;
   co_return key;

@@ -14,9 +14,12 @@
 
 #include <array>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "payload/children/blocking.hpp"
+#include "payload/children/patience.hpp"
 #include "payload/children/program.hpp"
 #include "payload/context.hpp"
 #include "payload/processes/process_scan.hpp"
@@ -255,6 +258,35 @@ TEST(RunPhase, LogsItsBeginItsEndAndItsFailureWithTheTimeItTook) {
 Task<> throw_a_number() {
   throw 42;
   co_return;
+}
+
+/// Each of two is ready, and whichever is first closes the other and waits for a third that takes
+/// its place.
+TEST(Patience, IsNotEndedByWhatAnotherDescriptorHad) {
+  using Descriptor = boost::asio::posix::stream_descriptor;
+  boost::asio::io_context loop(1);
+  std::array<Pipe, 2> ready;
+  Pipe third;
+  std::array<std::unique_ptr<Descriptor>, 2> descriptors;
+  std::optional<Patience> patience;
+  std::optional<bool> answer;
+  for (std::size_t number = 0; number < ready.size(); ++number) {
+    sys::write_all(ready.at(number).in.get(), "x");
+    descriptors.at(number) = std::make_unique<Descriptor>(loop, ready.at(number).out.release());
+    descriptors.at(number)->async_wait(Descriptor::wait_read, [&, number](const auto& error) {
+      if (error || patience) return;
+      descriptors.at(1 - number).reset();
+      patience.emplace(loop.get_executor(), std::move(third.out));
+      boost::asio::co_spawn(loop, patience->wait(std::chrono::hours(1)),
+                            [&](const std::exception_ptr&, bool readable) { answer = readable; });
+    });
+  }
+  loop.run_for(10ms);
+  ASSERT_TRUE(patience);
+  EXPECT_EQ(answer, std::nullopt);
+  sys::write_all(third.in.get(), "x");
+  while (!answer) loop.run_one_for(10ms);
+  EXPECT_EQ(answer, true);
 }
 
 TEST(RunPhase, MakesAReasonOfWhateverIsThrown) {

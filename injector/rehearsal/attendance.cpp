@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "injector/interruption.hpp"
+#include "injector/rehearsal/call_guard.hpp"
 #include "injector/rehearsal/escape_keys.hpp"
 #include "injector/rehearsal/payload_log.hpp"
 #include "injector/rehearsal/stdio.hpp"
@@ -67,6 +68,7 @@ class Attendant {
     while (!has_ended()) {
       if (terminal::SizeChanges::take()) terminal::copy_size(STDIN_FILENO, console_master_);
       if (!wait()) continue;
+      answer_calls();
       pass_log_on();
       pass_input_on();
       pass_output_on();
@@ -86,6 +88,7 @@ class Attendant {
   /// Until there is something to do. False when that is to look at the process again.
   bool wait() {
     std::vector<pollfd> polled{{pidfd_, POLLIN, 0}};
+    if (attendance_.guard != nullptr) polled.push_back({attendance_.guard->calls(), POLLIN, 0});
     if (may_type()) polled.push_back(typed_.wanted());
     if (output_of_console().is_clear()) polled.push_back(console_.wanted());
     if (output_.is_clear()) polled.push_back(from_output_.wanted());
@@ -168,6 +171,12 @@ class Attendant {
     send(SIGKILL);
     result_.is_ended = true;
     end_.reset();
+  }
+
+  void answer_calls() {
+    if (attendance_.guard == nullptr) return;
+    const auto harm = attendance_.guard->answer();
+    if (!harm.empty()) say("refused in a rehearsal: " + harm);
   }
 
   Outlet& output_of_console() { return has_console_ ? output_ : error_; }

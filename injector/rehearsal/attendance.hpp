@@ -10,11 +10,13 @@
 
 namespace dboot {
 
+class CallGuard;
 class PayloadLog;
 
 /// How a rehearsal is attended.
 struct Attendance {
-  PayloadLog* log = nullptr;  ///< shown on stderr, when there is one
+  PayloadLog* log = nullptr;   ///< shown on stderr, when there is one
+  CallGuard* guard = nullptr;  ///< answers system calls, when there is one
   /// What asks PID 1 to end when this process is told to, and how long it has for that.
   int end_signal = SIGTERM;
   std::chrono::milliseconds patience{10'000};

@@ -13,6 +13,7 @@
 
 #include "injector/failure.hpp"
 #include "injector/rehearsal/stub_init.hpp"
+#include "shared/proc/mount_table.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
@@ -34,7 +35,7 @@ Pipe make_pipe() {
 
 }  // namespace
 
-Rehearsal::Rehearsal(Stdio stdio) {
+Rehearsal::Rehearsal(Stdio stdio, Contained contained) {
   stub_init::Channel channel;
   stub_init::Pipes theirs;
   if (stdio == Stdio::pipes) {
@@ -51,9 +52,11 @@ Rehearsal::Rehearsal(Stdio stdio) {
   arguments.exit_signal = SIGCHLD;
   pid_ = static_cast<pid_t>(
       sys::check(::syscall(SYS_clone3, &arguments, sizeof arguments), "clone3 for the rehearsal"));
-  if (pid_ == 0) stub_init::run(channel, theirs);
+  if (pid_ == 0) stub_init::run(channel, theirs, contained == Contained::yes);
   try {
-    console_ = channel.receive_console();
+    auto parts = channel.receive(contained == Contained::yes);
+    console_ = std::move(parts.console);
+    if (parts.calls) guard_.emplace(std::move(parts.calls), read_mount_table());
     // Holds the console open while PID 1 changes hands: without any slave the master reports EIO.
     slave_.reset(sys::check(::ioctl(console_.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC),
                             "open the console of the rehearsal"));
@@ -87,9 +90,11 @@ void Rehearsal::give_stdio_to(uid_t user) const {
 }
 
 int Rehearsal::attend(OwnStdio& own, const Attendance& attendance) {
+  Attendance guarded = attendance;
+  if (guard_) guarded.guard = &*guard_;
   const Attended attended =
       dboot::attend(own, {console_.get(), std::move(input_), std::move(output_), std::move(error_)},
-                    target_->pidfd(), attendance);
+                    target_->pidfd(), guarded);
   const int end = reap();
   if (attended.signal != 0) return exit_status::signalled + attended.signal;
   if (attended.lost_output != 0)

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "injector/rehearsal/attendance.hpp"
+#include "injector/rehearsal/call_guard.hpp"
 #include "injector/target.hpp"
 #include "shared/system/unique_fd.hpp"
 
@@ -13,15 +14,19 @@ namespace dboot {
 
 /// A PID 1 to practise on: a stub init in PID, mount, UTS, IPC, network and cgroup namespaces of
 /// its own, with a private /dev and /run, a read-only /sys and /proc/sys, and a pseudo terminal as
-/// its console. What is done to it reaches nothing outside, and with the injector it ends too.
+/// its console. With the injector it ends too.
 class Rehearsal {
  public:
   /// What PID 1 has on 0 to 2: its console, or three pipes, so that bytes pass unchanged and output
   /// is not error output.
   enum class Stdio : bool { console, pipes };
 
+  /// Whether a mistake that is made in there is kept from the machine, see containment. Then a call
+  /// that mounts waits for attend(). Uncontained, it is a host to test on.
+  enum class Contained : bool { no, yes };
+
   /// Starts the stub. Throws.
-  explicit Rehearsal(Stdio stdio);
+  explicit Rehearsal(Stdio stdio, Contained contained = Contained::yes);
   /// Ends whatever PID 1 has become.
   ~Rehearsal();
   Rehearsal(const Rehearsal&) = delete;
@@ -50,6 +55,7 @@ class Rehearsal {
   UniqueFd output_;
   UniqueFd error_;
   std::unique_ptr<const Target> target_;
+  std::optional<CallGuard> guard_;
   bool has_ended_ = false;
   std::optional<int> end_of_pid_1_;
 };

@@ -16,7 +16,9 @@
 #include <string>
 
 #include "injector/failure.hpp"
+#include "injector/rehearsal/containment.hpp"
 #include "shared/system/descriptor_passing.hpp"
+#include "shared/system/read_only.hpp"
 #include "shared/system/signals.hpp"
 #include "shared/system/syscalls.hpp"
 
@@ -25,14 +27,6 @@ namespace {
 
 void mount(const char* type, const char* where, unsigned long flags, const char* options = "") {
   sys::check(::mount(type, where, type, flags, options), "mount ", type, " on ", where);
-}
-
-/// Of the mount alone: MS_REMOUNT without MS_BIND would reach the filesystem, and with it the
-/// machine.
-void make_read_only(const char* where) {
-  sys::check(::mount(nullptr, where, nullptr,
-                     MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr),
-             "remount read-only ", where);
 }
 
 void make_device(const char* path, unsigned minor_number) {
@@ -79,16 +73,16 @@ UniqueFd open_console(const Pipes& pipes) {
   return master;
 }
 
-UniqueFd furnish(const Pipes& pipes) {
+UniqueFd furnish(const Pipes& pipes, bool contained) {
   // First of all: no unmount in here may ever reach the host.
   sys::check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr),
              "make the mounts private");
   sys::check(::chdir("/"), "chdir /");
+  if (contained) containment::shield_mounts();
   mount("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC);
-  sys::check(::mount("/proc/sys", "/proc/sys", nullptr, MS_BIND, nullptr), "bind /proc/sys");
-  make_read_only("/proc/sys");
   mount("sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC);
-  make_read_only("/sys");
+  read_only::remount("/sys");
+  for (const char* path : read_only::machine_files) read_only::cover(path);
   mount("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755");
   furnish_dev();
   return open_console(pipes);
@@ -103,29 +97,32 @@ Channel::Channel() {
   stub_.reset(pair[1]);
 }
 
-UniqueFd Channel::receive_console() {
+Parts Channel::receive(bool contained) {
   stub_.reset();
-  std::array<char, 1024> text{};
   std::vector<UniqueFd> fds;
-  ssize_t count = 0;
-  do {
-    count = descriptor_passing::receive(injector_.get(), text, fds);
-  } while (count < 0 && errno == EINTR);
-  sys::check(count, "wait for the init of the rehearsal");
-  if (!fds.empty()) {
-    // It closes its end when nothing else is open any more.
-    while (::recv(injector_.get(), text.data(), text.size(), 0) < 0 && errno == EINTR) {
-    }
-    return std::move(fds.front());
+  std::string why;
+  // The stub closes its end when nothing else is open any more.
+  for (bool over = false; !over;) {
+    std::array<char, 1024> text{};
+    const auto parts = fds.size();
+    const ssize_t count = descriptor_passing::receive(injector_.get(), text, fds);
+    if (count < 0 && errno == EINTR) continue;
+    over = sys::check(count, "wait for the init of the rehearsal") == 0;
+    // What comes without a descriptor is why it could not come up.
+    if (!over && fds.size() == parts) why.assign(text.data(), static_cast<std::size_t>(count));
   }
-  const std::string why =
-      count > 0 ? std::string(text.data(), static_cast<std::size_t>(count)) : "it ended";
-  throw Failure(
-      "the init of the rehearsal did not come up: " + why,
-      "a rehearsal needs root with all capabilities and namespaces; run it outside of containers");
+  const std::size_t wanted = contained ? 2 : 1;
+  if (!why.empty() || fds.size() != wanted) {
+    throw Failure("the init of the rehearsal did not come up: " + (why.empty() ? "it ended" : why),
+                  "a rehearsal needs root with all capabilities and namespaces; run it outside of "
+                  "containers");
+  }
+  Parts parts{std::move(fds.front()), {}};
+  if (contained) parts.calls = std::move(fds.back());
+  return parts;
 }
 
-void run(Channel& channel, const Pipes& pipes) noexcept {
+void run(Channel& channel, const Pipes& pipes, bool contained) noexcept {
   // With the injector the rehearsal ends too, however the injector ends.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // An injector that ended before that has closed the other end of the channel, so that nothing can
@@ -134,8 +131,12 @@ void run(Channel& channel, const Pipes& pipes) noexcept {
   ::setsid();
   reset_signals();
   try {
-    const UniqueFd master = furnish(pipes);
+    const UniqueFd master = furnish(pipes, contained);
     descriptor_passing::send(channel.stub_.get(), "console", master.get());
+    if (contained) {
+      containment::drop_capabilities();
+      descriptor_passing::send(channel.stub_.get(), "calls", containment::filter_calls().get());
+    }
   } catch (const std::exception& error) {
     const std::string what = error.what();
     ::send(channel.stub_.get(), what.data(), what.size(), MSG_NOSIGNAL);

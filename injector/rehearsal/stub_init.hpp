@@ -15,20 +15,26 @@ struct Pipes {
   UniqueFd error;
 };
 
-/// In the stub, as PID 1 of new PID, mount, UTS, IPC, network and cgroup namespaces. Never returns.
-[[noreturn]] void run(Channel& channel, const Pipes& pipes) noexcept;
+/// In the stub, as PID 1 of new PID, mount, UTS, IPC, network and cgroup namespaces. `contained`:
+/// see containment. Never returns.
+[[noreturn]] void run(Channel& channel, const Pipes& pipes, bool contained) noexcept;
 
-/// How the stub hands its console to the injector, or says why it could not come up.
+/// What the stub leaves to the injector.
+struct Parts {
+  UniqueFd console;  ///< the master of its pseudo terminal
+  UniqueFd calls;    ///< see containment::filter_calls(); empty when it is not contained
+};
+
+/// How the stub hands its parts to the injector, or says why it could not come up.
 class Channel {
  public:
   Channel();
 
-  /// In the injector: the master of the stub's pseudo terminal, once the namespaces are furnished.
-  /// Throws Failure with the stub's reason.
-  UniqueFd receive_console();
+  /// In the injector, once the namespaces are furnished. Throws Failure with the stub's reason.
+  Parts receive(bool contained);
 
  private:
-  friend void run(Channel& channel, const Pipes& pipes) noexcept;
+  friend void run(Channel& channel, const Pipes& pipes, bool contained) noexcept;
 
   UniqueFd injector_;
   UniqueFd stub_;

@@ -12,6 +12,7 @@
 
 #include "shared/plan/layout.hpp"
 #include "shared/system/detached_mount.hpp"
+#include "shared/system/read_only.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
@@ -50,14 +51,6 @@ void move(const UniqueFd& mount, const UniqueFd& to, const char* shown) {
   constexpr unsigned by_descriptors = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
   sys::check(::syscall(SYS_move_mount, mount.get(), "", to.get(), "", by_descriptors), "move ",
              shown);
-}
-
-/// Of this mount alone: without MS_BIND the filesystem itself would become read-only, and with it
-/// every other mount of it on the machine.
-void make_read_only(const char* where) {
-  constexpr unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-  sys::check(::mount(nullptr, where, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, nullptr),
-             "make read-only ", where);
 }
 
 }  // namespace
@@ -119,13 +112,11 @@ void NewRoot::mount_of_machine() const {
 
 void NewRoot::mount_of_namespace() const {
   log_.call("mount", "/proc", [&] { mount("proc", proc_, no_programs); });
-  attempt("/proc/sys read-only", [] {
-    sys::check(::mount("/proc/sys", "/proc/sys", nullptr, MS_BIND, nullptr), "bind /proc/sys");
-    make_read_only("/proc/sys");
-  });
+  for (const char* path : read_only::machine_files)
+    attempt(std::string(path) + " read-only", [&] { read_only::cover(path); });
   attempt("/sys read-only", [&] {
     mount("sysfs", sys_, no_programs);
-    make_read_only("/sys");
+    read_only::remount("/sys");
   });
   attempt("/dev", [&] { move(old_dev_, dev_, "/dev"); });
 }

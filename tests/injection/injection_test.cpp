@@ -226,12 +226,6 @@ TEST_F(Injection, SuspendedInitIsRefusedAndStaysSuspended) {
   EXPECT_EQ(stub.condition(), Condition::original);
 }
 
-TEST_F(Injection, ProgramOf32BitIsRefused) {
-  const StubInit stub({DBOOT_INIT_32_BIT});
-  EXPECT_THAT(failure_of(stub, probe()), HasSubstr("another architecture"));
-  EXPECT_TRUE(eventually([&] { return dboot::testing::status_of(stub.pid()).state == 'S'; }));
-}
-
 TEST_F(Injection, StaticInitIsTakenOver) {
   const StubInit stub({"/bin/busybox", "sleep", "1000"});
   const std::string system_call = stub.system_call();

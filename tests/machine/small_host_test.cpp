@@ -28,6 +28,21 @@ TEST(SmallHost, ThatLivesInItsInitramfsIsRefused) {
   EXPECT_EQ(host.shell().output_of("readlink /proc/1/exe; ls /run"), "/bin/busybox");
 }
 
+/// The init of a container, of another architecture than dboot-inject. The kernel of whatever runs
+/// the tests need not be one that executes it.
+TEST(SmallHost, AnInitOf32BitIsRefusedAndLeftAlone) {
+  SmallHost host({.files = {files::program("init-32-bit")}});
+  auto& shell = host.shell();
+  shell.output_of("unshare -f -p -m -u -i -n --mount-proc /opt/init-32-bit >/dev/null 2>&1 &");
+  const auto pid = shell.output_of("until pidof init-32-bit; do :; done");
+  const Output output =
+      shell.run("nsenter -t " + pid + " -p -m -u -i -n dboot-inject --yes /opt/busybox.tar sh");
+  EXPECT_EQ(output.status, 125);
+  EXPECT_THAT(output.text, HasSubstr("is a program of another architecture than dboot-inject"));
+  EXPECT_EQ(shell.output_of("readlink /proc/" + pid + "/exe; grep State /proc/" + pid + "/status"),
+            "/opt/init-32-bit\nState:\tS (sleeping)");
+}
+
 TEST(SmallHost, TheConsoleThatIsAskedForIsWhereTheNewSystemIs) {
   SmallHost host;
   host.take_over("--console ttyS1", "sh -c 'echo here is $(tty)'");

@@ -1,11 +1,16 @@
 #include "injector/rehearsal/rehearsal.hpp"
 
 #include <gmock/gmock.h>
+#include <linux/capability.h>
 #include <signal.h>
+
+#include <algorithm>
+#include <filesystem>
 
 #include "shared/proc/mount_table.hpp"
 #include "shared/proc/process_status.hpp"
 #include "shared/system/syscalls.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace dboot {
 namespace {
@@ -45,6 +50,37 @@ TEST(Rehearsal, HasPrivateMountsWithDevAndRunOfItsOwn) {
   for (const char* point : {"/sys", "/proc/sys"}) {
     EXPECT_THAT(table, Contains(AllOf(Field(&Mount::mount_point, point),
                                       Field(&Mount::options, testing::StartsWith("ro,")))));
+  }
+}
+
+TEST(Rehearsal, HasTheMountsOfTheHostReadOnlyAndWithoutDevices) {
+  const Rehearsal rehearsal(Rehearsal::Stdio::console);
+  const auto host = read_mount_table();
+  for (const auto& mount : parse_mount_table(sys::read_file(proc(rehearsal, "mountinfo")))) {
+    const auto same = [&](const Mount& other) { return other.device == mount.device; };
+    if (std::none_of(host.begin(), host.end(), same) || mount.mount_point == "/sys") continue;
+    EXPECT_THAT(mount.options, testing::StartsWith("ro,")) << mount.mount_point;
+    EXPECT_THAT(mount.options, testing::HasSubstr("nodev")) << mount.mount_point;
+  }
+}
+
+/// Where it keeps sockets, apart from /run.
+TEST(Rehearsal, DoesNotShowTheTemporaryFilesOfTheHost) {
+  const TemporaryDirectory directory;
+  ASSERT_TRUE(std::filesystem::exists(directory.path()));
+  const Rehearsal rehearsal(Rehearsal::Stdio::console);
+  EXPECT_FALSE(std::filesystem::exists(proc(rehearsal, "root" + directory.path().string())));
+}
+
+TEST(Rehearsal, HasNoCapabilityThatReachesHardware) {
+  const Rehearsal rehearsal(Rehearsal::Stdio::console);
+  const std::string status = sys::read_file(proc(rehearsal, "status"));
+  for (const char* set : {"CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"}) {
+    const auto at = status.find(set);
+    ASSERT_NE(at, std::string::npos);
+    const auto bits = std::stoull(status.substr(at + 7), nullptr, 16);
+    for (const int capability : {CAP_MKNOD, CAP_SYS_MODULE, CAP_SYS_RAWIO, CAP_SYS_TIME})
+      EXPECT_EQ(bits >> static_cast<unsigned>(capability) & 1U, 0U) << set << capability;
   }
 }
 

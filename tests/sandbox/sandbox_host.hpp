@@ -71,7 +71,7 @@ class SandboxHost {
  private:
   SandboxProcess start(const std::function<int()>& main) const;
 
-  Rehearsal host_{Rehearsal::Stdio::console};
+  Rehearsal host_{Rehearsal::Stdio::console, Rehearsal::Contained::no};
 };
 
 }  // namespace dboot::testing

@@ -3,20 +3,19 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <cctype>
-#include <charconv>
 #include <cmath>
 #include <map>
 #include <memory>
 
 #include "injector/byte_size.hpp"
 #include "injector/failure.hpp"
+#include "injector/option_values.hpp"
 #include "injector/rootfs/from_host.hpp"
-#include "shared/log/destination.hpp"
-#include "shared/plan/layout.hpp"
 
 namespace dboot::options {
 namespace {
+
+using namespace option_values;
 
 class HelpText : public CLI::Formatter {
  public:
@@ -54,64 +53,6 @@ constexpr const char* footer =
     "order;\n"
     "on a terminal, Ctrl-] three times within a second kills it.";
 
-std::string check_grace(const std::string& seconds) {
-  constexpr double most = 86400;
-  double value = -1;
-  const auto [end, error] = std::from_chars(seconds.data(), seconds.data() + seconds.size(), value);
-  const bool whole = error == std::errc() && end == seconds.data() + seconds.size();
-  return whole && value >= 0 && value <= most
-             ? ""
-             : "'" + seconds + "' is no number of seconds from 0 to 86400";
-}
-
-/// A terminal below /dev, without the directory: "tty3", "ttyS0", "hvc0".
-std::string check_console(const std::string& console) {
-  return log::is_terminal_name(console)
-             ? ""
-             : "'" + console +
-                   "' is not auto, none or the name of a terminal such as tty3 or ttyS0";
-}
-
-/// hostname(7): letters, digits, dots and dashes, at most 64 bytes.
-std::string check_hostname(const std::string& hostname) {
-  const bool valid = !hostname.empty() && hostname.size() <= 64 && hostname.front() != '-' &&
-                     std::all_of(hostname.begin(), hostname.end(), [](unsigned char letter) {
-                       return std::isalnum(letter) != 0 || letter == '.' || letter == '-';
-                     });
-  return valid ? "" : "'" + hostname + "' is not a hostname";
-}
-
-std::string check_destination(const std::string& text) {
-  const auto destination = log::parse_destination(text);
-  if (!destination)
-    return "'" + text +
-           "' is none of udp:ADDRESS:PORT (an address in numbers, in brackets when it is one of "
-           "IPv6), a terminal such as tty5 or ttyS1, and an absolute path in the new root";
-  for (const std::string hidden : layout::mount_points) {
-    if (destination->kind == log::Destination::Kind::file && text.starts_with("/" + hidden + "/"))
-      return "'" + text + "' would be hidden by what the new system mounts on /" + hidden;
-  }
-  return "";
-}
-
-std::string check_variable(const std::string& variable) {
-  return variable.empty() || variable.front() == '=' ? "'" + variable + "' has no name" : "";
-}
-
-std::string check_not_empty(const std::string& value) {
-  return value.empty() ? "a name or a number is missing" : "";
-}
-
-std::string check_absolute(const std::string& path) {
-  return path.starts_with('/') ? "" : "'" + path + "' is no absolute path";
-}
-
-std::string check_size(const std::string& size) {
-  return parse_byte_size(size).value_or(0) != 0
-             ? ""
-             : "'" + size + "' is no size: say 500M or 2G (a whole number, with K, M, G or T)";
-}
-
 /// The values as they are on the command line, where they are not those of Options.
 struct Raw {
   std::string start = "auto";
@@ -120,6 +61,8 @@ struct Raw {
   std::string entrypoint;
   std::string root_size;
   std::vector<std::string> copies;
+  std::vector<std::string> hooks;
+  double hook_seconds = 60;
 };
 
 /// What an option is set to that ends in "=": CLI11 would take the next argument instead. No
@@ -233,6 +176,31 @@ void declare_switches(CLI::App& app, Options& options) {
   declare_switch("--force", options.force, "Go on although a program inhibits shutdown");
 }
 
+void declare_hooks(CLI::App& app, Options& options, Raw& raw) {
+  app.add_option(
+         "--hook", raw.hooks,
+         "Runs a static program or a script before or after a phase of the takeover; ! where "
+         "it must succeed; repeatable")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false)
+      ->option_text("before:PHASE=FILE[!]|after:PHASE=FILE[!]")
+      ->group("The takeover");
+  app.add_option("--hook-timeout", raw.hook_seconds, "How long a hook may take to end (60)")
+      ->check(check_seconds)
+      ->option_text("SECONDS")
+      ->group("The takeover");
+  app.add_option("--busybox", options.busybox,
+                 "A static busybox, the shell for hooks before the pivot (the host's)")
+      ->check(check_not_empty)
+      ->option_text("FILE")
+      ->group("The takeover");
+}
+
+std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::milliseconds(std::llround(seconds * 1000));
+}
+
 void declare(CLI::App& app, Options& options, Raw& raw) {
   static const std::map<std::string, OnExit> on_exits{{"auto", OnExit::automatic},
                                                       {"menu", OnExit::menu},
@@ -273,7 +241,7 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->group("The new system");
 
   app.add_option("--grace", raw.grace_seconds, "How long what handles SIGTERM may take to end (10)")
-      ->check(check_grace)
+      ->check(check_seconds)
       ->option_text("SECONDS")
       ->group("The takeover");
   app.add_option("--on-failure", options.on_failure,
@@ -295,6 +263,7 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->transform(one_of(pulls))
       ->option_text("always|missing|never")
       ->group("The takeover");
+  declare_hooks(app, options, raw);
   app.add_flag("--no-disk-log", options.no_disk_log,
                "No copy of the log in /var/log/dboot of the old system")
       ->check(check_switch)
@@ -408,17 +377,20 @@ Options parse(int argc, const char* const* argv) {
   if (app.count("--entrypoint") > 0) {
     options.overrides.entrypoint = raw.entrypoint == empty_value ? "" : raw.entrypoint;
   }
-  for (const auto& copy : raw.copies) try {
+  try {
+    for (const auto& copy : raw.copies)
       options.host_files.copies.push_back(rootfs::parse_copy(copy));
-    } catch (const Failure& failure) {
-      throw usage(failure.what(), failure.mend());
-    }
+    for (const auto& hook : raw.hooks) options.hooks.push_back(hooks::parse(hook));
+  } catch (const Failure& failure) {
+    throw usage(failure.what(), failure.mend());
+  }
   drop_repeated(options.log_to);
   if (!raw.root_size.empty()) options.root_size = *parse_byte_size(raw.root_size);
   if (raw.start == "exec") options.start = Start::exec;
   if (raw.start == "supervise") options.start = Start::supervise;
   options.log_level = *log::level_from(raw.log_level);
-  options.grace = std::chrono::milliseconds(std::llround(raw.grace_seconds * 1000));
+  options.grace = milliseconds(raw.grace_seconds);
+  options.hook_timeout = milliseconds(raw.hook_seconds);
   return options;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "injector/hooks.hpp"
 #include "injector/image/overrides.hpp"
 #include "injector/image/source.hpp"
 #include "injector/rootfs/host_files_wanted.hpp"
@@ -41,6 +42,10 @@ struct Options {
   std::chrono::milliseconds grace{10'000};
   std::string console = "auto";  ///< auto, none, or a terminal's name below /dev
   std::string hostname;          ///< empty: the host's stays
+
+  std::vector<hooks::Wanted> hooks;
+  std::chrono::milliseconds hook_timeout{60'000};
+  std::string busybox;  ///< empty: the host's, where there is a static one
 
   std::string payload;      ///< empty: the one that belongs to this program
   std::string engine_host;  ///< empty: the engine's usual socket

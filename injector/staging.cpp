@@ -23,24 +23,25 @@ UniqueFd mount_directory() {
                               {{"source", "dboot"}, {"mode", "0700"}});
 }
 
-UniqueFd mount_root(std::uint64_t bytes, std::uint64_t entries) {
+UniqueFd mount_root(std::uint64_t bytes, std::uint64_t entries, Staging::Devices devices) {
+  const unsigned attributes = devices == Staging::Devices::usable ? 0 : MOUNT_ATTR_NODEV;
   detached_mount::Options options{{"source", "dboot-root"},
                                   {"mode", "0755"},
                                   {"size", std::to_string(bytes)},
                                   {"nr_inodes", std::to_string(entries)},
                                   {"huge", "within_size"}};
   try {
-    return detached_mount::make("tmpfs", 0, options);
+    return detached_mount::make("tmpfs", attributes, options);
   } catch (const std::system_error&) {
     // Kernels without transparent huge pages do not know the option.
     report::debug("the RAM root does without huge pages");
   }
   options.pop_back();
-  return detached_mount::make("tmpfs", 0, options);
+  return detached_mount::make("tmpfs", attributes, options);
 }
 
-UniqueFd create(int directory, const char* name, mode_t mode) {
-  ::unlinkat(directory, name, 0);
+UniqueFd create(int directory, const std::string& name, mode_t mode) {
+  ::unlinkat(directory, name.c_str(), 0);
   UniqueFd fd = sys::open_at(directory, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
   sys::check(::fchmod(fd.get(), mode), "chmod ", name);
   return fd;
@@ -52,8 +53,8 @@ void move_mount(int mount, int directory, const char* to, const char* shown) {
 
 }  // namespace
 
-Staging::Staging(std::uint64_t root_bytes, std::uint64_t root_entries)
-    : directory_(mount_directory()), root_(mount_root(root_bytes, root_entries)) {
+Staging::Staging(std::uint64_t root_bytes, std::uint64_t root_entries, Devices devices)
+    : directory_(mount_directory()), root_(mount_root(root_bytes, root_entries, devices)) {
   sys::check(::mkdirat(directory_.get(), layout::root_name, 0755), "mkdir ", layout::root);
 }
 
@@ -67,12 +68,12 @@ UniqueFd Staging::make_record() const {
   return sys::open_at(directory_.get(), layout::payload_log_name, flags, 0600);
 }
 
-void Staging::copy_payload(int source) const {
-  const UniqueFd fd = create(directory_.get(), layout::payload_name, 0700);
+void Staging::copy_program(int source, const std::string& name) const {
+  const UniqueFd fd = create(directory_.get(), name, 0700);
   off_t offset = 0;
   constexpr std::size_t most = 1 << 30;
-  while (sys::check(::sendfile(fd.get(), source, &offset, most), "copy the payload to ",
-                    layout::payload) > 0) {
+  while (sys::check(::sendfile(fd.get(), source, &offset, most), "copy to ", layout::directory, "/",
+                    name) > 0) {
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "shared/system/unique_fd.hpp"
 
@@ -12,8 +13,11 @@ namespace dboot {
 /// host sees nothing of them, and when the injector ends, in whatever way, they are gone.
 class Staging {
  public:
+  /// Whether device files that an image brings can be opened.
+  enum class Devices : bool { locked, usable };
+
   /// `root_bytes`: the most that the new root can hold; `root_entries`: how many files. Throws.
-  Staging(std::uint64_t root_bytes, std::uint64_t root_entries);
+  Staging(std::uint64_t root_bytes, std::uint64_t root_entries, Devices devices = Devices::usable);
   ~Staging() { detach(); }
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
@@ -27,8 +31,8 @@ class Staging {
   void write_plan(std::span<const std::uint8_t> plan) const;
   /// The file that is to hold the record, for reading and appending. Throws.
   UniqueFd make_record() const;
-  /// Copies the payload into place. Throws.
-  void copy_payload(int source) const;
+  /// Copies a program to `name` below directory(). Throws.
+  void copy_program(int source, const std::string& name) const;
 
   /// To be called in the target's mount namespace, before the fork of who is to call attach(): from
   /// here on detach() undoes what attach() does, in this process or in a child.

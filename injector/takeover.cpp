@@ -15,6 +15,7 @@
 
 #include "injector/failure.hpp"
 #include "injector/guard.hpp"
+#include "injector/hooks.hpp"
 #include "injector/image/overrides.hpp"
 #include "injector/image/source.hpp"
 #include "injector/image/stop_signal.hpp"
@@ -143,6 +144,7 @@ Plan make_plan(const Options& options, const rootfs::Command& command, Scope sco
   plan.log_level = options.log_level;
   plan.disk_log = !options.no_disk_log;
   plan.log_to = options.log_to;
+  plan.hook_timeout = options.hook_timeout;
   plan.injector_version = DBOOT_VERSION;
   plan.credentials = command.credentials;
   return plan;
@@ -190,7 +192,7 @@ Plan prepare(const Options& options, image::Source& source, const rootfs::FromHo
 
 /// The file that PID 1 is to execute.
 UniqueFd stage_payload(const payload_file::Payload& payload, const Staging& staging) {
-  staging.copy_payload(payload.fd.get());
+  staging.copy_program(payload.fd.get(), layout::payload_name);
   UniqueFd staged = sys::open_at(staging.directory(), layout::payload_name, O_RDONLY);
   payload_file::check_copy(staged.get(), payload);
   if (payload.plans) payload_file::prove(staging.directory(), layout::payload_name, payload);
@@ -312,6 +314,7 @@ int run(const Options& options) {
   auto payload = payload_file::open(options.payload);
   const auto source = image::open(options.image, {options.engine_host, options.pull});
   const rootfs::FromHost from_host(options.host_files, rootfs::kernel_files_of_host());
+  const hooks::Hooks hooks(options.hooks, options.busybox);
   const std::uint64_t needed = source->estimated_bytes() + from_host.bytes();
   const std::uint64_t available = memory::available();
   const auto digest = source->digest();
@@ -319,8 +322,9 @@ int run(const Options& options) {
                          {"digest", digest.empty() ? "none" : digest},
                          {"bytes", source->estimated_bytes()},
                          {"from_host", from_host.bytes()}});
-  report::note("memory", {{"needed", needed + payload.size}, {"available", available}});
-  memory::require(needed + payload.size, available);
+  const auto needed_beside = payload.size + hooks.bytes();
+  report::note("memory", {{"needed", needed + needed_beside}, {"available", available}});
+  memory::require(needed + needed_beside, available);
   payload_file::compute_digest(payload);
   note_payload(payload);
   if (claim) {
@@ -331,13 +335,15 @@ int run(const Options& options) {
   }
 
   const auto size = memory::root_size(options.root_size, needed, available);
-  Staging staging(size.bytes, size.entries);
+  Staging staging(size.bytes, size.entries,
+                  options.rehearse ? Staging::Devices::locked : Staging::Devices::usable);
   report::keep_record_in(staging.make_record());
   {
     const UniqueFd staged = stage_payload(payload, staging);
     if (claim) selinux::check(Target::own_pid_1(), staged.get());
   }
-  const Plan plan = prepare(options, *source, from_host, staging, scope_of(options));
+  Plan plan = prepare(options, *source, from_host, staging, scope_of(options));
+  plan.hooks = hooks.stage(staging);
   if (options.dry_run) {
     std::cout << payload_file::describe(payload) << plan::describe(plan);
     if (plan.scope == Scope::machine) std::cout << disks::describe(DeviceGraph(read_storage()));

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "payload/hooks/hook.hpp"
 #include "payload/phases/console.hpp"
 #include "payload/phases/hand_over.hpp"
 #include "payload/phases/release.hpp"
@@ -18,10 +19,31 @@
 namespace dboot {
 namespace {
 
+/// A hook for a phase that is not in the sequence would silently be none.
+void check_hooks(Context& context, const Sequence& sequence) {
+  for (const auto& hook : context.plan.hooks) {
+    const bool is_there = std::any_of(sequence.phases().begin(), sequence.phases().end(),
+                                      [&](const Phase& phase) { return phase.name == hook.phase; });
+    if (!is_there)
+      context.log.warning("this payload has no such phase", {{"hook", describe(hook)}});
+  }
+}
+
+Task<> run_hooks(Context& context, Moment moment, std::string_view phase) {
+  for (const auto& hook : context.plan.hooks) {
+    if (hook.moment != moment || hook.phase != phase) continue;
+    auto running = run_phase(context, "hook", run_hook(context, hook));
+    co_await std::move(running);
+  }
+}
+
 Task<> run_phases(Context& context, const Sequence& sequence) {
+  check_hooks(context, sequence);
   for (const auto& phase : sequence.phases()) {
+    co_await run_hooks(context, Moment::before, phase.name);
     auto running = run_phase(context, phase.name, phase.run(context));
     co_await std::move(running);
+    co_await run_hooks(context, Moment::after, phase.name);
   }
 }
 

@@ -10,12 +10,16 @@ inline constexpr const char* payload = "/run/dboot/dboot-init";  ///< executed b
 inline constexpr const char* plan = "/run/dboot/plan";           ///< see shared/plan/plan.hpp
 inline constexpr const char* payload_log = "/run/dboot/payload.log";  ///< written by the payload
 inline constexpr const char* root = "/run/dboot/root";                ///< tmpfs: the new root
+inline constexpr const char* hooks = "/run/dboot/hooks";              ///< what --hook names
+inline constexpr const char* busybox = "/run/dboot/busybox";  ///< a shell where no root has one
 
 /// The same below `directory`.
 inline constexpr const char* payload_name = "dboot-init";
 inline constexpr const char* plan_name = "plan";
 inline constexpr const char* payload_log_name = "payload.log";
 inline constexpr const char* root_name = "root";
+inline constexpr const char* hooks_name = "hooks";
+inline constexpr const char* busybox_name = "busybox";
 
 /// Where the old root is after the pivot: in the tmpfs that is the new root's /run, so that nothing
 /// of the image is in the way, and a root that is full does not matter.

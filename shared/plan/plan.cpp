@@ -70,8 +70,29 @@ To get(From value, From highest, const char* field) {
   return static_cast<To>(value);
 }
 
+auto put(Builder& builder, const std::vector<Hook>& hooks) {
+  std::vector<flatbuffers::Offset<wire::Hook>> offsets;
+  offsets.reserve(hooks.size());
+  for (const auto& hook : hooks) {
+    const auto phase = builder.CreateString(hook.phase);
+    const auto arguments = put(builder, hook.arguments);
+    offsets.push_back(wire::CreateHook(builder, static_cast<wire::Moment>(hook.moment), phase,
+                                       arguments, hook.must_succeed));
+  }
+  return builder.CreateVector(offsets);
+}
+
+Hook get(const wire::Hook& hook) {
+  return {get<Moment>(hook.moment(), wire::Moment::MAX, "moment of a hook"), hook.phase()->str(),
+          get(hook.arguments(), "arguments of a hook"), hook.must_succeed()};
+}
+
 void check_values(const Plan& plan) {
   if (plan.arguments.empty()) throw Error("the plan has no arguments: argv[0] is missing");
+  for (const auto& hook : plan.hooks) {
+    if (hook.arguments.empty() || !hook.arguments.front().starts_with('/'))
+      throw Error(fmt::format("the plan's hook {} names no absolute path", describe(hook)));
+  }
   constexpr int last_signal = 64;
   if (plan.stop_signal < 1 || plan.stop_signal > last_signal)
     throw Error(fmt::format("the plan's stop signal is {}, which is none", plan.stop_signal));
@@ -128,6 +149,7 @@ std::vector<std::uint8_t> encode(const Plan& plan) {
   const auto injector_version = builder.CreateString(plan.injector_version);
   const auto log_to = builder.CreateVectorOfStrings(plan.log_to);
   const auto groups = builder.CreateVector(plan.credentials.groups);
+  const auto hooks = put(builder, plan.hooks);
 
   wire::PlanBuilder table(builder);
   table.add_scope(static_cast<wire::Scope>(plan.scope));
@@ -151,6 +173,8 @@ std::vector<std::uint8_t> encode(const Plan& plan) {
   table.add_stop_signal(plan.stop_signal);
   table.add_disk_log(plan.disk_log);
   table.add_log_to(log_to);
+  table.add_hooks(hooks);
+  table.add_hook_timeout_ms(static_cast<std::uint32_t>(plan.hook_timeout.count()));
   builder.Finish(table.Finish());
 
   std::vector<std::uint8_t> file(header_size + builder.GetSize());
@@ -201,6 +225,10 @@ Plan decode(std::span<const std::uint8_t> file) {
   if (table->log_to() != nullptr) {
     for (const auto* destination : *table->log_to()) plan.log_to.push_back(destination->str());
   }
+  if (table->hooks() != nullptr) {
+    for (const auto* hook : *table->hooks()) plan.hooks.push_back(get(*hook));
+  }
+  plan.hook_timeout = std::chrono::milliseconds(table->hook_timeout_ms());
   check_values(plan);
   return plan;
 }
@@ -234,6 +262,13 @@ std::vector<log::Fact> facts(const Plan& plan) {
   line("log_level", log::to_string(plan.log_level));
   line("disk_log", plan.disk_log ? "yes" : "no");
   line("log_to", fmt::format("{}", plan.log_to));
+  std::vector<std::string> hooks;
+  hooks.reserve(plan.hooks.size());
+  for (const auto& hook : plan.hooks)
+    hooks.push_back(fmt::format("{} {}{}", describe(hook), fmt::join(hook.arguments, " "),
+                                hook.must_succeed ? " (must succeed)" : ""));
+  line("hooks", fmt::format("{}", hooks));
+  line("hook_timeout", fmt::format("{} ms", plan.hook_timeout.count()));
   return facts;
 }
 
@@ -249,3 +284,11 @@ std::string describe(const Plan& plan) {
 }
 
 }  // namespace dboot::plan
+
+namespace dboot {
+
+std::string describe(const Hook& hook) {
+  return (hook.moment == Moment::before ? "before:" : "after:") + hook.phase;
+}
+
+}  // namespace dboot

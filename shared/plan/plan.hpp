@@ -38,6 +38,20 @@ struct Credentials {
   bool operator==(const Credentials&) const = default;
 };
 
+enum class Moment : std::uint8_t { before, after };
+
+/// A program that somebody has put in before or after a phase.
+struct Hook {
+  Moment moment = Moment::before;
+  std::string phase;
+  std::vector<std::string> arguments;  ///< argv; argv[0] is the path of the program
+  bool must_succeed = false;           ///< when it fails, the takeover fails
+
+  bool operator==(const Hook&) const = default;
+};
+/// "before:release".
+std::string describe(const Hook& hook);
+
 struct Plan {
   Scope scope = Scope::machine;
   std::string executable;              ///< absolute path inside the new root
@@ -54,10 +68,12 @@ struct Plan {
   std::chrono::nanoseconds began{0};  ///< CLOCK_MONOTONIC; 0: when the payload starts
   std::optional<int> kernel_panic;    ///< sysctl to put back at hand-over
   std::string injector_version;
-  Credentials credentials;          ///< who executes the command
-  std::uint8_t stop_signal = 15;    ///< asks a supervised command to end; 1 to 64
-  bool disk_log = true;             ///< a copy of the log on the old system's disk
-  std::vector<std::string> log_to;  ///< more copies, see shared/log/destination.hpp
+  Credentials credentials;                         ///< who executes the command
+  std::uint8_t stop_signal = 15;                   ///< asks a supervised command to end; 1 to 64
+  bool disk_log = true;                            ///< a copy of the log on the old system's disk
+  std::vector<std::string> log_to;                 ///< more copies, see shared/log/destination.hpp
+  std::vector<Hook> hooks;                         ///< in the order in which they are run
+  std::chrono::milliseconds hook_timeout{60'000};  ///< for each of them; below 2^32 ms
 
   bool operator==(const Plan&) const = default;
 };
@@ -65,7 +81,7 @@ struct Plan {
 namespace plan {
 
 inline constexpr std::uint16_t major_version = 1;
-inline constexpr std::uint16_t minor_version = 2;
+inline constexpr std::uint16_t minor_version = 3;
 
 /// Why a plan was refused, in words for the console.
 class Error : public std::runtime_error {

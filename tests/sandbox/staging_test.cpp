@@ -49,7 +49,7 @@ TEST_F(StagingTest, IsNotSeenUntilItIsAttached) {
 
 TEST_F(StagingTest, AttachedItHasTheLayoutThatThePayloadExpects) {
   Staging staging(8 * megabyte, 1000);
-  staging.copy_payload(sys::open("/bin/true", O_RDONLY).get());
+  staging.copy_program(sys::open("/bin/true", O_RDONLY).get(), layout::payload_name);
   staging.write_plan({});
   staging.arm();
   staging.attach();
@@ -106,7 +106,7 @@ TEST_F(StagingTest, DirectoryThatWasThereStays) {
 
 TEST_F(StagingTest, IsNotDetachedFromUnderARunningPayload) {
   Staging staging(8 * megabyte, 1000);
-  staging.copy_payload(sys::open("/bin/cat", O_RDONLY).get());
+  staging.copy_program(sys::open("/bin/cat", O_RDONLY).get(), layout::payload_name);
   staging.arm();
   staging.attach();
   int input[2];

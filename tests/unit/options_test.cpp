@@ -199,5 +199,36 @@ TEST(Options, HelpAndVersionAreAnswers) {
   EXPECT_THAT(answer({"--version"}).what(), HasSubstr("dboot-inject 0."));
 }
 
+TEST(Options, HooksNameAPlaceAndAFile) {
+  const auto options = parse({"--hook", "before:release=./a=b", "--hook=after:hand-over=/c!",
+                              "--hook-timeout", "1.5", "--busybox", "/bin/busybox", "debian"});
+  ASSERT_EQ(options.hooks.size(), 2U);
+  EXPECT_EQ(options.hooks[0].moment, Moment::before);
+  EXPECT_EQ(options.hooks[0].phase, "release");
+  EXPECT_EQ(options.hooks[0].file, "./a=b");
+  EXPECT_FALSE(options.hooks[0].must_succeed);
+  EXPECT_EQ(options.hooks[1].moment, Moment::after);
+  EXPECT_EQ(options.hooks[1].phase, "hand-over");
+  EXPECT_EQ(options.hooks[1].file, "/c");
+  EXPECT_TRUE(options.hooks[1].must_succeed);
+  EXPECT_EQ(options.hook_timeout, std::chrono::milliseconds(1500));
+  EXPECT_EQ(options.busybox, "/bin/busybox");
+}
+
+TEST(Options, HooksElsewhereAreRefused) {
+  const auto refusal = [](const char* hook) {
+    return std::string(answer({"--hook", hook, "debian"}).what());
+  };
+  EXPECT_THAT(refusal("./a"), HasSubstr("is not before:PHASE=FILE or after:PHASE=FILE"));
+  EXPECT_THAT(refusal("release=./a"), HasSubstr("is not before:PHASE=FILE"));
+  EXPECT_THAT(refusal("./a:b=c"), HasSubstr("'./a' is neither before nor after"));
+  EXPECT_THAT(refusal("before:realise=./a"),
+              AllOf(HasSubstr("there is no phase 'realise'"),
+                    HasSubstr("wake, console, sync, terminate, release, hand-over, start")));
+  EXPECT_THAT(refusal("after:start=./a"), HasSubstr("say before:start"));
+  EXPECT_THAT(refusal("before:sync="), HasSubstr("FILE is missing"));
+  EXPECT_THAT(refusal("before:sync=!"), HasSubstr("FILE is missing"));
+}
+
 }  // namespace
 }  // namespace dboot

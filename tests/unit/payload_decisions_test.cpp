@@ -10,6 +10,7 @@
 #include "payload/processes/process_class.hpp"
 #include "payload/sequence.hpp"
 #include "payload/system/old_cgroups.hpp"
+#include "shared/plan/phases.hpp"
 
 namespace dboot {
 namespace {
@@ -218,6 +219,11 @@ TEST(Sequence, TakesPhasesOfOnesOwn) {
       .without("hand-over");
   EXPECT_THAT(names(sequence), ElementsAre("first", "wake", "console", "no-sync", "terminate",
                                            "release", "write", "start", "last"));
+}
+
+/// What --hook takes.
+TEST(Sequence, HasThePhasesThatTheInjectorKnows) {
+  EXPECT_THAT(names(Sequence::of_dboot_init()), testing::ElementsAreArray(phase_names));
 }
 
 TEST(Sequence, NamesThePhaseThatItHasNot) {

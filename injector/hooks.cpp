@@ -1,0 +1,246 @@
+#include "injector/hooks.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
+#include "injector/failure.hpp"
+#include "injector/rootfs/elf.hpp"
+#include "injector/rootfs/executable.hpp"
+#include "shared/plan/layout.hpp"
+#include "shared/plan/phases.hpp"
+#include "shared/system/syscalls.hpp"
+
+namespace dboot::hooks {
+namespace {
+
+/// What dboot-init does last before the old root is not "/" any more.
+constexpr std::string_view pivots = "release";
+/// Does not come to an end: the new system is there.
+constexpr std::string_view last = "start";
+
+std::string quoted(std::string_view text) {
+  std::string result("'");
+  result += text;
+  result += '\'';
+  return result;
+}
+
+std::string list_of_phases() {
+  std::string text;
+  for (const std::string phase : phase_names) text += (text.empty() ? "" : ", ") + phase;
+  return text;
+}
+
+bool is_before_pivot(const Wanted& wanted) {
+  const auto position = [](std::string_view phase) {
+    return std::find(phase_names.begin(), phase_names.end(), phase) - phase_names.begin();
+  };
+  return position(wanted.phase) < position(pivots) ||
+         (wanted.phase == pivots && wanted.moment == Moment::before);
+}
+
+std::string place_of(const Wanted& wanted) {
+  return describe(Hook{wanted.moment, wanted.phase, {}, false});
+}
+
+[[noreturn]] void refuse(const std::string& file, const std::string& why, const std::string& mend) {
+  throw Failure("cannot use " + file + " for a hook: " + why, mend);
+}
+
+std::string_view name_of(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+bool is_shell(std::string_view interpreter) {
+  const auto name = name_of(interpreter);
+  return name == "sh" || name == "ash" || name == "busybox";
+}
+
+UniqueFd open_file(const std::string& path, std::uint64_t& size) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd) refuse(path, ::strerrordesc_np(errno), "name a file that can be read");
+  struct stat status {};
+  sys::check(::fstat(fd.get(), &status), "stat ", path);
+  if (!S_ISREG(status.st_mode)) refuse(path, "it is no regular file", "name a program or a script");
+  size = static_cast<std::uint64_t>(status.st_size);
+  return fd;
+}
+
+/// The words of a `#!` line, as the kernel takes them: the interpreter, and the rest as one
+/// argument (execve(2)). Empty when it is none.
+std::vector<std::string> read_interpreter(int fd, const std::string& path) {
+  std::array<char, 256> buffer{};  // BINPRM_BUF_SIZE
+  const auto size = sys::check(::pread(fd, buffer.data(), buffer.size(), 0), "read ", path);
+  std::string_view line(buffer.data(), static_cast<std::size_t>(size));
+  line = line.substr(0, line.find('\n'));
+  if (!line.starts_with("#!")) return {};
+  line.remove_prefix(2);
+  const auto trimmed = [](std::string_view text) {
+    constexpr std::string_view blanks = " \t\r";
+    const auto begin = std::min(text.find_first_not_of(blanks), text.size());
+    text.remove_prefix(begin);
+    return text.substr(0, text.find_last_not_of(blanks) + 1);
+  };
+  line = trimmed(line);
+  const auto end = line.find_first_of(" \t");
+  std::vector<std::string> words{std::string(line.substr(0, end))};
+  if (end != std::string_view::npos) words.emplace_back(trimmed(line.substr(end)));
+  if (words.front().empty()) return {};
+  return words;
+}
+
+/// True when it is one. Throws Failure when it is one that cannot be run.
+bool is_program(int fd, const std::string& path) try {
+  const auto program = elf::read(fd);
+  if (!program) return false;
+  if (!elf::is_native(*program)) {
+    refuse(path, "it is a " + elf::describe(*program) + " program", "build it for this machine");
+  }
+  if (!program->interpreter.empty()) {
+    refuse(path, "it needs " + program->interpreter + " and libraries, and the old root goes away",
+           "link it statically, or make it a script");
+  }
+  return true;
+} catch (const elf::Error& error) {
+  refuse(path, error.what(), "replace it");
+}
+
+/// The host's, or nothing.
+std::string find_busybox() {
+  for (const std::string path :
+       {"/bin/busybox", "/usr/bin/busybox", "/bin/busybox.static", "/usr/local/bin/busybox",
+        "/usr/lib/initramfs-tools/bin/busybox"}) {
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd) continue;
+    try {
+      const auto program = elf::read(fd.get());
+      if (program && elf::is_native(*program) && program->interpreter.empty()) return path;
+    } catch (const elf::Error&) {
+      // Another one may be whole.
+    }
+  }
+  return "";
+}
+
+bool is_in(int root, const std::string& interpreter) {
+  try {
+    rootfs::check_executable(root, interpreter, "/");
+    return true;
+  } catch (const Failure&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+Wanted parse(std::string_view text) {
+  const std::string shown = quoted(text);
+  const auto equals = text.find('=');
+  const auto colon = text.substr(0, equals).find(':');
+  if (equals == std::string_view::npos || colon == std::string_view::npos) {
+    throw Failure("--hook " + shown + " is not before:PHASE=FILE or after:PHASE=FILE",
+                  "say for example --hook before:release=./save-state");
+  }
+  Wanted wanted;
+  const auto moment = text.substr(0, colon);
+  if (moment != "before" && moment != "after") {
+    throw Failure("--hook " + shown + ": " + quoted(moment) + " is neither before nor after",
+                  "say for example --hook before:release=./save-state");
+  }
+  wanted.moment = moment == "before" ? Moment::before : Moment::after;
+  wanted.phase = text.substr(colon + 1, equals - colon - 1);
+  if (std::find(phase_names.begin(), phase_names.end(), wanted.phase) == phase_names.end()) {
+    throw Failure("--hook " + shown + ": there is no phase " + quoted(wanted.phase),
+                  "name one of " + list_of_phases());
+  }
+  if (wanted.moment == Moment::after && wanted.phase == last) {
+    throw Failure("--hook " + shown + ": the new system has the machine after start",
+                  "let the new system run it, or say before:start");
+  }
+  wanted.file = text.substr(equals + 1);
+  wanted.must_succeed = wanted.file.ends_with('!');
+  if (wanted.must_succeed) wanted.file.pop_back();
+  if (wanted.file.empty()) throw Failure("--hook " + shown + ": FILE is missing", "name a file");
+  return wanted;
+}
+
+Hooks::Hooks(const std::vector<Wanted>& wanted, const std::string& busybox) {
+  for (const auto& hook : wanted) files_.push_back(open(hook));
+  const bool is_needed = std::any_of(files_.begin(), files_.end(), [](const File& file) {
+    return !file.interpreter.empty() && is_before_pivot(file.wanted);
+  });
+  if (!busybox.empty()) {
+    open_busybox(busybox);
+  } else if (const auto found = find_busybox(); !found.empty() && !files_.empty()) {
+    open_busybox(found);
+  } else if (is_needed) {
+    throw Failure(
+        "there is no shell for the hooks that come before the pivot: the host's is on its "
+        "disk, and this host has no static busybox",
+        "install busybox-static, or name a static busybox with --busybox FILE");
+  }
+}
+
+Hooks::File Hooks::open(const Wanted& wanted) {
+  File file{wanted, {}, 0, {}};
+  file.fd = open_file(wanted.file, file.size);
+  if (is_program(file.fd.get(), wanted.file)) return file;
+  file.interpreter = read_interpreter(file.fd.get(), wanted.file);
+  if (file.interpreter.empty()) {
+    refuse(wanted.file, "it is neither a program nor a script that begins with #!",
+           "begin it with #!/bin/sh");
+  }
+  if (is_before_pivot(wanted) && !is_shell(file.interpreter.front())) {
+    refuse(wanted.file,
+           "there is no " + file.interpreter.front() + " at " + place_of(wanted) +
+               ": until the pivot there is a busybox alone",
+           "make it a script for /bin/sh or a static program, or run it after:release");
+  }
+  return file;
+}
+
+void Hooks::open_busybox(const std::string& path) {
+  busybox_ = open_file(path, busybox_size_);
+  if (!is_program(busybox_.get(), path)) refuse(path, "it is no program", "name a static busybox");
+}
+
+std::uint64_t Hooks::bytes() const noexcept {
+  std::uint64_t sum = busybox_size_;
+  for (const auto& file : files_) sum += file.size;
+  return sum;
+}
+
+std::vector<std::string> Hooks::interpreter_for(const File& file, int root) const {
+  if (file.interpreter.empty()) return {};
+  if (!is_before_pivot(file.wanted) && is_in(root, file.interpreter.front()))
+    return file.interpreter;
+  if (busybox_ && is_shell(file.interpreter.front())) return {layout::busybox, "sh"};
+  refuse(file.wanted.file, "the image has no " + file.interpreter.front() + " that can be executed",
+         "add it to the image, or link the hook statically");
+}
+
+std::vector<Hook> Hooks::stage(const Staging& staging) const {
+  if (busybox_) staging.copy_program(busybox_.get(), layout::busybox_name);
+  if (!files_.empty())
+    sys::check(::mkdirat(staging.directory(), layout::hooks_name, 0700), "mkdir ", layout::hooks);
+  std::vector<Hook> hooks;
+  for (const auto& file : files_) {
+    const auto number = std::to_string(hooks.size() + 1);
+    const auto name = number + '-' + std::string(name_of(file.wanted.file));
+    staging.copy_program(file.fd.get(), std::string(layout::hooks_name) + '/' + name);
+    auto arguments = interpreter_for(file, staging.root());
+    arguments.push_back(std::string(layout::hooks) + '/' + name);
+    hooks.push_back(
+        {file.wanted.moment, file.wanted.phase, std::move(arguments), file.wanted.must_succeed});
+  }
+  return hooks;
+}
+
+}  // namespace dboot::hooks

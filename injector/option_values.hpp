@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+/// What values of the command line must be like. Each returns what is wrong with one, for the
+/// person who has typed it; empty when nothing is.
+namespace dboot::option_values {
+
+std::string check_not_empty(const std::string& value);
+/// From 0 to 86400, with or without a fraction.
+std::string check_seconds(const std::string& seconds);
+/// As parse_byte_size() takes it, and not 0.
+std::string check_size(const std::string& size);
+std::string check_absolute(const std::string& path);
+/// For an environment: NAME or NAME=VALUE.
+std::string check_variable(const std::string& variable);
+/// hostname(7): letters, digits, dots and dashes, at most 64 bytes.
+std::string check_hostname(const std::string& hostname);
+/// A terminal below /dev, without the directory: "tty3", "ttyS0", "hvc0"; or "auto", "none".
+std::string check_console(const std::string& console);
+/// As log::parse_destination() takes it, and not where the new system mounts something.
+std::string check_destination(const std::string& text);
+
+}  // namespace dboot::option_values

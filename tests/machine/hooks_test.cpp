@@ -1,0 +1,39 @@
+// Hooks on a machine.
+#include <gtest/gtest.h>
+
+#include "tests/machine/driver/small_host.hpp"
+
+namespace dboot::machine {
+namespace {
+
+void write_script(SmallHost& host, const std::string& name, const std::string& line) {
+  host.shell().output_of("printf '%s\\n' '#!/bin/sh' '" + line + "' >/opt/" + name);
+}
+
+/// What the first of the README's jobs needs: the disk of the old root is there to be written to.
+TEST(Hooks, FindTheOldRootBeforeTheReleaseAndItsDiskFreeAfterIt) {
+  SmallHost host({.root = "disk"});
+  write_script(host, "before", "echo users: $(busybox wc -l </etc/passwd)");
+  write_script(host, "after", "busybox mke2fs -F -L made-by-a-hook /dev/vda && echo made anew");
+  host.take_over(
+      "--hook before:release=/opt/before --hook after:release=/opt/after! --on-exit poweroff",
+      "sh -c 'busybox head -c 1160 /dev/vda | busybox tail -c 16'");
+  host.console().expect("info hook output text=\"users: 1\"", 60s);
+  host.console().expect("info hook output text=\"made anew\"", 60s);
+  host.console().expect("made-by-a-hook", 60s);
+  EXPECT_EQ(host.machine().wait_for_end(), "guest-shutdown");
+}
+
+TEST(Hooks, ThatMustSucceedAndFailLeadToTheWayOut) {
+  SmallHost host;
+  write_script(host, "fails", "echo it will not do; exit 7");
+  host.take_over("--hook after:terminate=/opt/fails! --on-failure reboot", "sh");
+  host.console().expect("info hook output text=\"it will not do\"", 60s);
+  host.console().expect(
+      "error failure the takeover has failed reason=\"the hook "
+      "/run/dboot/hooks/1-fails has failed: exit status 7\"");
+  EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
+}
+
+}  // namespace
+}  // namespace dboot::machine

@@ -11,47 +11,17 @@
 #include <optional>
 
 #include "injector/failure.hpp"
+#include "injector/place.hpp"
 #include "injector/rootfs/elf.hpp"
 #include "injector/rootfs/executable.hpp"
 #include "shared/plan/layout.hpp"
-#include "shared/plan/phases.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::hooks {
 namespace {
 
-/// What dboot-init does last before the old root is not "/" any more.
-constexpr std::string_view pivots = "release";
-/// Does not come to an end: the new system is there.
-constexpr std::string_view last = "start";
-
-std::string quoted(std::string_view text) {
-  std::string result("'");
-  result += text;
-  result += '\'';
-  return result;
-}
-
-std::string list_of_phases() {
-  std::string text;
-  for (const std::string phase : phase_names) text += (text.empty() ? "" : ", ") + phase;
-  return text;
-}
-
-bool is_before_pivot(const Wanted& wanted) {
-  const auto position = [](std::string_view phase) {
-    return std::find(phase_names.begin(), phase_names.end(), phase) - phase_names.begin();
-  };
-  return position(wanted.phase) < position(pivots) ||
-         (wanted.phase == pivots && wanted.moment == Moment::before);
-}
-
-std::string place_of(const Wanted& wanted) {
-  return describe(Hook{wanted.moment, wanted.phase, {}, false});
-}
-
 [[noreturn]] void refuse(const std::string& file, const std::string& why, const std::string& mend) {
-  throw Failure("cannot use " + file + " for a hook: " + why, mend);
+  throw Failure("cannot use " + file + ": " + why, mend);
 }
 
 std::string_view name_of(std::string_view path) {
@@ -69,6 +39,9 @@ UniqueFd open_file(const std::string& path, std::uint64_t& size) {
   struct stat status {};
   sys::check(::fstat(fd.get(), &status), "stat ", path);
   if (!S_ISREG(status.st_mode)) refuse(path, "it is no regular file", "name a program or a script");
+  constexpr off_t most = 256 << 20;
+  if (status.st_size > most)
+    refuse(path, "it has more than 256 MiB, and would lie in memory", "take it along with --copy");
   size = static_cast<std::uint64_t>(status.st_size);
   return fd;
 }
@@ -141,44 +114,27 @@ bool is_in(int root, const std::string& interpreter) {
 }  // namespace
 
 Wanted parse(std::string_view text) {
-  const std::string shown = quoted(text);
   const auto equals = text.find('=');
-  const auto colon = text.substr(0, equals).find(':');
-  if (equals == std::string_view::npos || colon == std::string_view::npos) {
-    throw Failure("--hook " + shown + " is not before:PHASE=FILE or after:PHASE=FILE",
-                  "say for example --hook before:release=./save-state");
-  }
-  Wanted wanted;
-  const auto moment = text.substr(0, colon);
-  if (moment != "before" && moment != "after") {
-    throw Failure("--hook " + shown + ": " + quoted(moment) + " is neither before nor after",
-                  "say for example --hook before:release=./save-state");
-  }
-  wanted.moment = moment == "before" ? Moment::before : Moment::after;
-  wanted.phase = text.substr(colon + 1, equals - colon - 1);
-  if (std::find(phase_names.begin(), phase_names.end(), wanted.phase) == phase_names.end()) {
-    throw Failure("--hook " + shown + ": there is no phase " + quoted(wanted.phase),
-                  "name one of " + list_of_phases());
-  }
-  if (wanted.moment == Moment::after && wanted.phase == last) {
-    throw Failure("--hook " + shown + ": the new system has the machine after start",
-                  "let the new system run it, or say before:start");
-  }
-  wanted.file = text.substr(equals + 1);
+  Wanted wanted{place::parse("--hook", text.substr(0, equals)), "", false};
+  if (equals != std::string_view::npos) wanted.file = text.substr(equals + 1);
   wanted.must_succeed = wanted.file.ends_with('!');
   if (wanted.must_succeed) wanted.file.pop_back();
-  if (wanted.file.empty()) throw Failure("--hook " + shown + ": FILE is missing", "name a file");
+  if (wanted.file.empty()) {
+    throw Failure("--hook " + to_string(wanted.at) + ": FILE is missing",
+                  "say for example --hook before:release=./save-state");
+  }
   return wanted;
 }
 
-Hooks::Hooks(const std::vector<Wanted>& wanted, const std::string& busybox) {
+Hooks::Hooks(const std::vector<Wanted>& wanted, const std::string& busybox, bool shell_is_wanted) {
   for (const auto& hook : wanted) files_.push_back(open(hook));
   const bool is_needed = std::any_of(files_.begin(), files_.end(), [](const File& file) {
-    return !file.interpreter.empty() && is_before_pivot(file.wanted);
+    return !file.interpreter.empty() && place::is_before_pivot(file.wanted.at);
   });
   if (!busybox.empty()) {
     open_busybox(busybox);
-  } else if (const auto found = find_busybox(); !found.empty() && !files_.empty()) {
+  } else if (const auto found = find_busybox();
+             !found.empty() && (shell_is_wanted || !files_.empty())) {
     open_busybox(found);
   } else if (is_needed) {
     throw Failure(
@@ -193,13 +149,13 @@ Hooks::File Hooks::open(const Wanted& wanted) {
   file.fd = open_file(wanted.file, file.size);
   if (is_program(file.fd.get(), wanted.file)) return file;
   file.interpreter = read_interpreter(file.fd.get(), wanted.file);
-  if (file.interpreter.empty()) {
-    refuse(wanted.file, "it is neither a program nor a script that begins with #!",
+  if (file.interpreter.empty() || !file.interpreter.front().starts_with('/')) {
+    refuse(wanted.file, "it is neither a program nor a script that begins with #! and a path",
            "begin it with #!/bin/sh");
   }
-  if (is_before_pivot(wanted) && !is_shell(file.interpreter.front())) {
+  if (place::is_before_pivot(wanted.at) && !is_shell(file.interpreter.front())) {
     refuse(wanted.file,
-           "there is no " + file.interpreter.front() + " at " + place_of(wanted) +
+           "there is no " + file.interpreter.front() + " at " + to_string(wanted.at) +
                ": until the pivot there is a busybox alone",
            "make it a script for /bin/sh or a static program, or run it after:release");
   }
@@ -219,9 +175,16 @@ std::uint64_t Hooks::bytes() const noexcept {
 
 std::vector<std::string> Hooks::interpreter_for(const File& file, int root) const {
   if (file.interpreter.empty()) return {};
-  if (!is_before_pivot(file.wanted) && is_in(root, file.interpreter.front()))
+  if (!place::is_before_pivot(file.wanted.at) && is_in(root, file.interpreter.front()))
     return file.interpreter;
-  if (busybox_ && is_shell(file.interpreter.front())) return {layout::busybox, "sh"};
+  if (busybox_ && is_shell(file.interpreter.front())) {
+    // With the argument of its first line: "sh -e", "busybox awk".
+    auto words = file.interpreter;
+    const bool is_shell_itself = name_of(words.front()) != "busybox";
+    words.front() = layout::busybox;
+    if (is_shell_itself) words.insert(words.begin() + 1, "sh");
+    return words;
+  }
   refuse(file.wanted.file, "the image has no " + file.interpreter.front() + " that can be executed",
          "add it to the image, or link the hook statically");
 }
@@ -233,12 +196,12 @@ std::vector<Hook> Hooks::stage(const Staging& staging) const {
   std::vector<Hook> hooks;
   for (const auto& file : files_) {
     const auto number = std::to_string(hooks.size() + 1);
-    const auto name = number + '-' + std::string(name_of(file.wanted.file));
+    constexpr std::size_t longest = 100;
+    const auto name = number + '-' + std::string(name_of(file.wanted.file).substr(0, longest));
     staging.copy_program(file.fd.get(), std::string(layout::hooks_name) + '/' + name);
     auto arguments = interpreter_for(file, staging.root());
     arguments.push_back(std::string(layout::hooks) + '/' + name);
-    hooks.push_back(
-        {file.wanted.moment, file.wanted.phase, std::move(arguments), file.wanted.must_succeed});
+    hooks.push_back({file.wanted.at, std::move(arguments), file.wanted.must_succeed});
   }
   return hooks;
 }

@@ -14,8 +14,7 @@ namespace dboot::hooks {
 
 /// As the command line has it: "before:release=FILE", and "!" behind it where it must succeed.
 struct Wanted {
-  Moment moment = Moment::before;
-  std::string phase;
+  Place at;
   std::string file;
   bool must_succeed = false;
 };
@@ -28,8 +27,8 @@ class Hooks {
  public:
   /// `busybox`: one that is static; where it is empty and one is needed, the host's. Throws Failure
   /// when a file is neither a static program for this machine nor a script, and when there is no
-  /// shell for a script.
-  Hooks(const std::vector<Wanted>& wanted, const std::string& busybox);
+  /// shell for a script. `shell_is_wanted`: a busybox of the host's is taken along in any case.
+  Hooks(const std::vector<Wanted>& wanted, const std::string& busybox, bool shell_is_wanted);
 
   /// That they take of the memory.
   std::uint64_t bytes() const noexcept;

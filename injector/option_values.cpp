@@ -61,6 +61,14 @@ std::string check_absolute(const std::string& path) {
   return path.starts_with('/') ? "" : "'" + path + "' is no absolute path";
 }
 
+std::string check_break_timeout(const std::string& text) {
+  const auto colon = text.find(':');
+  const auto then = colon == std::string::npos ? "continue" : text.substr(colon + 1);
+  if (then != "continue" && then != "reboot")
+    return "'" + then + "' is neither continue nor reboot";
+  return check_seconds(text.substr(0, colon));
+}
+
 std::string check_size(const std::string& size) {
   return parse_byte_size(size).value_or(0) != 0
              ? ""

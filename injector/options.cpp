@@ -10,6 +10,7 @@
 #include "injector/byte_size.hpp"
 #include "injector/failure.hpp"
 #include "injector/option_values.hpp"
+#include "injector/place.hpp"
 #include "injector/rootfs/from_host.hpp"
 
 namespace dboot::options {
@@ -63,6 +64,8 @@ struct Raw {
   std::vector<std::string> copies;
   std::vector<std::string> hooks;
   double hook_seconds = 60;
+  std::vector<std::string> breakpoints;
+  std::string break_timeout = "600";
 };
 
 /// What an option is set to that ends in "=": CLI11 would take the next argument instead. No
@@ -107,17 +110,21 @@ CLI::Validator one_of(const Names& names) {
   return CLI::Validator(look_up, "", "one of");
 }
 
+/// Each occurrence has one value.
+CLI::Option* repeatable(CLI::Option* option) {
+  return option->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
+}
+
 /// As `docker run` has them.
 void declare_image_overrides(CLI::App& app, Options& options, Raw& raw) {
   app.add_option("--entrypoint", raw.entrypoint,
                  "Takes the place of the image's Entrypoint and Cmd; \"\" is none")
       ->option_text("PROGRAM")
       ->group("The new system");
-  app.add_option("-e,--env", options.overrides.environment,
-                 "Set a variable; NAME alone takes its value along")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false)
+  repeatable(app.add_option("-e,--env", options.overrides.environment,
+                            "Set a variable; NAME alone takes its value along"))
       ->check(check_variable)
       ->option_text("NAME[=VALUE]")
       ->group("The new system");
@@ -148,10 +155,8 @@ void declare_host_files(CLI::App& app, Options& options, Raw& raw) {
       ->transform(one_of(shares))
       ->option_text("auto|none|loaded|all")
       ->group("The new system");
-  app.add_option("--copy", raw.copies, "Takes a file or directory of the host along; repeatable")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false)
+  repeatable(app.add_option("--copy", raw.copies,
+                            "Takes a file or directory of the host along; repeatable"))
       ->option_text("HOSTPATH[:PATH]")
       ->group("The new system");
 }
@@ -177,24 +182,40 @@ void declare_switches(CLI::App& app, Options& options) {
 }
 
 void declare_hooks(CLI::App& app, Options& options, Raw& raw) {
-  app.add_option(
-         "--hook", raw.hooks,
-         "Runs a static program or a script before or after a phase of the takeover; ! where "
-         "it must succeed; repeatable")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false)
+  repeatable(
+      app.add_option(
+          "--hook", raw.hooks,
+          "Runs a static program or a script before or after a phase of the takeover; ! where "
+          "it must succeed; repeatable"))
       ->option_text("before:PHASE=FILE[!]|after:PHASE=FILE[!]")
       ->group("The takeover");
   app.add_option("--hook-timeout", raw.hook_seconds, "How long a hook may take to end (60)")
       ->check(check_seconds)
       ->option_text("SECONDS")
       ->group("The takeover");
+  repeatable(
+      app.add_option("--break", raw.breakpoints,
+                     "Stops before or after a phase, with a shell on the console; repeatable"))
+      ->option_text("before:PHASE|after:PHASE")
+      ->group("The takeover");
+  app.add_option("--break-timeout", raw.break_timeout,
+                 "How long it stops there at most, and what follows (600: goes on then)")
+      ->check(check_break_timeout)
+      ->option_text("SECONDS[:continue|:reboot]")
+      ->group("The takeover");
   app.add_option("--busybox", options.busybox,
-                 "A static busybox, the shell for hooks before the pivot (the host's)")
+                 "A static busybox, the shell where neither root has one (the host's)")
       ->check(check_not_empty)
       ->option_text("FILE")
       ->group("The takeover");
+}
+
+/// Throws Failure.
+Place breakpoint(const std::string& text) {
+  const Place place = place::parse("--break", text);
+  if (!place::has_console(place))
+    throw Failure("--break '" + text + "': there is no console yet", "say after:console");
+  return place;
 }
 
 std::chrono::milliseconds milliseconds(double seconds) {
@@ -268,10 +289,8 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
                "No copy of the log in /var/log/dboot of the old system")
       ->check(check_switch)
       ->group("The takeover");
-  app.add_option("--log-to", options.log_to, "A copy of the log, as it is written; repeatable")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false)
+  repeatable(
+      app.add_option("--log-to", options.log_to, "A copy of the log, as it is written; repeatable"))
       ->check(check_destination)
       ->option_text("udp:ADDRESS:PORT|ttyN|/PATH")
       ->group("The takeover");
@@ -381,6 +400,7 @@ Options parse(int argc, const char* const* argv) {
     for (const auto& copy : raw.copies)
       options.host_files.copies.push_back(rootfs::parse_copy(copy));
     for (const auto& hook : raw.hooks) options.hooks.push_back(hooks::parse(hook));
+    for (const auto& text : raw.breakpoints) options.breakpoints.push_back(breakpoint(text));
   } catch (const Failure& failure) {
     throw usage(failure.what(), failure.mend());
   }
@@ -391,6 +411,9 @@ Options parse(int argc, const char* const* argv) {
   options.log_level = *log::level_from(raw.log_level);
   options.grace = milliseconds(raw.grace_seconds);
   options.hook_timeout = milliseconds(raw.hook_seconds);
+  const auto colon = raw.break_timeout.find(':');
+  options.break_timeout = milliseconds(std::stod(raw.break_timeout.substr(0, colon)));
+  if (raw.break_timeout.ends_with(":reboot")) options.on_break = OnBreak::reboot;
   return options;
 }
 

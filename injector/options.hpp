@@ -45,7 +45,10 @@ struct Options {
 
   std::vector<hooks::Wanted> hooks;
   std::chrono::milliseconds hook_timeout{60'000};
-  std::string busybox;  ///< empty: the host's, where there is a static one
+  std::vector<Place> breakpoints;
+  std::chrono::milliseconds break_timeout{600'000};
+  OnBreak on_break = OnBreak::go_on;  ///< when that is over
+  std::string busybox;                ///< empty: the host's, where there is a static one
 
   std::string payload;      ///< empty: the one that belongs to this program
   std::string engine_host;  ///< empty: the engine's usual socket

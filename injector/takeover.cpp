@@ -145,6 +145,9 @@ Plan make_plan(const Options& options, const rootfs::Command& command, Scope sco
   plan.disk_log = !options.no_disk_log;
   plan.log_to = options.log_to;
   plan.hook_timeout = options.hook_timeout;
+  plan.breakpoints = options.breakpoints;
+  plan.break_timeout = options.break_timeout;
+  plan.on_break = options.on_break;
   plan.injector_version = DBOOT_VERSION;
   plan.credentials = command.credentials;
   return plan;
@@ -255,6 +258,15 @@ void note_payload(const payload_file::Payload& payload) {
   }
 }
 
+/// A payload of somebody's own that has never heard of them would go past them in silence.
+void refuse_hooks_that_nobody_runs(const Options& options, const payload_file::Payload& payload) {
+  constexpr std::uint32_t since = 3;  // minor version of the plan
+  if (options.hooks.empty() && options.breakpoints.empty()) return;
+  if (payload.plans && payload.plans->newest_minor >= since) return;
+  throw Failure("the payload " + payload.path + " does not know hooks and breakpoints",
+                "leave --hook and --break out, or take a payload for plans of 1.3");
+}
+
 Rehearsal::Stdio stdio_for(Options::Terminal terminal) {
   const bool both = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
   const bool wanted =
@@ -314,7 +326,7 @@ int run(const Options& options) {
   auto payload = payload_file::open(options.payload);
   const auto source = image::open(options.image, {options.engine_host, options.pull});
   const rootfs::FromHost from_host(options.host_files, rootfs::kernel_files_of_host());
-  const hooks::Hooks hooks(options.hooks, options.busybox);
+  const hooks::Hooks hooks(options.hooks, options.busybox, !options.breakpoints.empty());
   const std::uint64_t needed = source->estimated_bytes() + from_host.bytes();
   const std::uint64_t available = memory::available();
   const auto digest = source->digest();
@@ -327,6 +339,7 @@ int run(const Options& options) {
   memory::require(needed + needed_beside, available);
   payload_file::compute_digest(payload);
   note_payload(payload);
+  refuse_hooks_that_nobody_runs(options, payload);
   if (claim) {
     if (guard::is_over_ssh())
       report::warning("this is an ssh session, and it ends with the takeover");

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "payload/hooks/breakpoint.hpp"
 #include "payload/hooks/hook.hpp"
 #include "payload/phases/console.hpp"
 #include "payload/phases/hand_over.hpp"
@@ -19,31 +20,47 @@
 namespace dboot {
 namespace {
 
-/// A hook for a phase that is not in the sequence would silently be none.
-void check_hooks(Context& context, const Sequence& sequence) {
-  for (const auto& hook : context.plan.hooks) {
-    const bool is_there = std::any_of(sequence.phases().begin(), sequence.phases().end(),
-                                      [&](const Phase& phase) { return phase.name == hook.phase; });
-    if (!is_there)
-      context.log.warning("this payload has no such phase", {{"hook", describe(hook)}});
-  }
+/// One for a phase that is not in the sequence would silently be none. Throws std::runtime_error
+/// where it must succeed.
+void check_places(Context& context, const Sequence& sequence) {
+  const auto check = [&](const Place& place, std::string_view what, bool must_be_run) {
+    const auto& phases = sequence.phases();
+    const bool is_there = std::any_of(phases.begin(), phases.end(), [&](const Phase& phase) {
+      return phase.name == place.phase;
+    });
+    if (is_there) return;
+    if (must_be_run)
+      throw std::runtime_error("this payload has no phase for the hook " + to_string(place));
+    context.log.warning("this payload has no such phase",
+                        {{"what", what}, {"at", to_string(place)}});
+  };
+  for (const auto& hook : context.plan.hooks) check(hook.at, "hook", hook.must_succeed);
+  for (const auto& place : context.plan.breakpoints) check(place, "breakpoint", false);
 }
 
-Task<> run_hooks(Context& context, Moment moment, std::string_view phase) {
+/// What somebody has put in there: first the shell, in which one may look before the hooks are run.
+Task<> run_inserted(Context& context, Place here) {
+  for (const auto& place : context.plan.breakpoints) {
+    if (place != here) continue;
+    auto stopping = run_phase(context, "break", stop_at(context, place));
+    co_await std::move(stopping);
+  }
   for (const auto& hook : context.plan.hooks) {
-    if (hook.moment != moment || hook.phase != phase) continue;
+    if (hook.at != here) continue;
     auto running = run_phase(context, "hook", run_hook(context, hook));
     co_await std::move(running);
   }
 }
 
 Task<> run_phases(Context& context, const Sequence& sequence) {
-  check_hooks(context, sequence);
+  check_places(context, sequence);
   for (const auto& phase : sequence.phases()) {
-    co_await run_hooks(context, Moment::before, phase.name);
+    auto before = run_inserted(context, {Moment::before, phase.name});
+    co_await std::move(before);
     auto running = run_phase(context, phase.name, phase.run(context));
     co_await std::move(running);
-    co_await run_hooks(context, Moment::after, phase.name);
+    auto after = run_inserted(context, {Moment::after, phase.name});
+    co_await std::move(after);
   }
 }
 

@@ -7,27 +7,32 @@
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <filesystem>
+#include <optional>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
+#include "shared/system/read_only.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {
 
-/// One instance for the whole machine, or the machine itself.
-constexpr std::array<std::string_view, 11> machine_types{
-    "devtmpfs",  "efivarfs", "pstore",      "debugfs", "tracefs", "securityfs",
-    "selinuxfs", "configfs", "binfmt_misc", "smackfs", "fusectl"};
+/// One instance for the whole machine, or what the machine has without a device file.
+constexpr std::array<std::string_view, 17> machine_types{
+    "devtmpfs",  "efivarfs", "pstore",  "debugfs", "tracefs", "securityfs",
+    "selinuxfs", "configfs", "smackfs", "fusectl", "resctrl", "binfmt_misc",
+    "virtiofs",  "9p",       "zfs",     "ubifs",   "jffs2"};
 
-bool is_root(std::string_view path) {
-  return !path.empty() &&
-         std::all_of(path.begin(), path.end(), [](char c) { return c == '/' || c == '.'; }) &&
-         path.front() == '/';
+template <class List>
+bool contains(const List& list, std::string_view word) {
+  return std::find(std::begin(list), std::end(list), word) != std::end(list);
 }
 
 /// The one that a path leads to; by its name, for whoever walks the path may wait for a server.
@@ -37,13 +42,37 @@ const Mount* find(const MountTable& mounts, const std::string& path) {
   return found == mounts.rend() ? nullptr : &*found;
 }
 
+/// What cannot be told counts as the host's.
 bool is_of_host(const MountTable& mounts, const std::string& path, const std::vector<dev_t>& host) {
   const Mount* mount = find(mounts, path);
   return mount == nullptr || std::find(host.begin(), host.end(), mount->device) != host.end();
 }
 
-/// A C string of the caller's, cut at `most`.
-std::string read_string(pid_t pid, std::uint64_t address) {
+/// The kernel's files, as far as they are read-only in a rehearsal.
+bool is_covered(const MountTable& mounts, const std::string& path) {
+  const Mount* mount = find(mounts, path);
+  return mount != nullptr && (mount->type == "proc" || mount->type == "sysfs") &&
+         mount->options.starts_with("ro");
+}
+
+/// What mount(2) does, in the order in which the kernel looks at its flags.
+enum class Change { of_filesystem, of_mount, other, none };
+Change change_by(std::uint64_t flags) {
+  if ((flags & MS_REMOUNT) != 0)
+    return (flags & MS_BIND) != 0 ? Change::of_mount : Change::of_filesystem;
+  constexpr std::uint64_t others =
+      MS_BIND | MS_MOVE | MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
+  return (flags & others) != 0 ? Change::other : Change::none;
+}
+
+/// Programs of old give it a magic number, which the kernel takes off.
+std::uint64_t without_magic(std::uint64_t flags) {
+  constexpr std::uint64_t mask = 0xffff0000;
+  return (flags & mask) == MS_MGC_VAL ? flags & ~mask : flags;
+}
+
+/// A C string of the caller's, cut at 4 KiB. Empty when it cannot be read.
+std::optional<std::string> read_string(pid_t pid, std::uint64_t address) {
   constexpr std::size_t most = 4096;
   std::string text;
   while (address != 0 && text.size() < most) {
@@ -53,7 +82,7 @@ std::string read_string(pid_t pid, std::uint64_t address) {
     const iovec here{part.data(), size};
     iovec there{reinterpret_cast<void*>(address), size};  // NOLINT: an address of the other process
     const ssize_t count = ::process_vm_readv(pid, &here, 1, &there, 1, 0);
-    if (count <= 0) break;
+    if (count <= 0) return std::nullopt;
     const std::string_view got(part.data(), static_cast<std::size_t>(count));
     text += got.substr(0, got.find('\0'));
     if (got.find('\0') != std::string_view::npos) break;
@@ -62,52 +91,106 @@ std::string read_string(pid_t pid, std::uint64_t address) {
   return text;
 }
 
-MountCall read_call(const seccomp_notif& notification) {
+/// Where a link below /proc/PID leads to, in the caller's words; empty when there is none.
+std::string link_of(int process, const std::string& name) {
+  std::array<char, 4096> target{};
+  const ssize_t size = ::readlinkat(process, name.c_str(), target.data(), target.size());
+  return {target.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+}
+
+/// An absolute path without "." and "..", by its text: links are not followed, but those of /proc
+/// that lead to a descriptor, a root or a working directory.
+std::string absolute(int process, const std::string& path, int directory) {
+  constexpr std::string_view self = "/proc/self/";
+  if (path.starts_with(self)) {
+    auto target = link_of(process, path.substr(self.size()));
+    if (!target.empty()) return target;
+  }
+  const std::string base = directory == AT_FDCWD ? "cwd" : "fd/" + std::to_string(directory);
+  auto normal =
+      std::filesystem::path(path.starts_with('/') ? path : link_of(process, base) + '/' + path)
+          .lexically_normal()
+          .string();
+  normal.erase(0, std::min(normal.find_first_not_of('/'), normal.size()));
+  while (normal.ends_with('/')) normal.pop_back();
+  return '/' + normal;
+}
+
+/// Empty when what it points to cannot be read, which the kernel could not either.
+std::optional<MountCall> read_call(const seccomp_notif& notification, int process) {
   const auto pid = static_cast<pid_t>(notification.pid);
   const auto& arguments = notification.data.args;
   const auto text = [&](std::size_t number) { return read_string(pid, arguments[number]); };
+  MountCall call;
+  std::optional<std::string> path = "";
+  std::optional<std::string> type = "";
+  int directory = AT_FDCWD;
   switch (notification.data.nr) {
     case SYS_mount:
-      return {MountCall::Kind::mount, text(2), text(1), arguments[3]};
+      call.flags = arguments[3];
+      path = text(1);
+      type = text(2);
+      break;
     case SYS_umount2:
-      return {MountCall::Kind::unmount, "", text(0), arguments[1]};
+      call.kind = MountCall::Kind::unmount;
+      call.flags = arguments[1];
+      path = text(0);
+      break;
     case SYS_fsopen:
-      return {MountCall::Kind::open_type, text(0), "", 0};
+      call.kind = MountCall::Kind::open_type;
+      type = text(0);
+      break;
     default:
-      return {MountCall::Kind::reconfigure, "", text(1), 0};
+      call.kind = MountCall::Kind::reconfigure;
+      directory = static_cast<int>(arguments[0]);
+      path = text(1);
   }
+  if (!path || !type) return std::nullopt;
+  call.type = *type;
+  call.path = absolute(process, *path, directory);
+  return call;
 }
 
 /// None when it has ended.
-MountTable mounts_of(int proc, const std::string& pid) try {
-  return parse_mount_table(sys::read_file_at(proc, pid + "/mountinfo"));
+MountTable mounts_of(int process) try {
+  return parse_mount_table(sys::read_file_at(process, "mountinfo"));
 } catch (const std::system_error&) {
   return {};
 }
 
 }  // namespace
 
-std::string harm_of(const MountCall& call, const MountTable& mounts,
+std::string harm_of(const MountCall& call, const std::function<MountTable()>& read_mounts,
                     const std::vector<dev_t>& host) {
   using Kind = MountCall::Kind;
-  const auto is_change = (call.flags & (MS_REMOUNT | MS_BIND)) == MS_REMOUNT;
-  if (call.kind == Kind::reconfigure || (call.kind == Kind::mount && is_change)) {
-    return is_of_host(mounts, call.path, host)
-               ? "it would remount the filesystem on " + call.path + " for the whole machine"
-               : "";
-  }
+  const std::string machine = " of the whole machine";
   if (call.kind == Kind::unmount) {
     // Of a process's root directory the kernel makes it a remount (umount(2)).
-    const bool harmful =
-        (call.flags & MNT_DETACH) == 0 && is_root(call.path) && is_of_host(mounts, "/", host);
-    return harmful ? "it would make the filesystem on / read-only for the whole machine" : "";
+    if ((call.flags & MNT_DETACH) == 0 && call.path == "/")
+      return is_of_host(read_mounts(), "/", host) ? "unmounting / makes it read-only" + machine
+                                                  : "";
+    return contains(read_only::machine_files, call.path) ? call.path + " is" + machine : "";
   }
-  const bool is_new =
-      call.kind == Kind::open_type || (call.flags & (MS_BIND | MS_MOVE | MS_REMOUNT | MS_SHARED |
-                                                     MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)) == 0;
-  const bool harmful = is_new && std::find(machine_types.begin(), machine_types.end(), call.type) !=
-                                     machine_types.end();
-  return harmful ? "a " + call.type + " is the machine's" : "";
+  const auto change =
+      call.kind == Kind::mount ? change_by(without_magic(call.flags)) : Change::none;
+  if (call.kind == Kind::reconfigure || change == Change::of_filesystem ||
+      change == Change::of_mount) {
+    const auto mounts = read_mounts();
+    const bool opens = call.kind == Kind::reconfigure || (call.flags & MS_RDONLY) == 0;
+    if (opens && is_covered(mounts, call.path)) return call.path + " is" + machine;
+    return change != Change::of_mount && is_of_host(mounts, call.path, host)
+               ? "a remount of " + call.path + " may be one of a filesystem" + machine
+               : "";
+  }
+  if (change == Change::other) return "";
+  if (contains(machine_types, call.type)) return "what a " + call.type + " shows is" + machine;
+  // The same again would not be read-only.
+  if (call.kind == Kind::mount && (call.type == "proc" || call.type == "sysfs")) {
+    const auto mounts = read_mounts();
+    const Mount* there = find(mounts, call.path);
+    if (there != nullptr && there->type == call.type) return call.path + " is there already";
+  }
+  return "";
 }
 
 CallGuard::CallGuard(UniqueFd listener, const MountTable& host)
@@ -122,14 +205,21 @@ std::string CallGuard::answer() {
   if (::poll(&waiting, 1, 0) != 1 || (waiting.revents & POLLIN) == 0) return "";
   seccomp_notif notification{};
   if (::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, &notification) != 0) return "";
-  const auto pid = std::to_string(notification.pid);
-  auto harm = harm_of(read_call(notification), mounts_of(proc_.get(), pid), host_);
+  const UniqueFd process(::openat(proc_.get(), std::to_string(notification.pid).c_str(),
+                                  O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const auto call = read_call(notification, process.get());
+  std::string harm;
+  if (call)
+    harm = harm_of(
+        *call, [&] { return mounts_of(process.get()); }, host_);
   seccomp_notif_resp response{};
   response.id = notification.id;
-  if (harm.empty()) {
-    response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-  } else {
+  if (!call) {
+    response.error = -EFAULT;
+  } else if (!harm.empty()) {
     response.error = -EPERM;
+  } else {
+    response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
   }
   ::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_SEND, &response);
   return harm;

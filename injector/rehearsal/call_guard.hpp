@@ -3,9 +3,8 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <optional>
+#include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "shared/proc/mount_table.hpp"
@@ -18,14 +17,14 @@ struct MountCall {
   enum class Kind : std::uint8_t { mount, unmount, open_type, reconfigure };
   Kind kind = Kind::mount;
   std::string type;         ///< of mount, open_type (fsopen(2))
-  std::string path;         ///< where; of reconfigure (fspick(2)) too
+  std::string path;         ///< where, absolute and without "..", of reconfigure (fspick(2)) too
   std::uint64_t flags = 0;  ///< of mount(2), umount2(2)
 };
 
 /// What it would do to the machine around a rehearsal, in words for the person who rehearses; empty
-/// when it reaches nothing but the rehearsal. `mounts`: what the caller sees. `host`: devices of
-/// the host's filesystems (st_dev).
-std::string harm_of(const MountCall& call, const MountTable& mounts,
+/// when it reaches nothing but the rehearsal. `read_mounts`: what the caller sees, asked where it
+/// matters, for there may be thousands. `host`: devices of the host's filesystems (st_dev).
+std::string harm_of(const MountCall& call, const std::function<MountTable()>& read_mounts,
                     const std::vector<dev_t>& host);
 
 /// Answers the calls of a rehearsal that may reach the machine, see containment::filter_calls().

@@ -3,6 +3,7 @@
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/fs.h>
 #include <linux/seccomp.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -64,7 +65,11 @@ void hide(const char* directory) {
 
 constexpr std::array dropped{CAP_MKNOD, CAP_SYS_MODULE, CAP_SYS_RAWIO, CAP_SYS_TIME};
 
-constexpr std::array refused{SYS_swapon, SYS_swapoff, SYS_kexec_load, SYS_kexec_file_load};
+constexpr std::array refused{SYS_swapon, SYS_swapoff, SYS_kexec_load, SYS_kexec_file_load,
+                             SYS_syslog};
+/// They need no more than a file of the filesystem, and that may be one that is read-only.
+constexpr std::array<std::uint32_t, 3> refused_ioctls{
+    FIFREEZE, FITRIM, 0x8004587d};  // FS_IOC_SHUTDOWN of ext4, xfs and f2fs: in no header
 constexpr std::array asked{SYS_mount, SYS_umount2, SYS_fsopen, SYS_fspick};
 
 using Code = std::vector<sock_filter>;
@@ -98,6 +103,13 @@ Code program() {
   for (const long number : asked) {
     when_equal(code, number);
     answer(code, SECCOMP_RET_USER_NOTIF);
+  }
+  // The kernel takes 32 bits of a request (ioctl(2)).
+  code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 1 + 2 * refused_ioctls.size()));
+  load(code, offsetof(seccomp_data, args[1]));
+  for (const auto request : refused_ioctls) {
+    when_equal(code, request);
+    answer(code, SECCOMP_RET_ERRNO | EPERM);
   }
   answer(code, SECCOMP_RET_ALLOW);
   return code;
@@ -133,9 +145,14 @@ void drop_capabilities() {
 UniqueFd filter_calls() {
   auto code = program();
   const sock_fprog filter{static_cast<unsigned short>(code.size()), code.data()};
-  return UniqueFd(static_cast<int>(sys::check(
-      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter),
-      "filter the system calls")));
+  const auto install = [&](unsigned flags) {
+    return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                                      SECCOMP_FILTER_FLAG_NEW_LISTENER | flags, &filter));
+  };
+  // Who waits for an answer is not interrupted by signals, as by no mount(2) of a machine.
+  int listener = install(SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+  if (listener < 0 && errno == EINVAL) listener = install(0);  // before Linux 5.19
+  return UniqueFd(sys::check(listener, "filter the system calls"));
 }
 
 }  // namespace dboot::containment

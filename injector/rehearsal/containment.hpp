@@ -16,9 +16,10 @@ void shield_mounts();
 /// (pid_namespaces(7)). Throws std::system_error.
 void drop_capabilities();
 
-/// Refuses swapon(2), swapoff(2), kexec_load(2) and kexec_file_load(2) with EPERM, and returns what
-/// CallGuard answers the others with, those that mount (seccomp_unotify(2)). Calls by the 32-bit
-/// interface pass. Throws std::system_error.
+/// Refuses with EPERM: swapon(2), swapoff(2), kexec_load(2), kexec_file_load(2), syslog(2), and to
+/// freeze, trim or shut down a filesystem (ioctl(2)). Returns what CallGuard answers the others
+/// with, those that mount (seccomp_unotify(2)). Calls by the 32-bit interface pass. Throws
+/// std::system_error.
 UniqueFd filter_calls();
 
 }  // namespace dboot::containment

@@ -8,7 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 
 #include "injector/failure.hpp"
@@ -22,31 +21,22 @@ namespace {
 constexpr std::uint64_t own_namespaces =
     CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP;
 
-struct Pipe {
-  UniqueFd read;
-  UniqueFd write;
-};
-
-Pipe make_pipe() {
-  std::array<int, 2> ends{};
-  sys::check(::pipe2(ends.data(), O_CLOEXEC), "make a pipe");
-  return {UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
-
 }  // namespace
 
 Rehearsal::Rehearsal(Stdio stdio, Contained contained) {
   stub_init::Channel channel;
   stub_init::Pipes theirs;
   if (stdio == Stdio::pipes) {
-    Pipe input = make_pipe();
-    Pipe output = make_pipe();
-    Pipe error = make_pipe();
+    sys::Pipe input = sys::make_pipe();
+    sys::Pipe output = sys::make_pipe();
+    sys::Pipe error = sys::make_pipe();
     input_ = std::move(input.write);
     output_ = std::move(output.read);
     error_ = std::move(error.read);
     theirs = {std::move(input.read), std::move(output.write), std::move(error.write)};
   }
+  // Before there is anything of the rehearsal, whose devices would have numbers of the same kind.
+  const auto mounts_of_host = read_mount_table();
   clone_args arguments{};
   arguments.flags = own_namespaces;
   arguments.exit_signal = SIGCHLD;
@@ -56,7 +46,7 @@ Rehearsal::Rehearsal(Stdio stdio, Contained contained) {
   try {
     auto parts = channel.receive(contained == Contained::yes);
     console_ = std::move(parts.console);
-    if (parts.calls) guard_.emplace(std::move(parts.calls), read_mount_table());
+    if (parts.calls) guard_.emplace(std::move(parts.calls), mounts_of_host);
     // Holds the console open while PID 1 changes hands: without any slave the master reports EIO.
     slave_.reset(sys::check(::ioctl(console_.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC),
                             "open the console of the rehearsal"));

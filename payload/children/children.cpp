@@ -8,11 +8,13 @@
 #include <utility>
 
 #include "shared/proc/process_status.hpp"
+#include "shared/system/signals.hpp"
 
 namespace dboot {
 
 Children::Children(const boost::asio::any_io_executor& executor, Log& log)
     : executor_(executor), log_(log), signals_(executor, SIGCHLD) {
+  restart_calls_after(SIGCHLD);
   listen();
   // Children of the old init that ended before the handler was there send no signal any more.
   reap();

@@ -39,12 +39,13 @@ struct Output::State {
   }
 
   void write() {
-    written += line.size() + 1;
+    constexpr std::size_t around_it = 64;  // time, phase and message
+    written += line.size() + around_it;
     if (written <= most) {
       log.info("output", {{"text", line}});
     } else if (!cut) {
       cut = true;
-      log.warning("more output is left out", {{"bytes", most}});
+      log.warning("more output is left out");
     }
     line.clear();
   }

@@ -11,7 +11,7 @@
 namespace dboot {
 
 /// What a program writes into a pipe becomes lines of the log, as it comes: of a line 4 KiB at
-/// most, and of it all 1 MiB at most, for the log lies in memory.
+/// most, and 1 MiB of the log at most, which lies in memory.
 class Output {
  public:
   /// `pipe`: the end for reading. Throws std::system_error.

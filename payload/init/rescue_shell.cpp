@@ -37,6 +37,7 @@ Task<std::optional<Shell>> find_shell(Context& context) {
     auto shell = co_await std::move(looking);
     if (shell) co_return shell;
   }
+  if (::access(layout::busybox, X_OK) == 0) co_return Shell{"/", layout::busybox};
   co_return std::nullopt;
 }
 
@@ -48,8 +49,8 @@ Task<bool> has_rescue_shell(Context& context) {
   co_return shell.has_value();
 }
 
-Task<> start_rescue_shell(Context& context, std::vector<std::string> environment,
-                          Children::Ended ended) {
+Task<pid_t> start_rescue_shell(Context& context, std::vector<std::string> environment,
+                               Children::Ended ended) {
   auto looking = find_shell(context);
   const auto shell = co_await std::move(looking);
   if (!shell) throw std::runtime_error("there is no shell in any root");
@@ -61,7 +62,7 @@ Task<> start_rescue_shell(Context& context, std::vector<std::string> environment
   auto stdio = co_await std::move(opening);
   auto starting =
       start_program(context.children, std::move(program), std::move(stdio), std::move(ended));
-  co_await std::move(starting);
+  co_return co_await std::move(starting);
 }
 
 }  // namespace dboot

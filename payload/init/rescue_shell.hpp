@@ -7,11 +7,11 @@
 
 namespace dboot {
 
-/// Starts a shell on the console: of this root or, where it has none, of the old one or of the one
-/// that has been prepared. `ended` gets its wait status. Throws std::system_error when it cannot be
-/// started, std::runtime_error when there is none.
-Task<> start_rescue_shell(Context& context, std::vector<std::string> environment,
-                          Children::Ended ended);
+/// Starts a shell on the console: of this root or, where it has none, of the old one, of the one
+/// that has been prepared, or the busybox in layout::directory. `ended` gets its wait status.
+/// Throws std::system_error when it cannot be started, std::runtime_error when there is none.
+Task<pid_t> start_rescue_shell(Context& context, std::vector<std::string> environment,
+                               Children::Ended ended);
 
 /// Whether there is one.
 Task<bool> has_rescue_shell(Context& context);

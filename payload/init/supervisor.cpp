@@ -5,14 +5,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <boost/asio/signal_set.hpp>
-#include <memory>
 #include <system_error>
 
 #include "payload/children/program.hpp"
 #include "payload/condition.hpp"
 #include "payload/console/prompt.hpp"
 #include "payload/init/power.hpp"
+#include "payload/init/request_listener.hpp"
 #include "payload/init/requests.hpp"
 #include "payload/init/rescue_shell.hpp"
 
@@ -33,16 +32,10 @@ int exit_status_of(int status) {
 class Supervisor {
  public:
   Supervisor(Context& context, const boost::asio::any_io_executor& executor)
-      : context_(context),
-        executor_(executor),
-        changed_(executor),
-        signals_(executor, SIGTERM, SIGUSR1, SIGUSR2) {
-    signals_.add(SIGINT);
-    signals_.add(SIGPWR);
+      : context_(context), executor_(executor), changed_(executor), requests_(executor, changed_) {
     // With it the kernel reboots by itself.
     if (context.permissions.allows(Action::reboot))
       context.log.call("reboot", "RB_DISABLE_CAD", ::reboot(RB_DISABLE_CAD) == 0 ? 0 : errno);
-    listen();
   }
 
   Task<> run() {
@@ -61,25 +54,12 @@ class Supervisor {
   }
 
  private:
-  /// As busybox's init takes them; its reboot, poweroff and halt send them.
-  void listen() {
-    // One that has come may be on its way when this object goes.
-    const std::weak_ptr<bool> lives = lives_;
-    signals_.async_wait([this, lives](const boost::system::error_code& cancelled, int signal) {
-      if (cancelled || lives.expired()) return;
-      const bool off = signal == SIGUSR2 || signal == SIGPWR;
-      requested_ = signal == SIGUSR1 ? Power::halt : off ? Power::off : Power::reboot;
-      changed_.notify();
-      listen();
-    });
-  }
-
   Task<> end(Power power) { co_await end_system(context_, power); }
 
   Task<> obey() {
-    if (!requested_) co_return;
+    if (!requests_.requested()) co_return;
     co_await stop_command();
-    co_await end(*requested_);
+    co_await end(*requests_.requested());
   }
 
   /// An image that names a signal has a command that ends in good order with no other, so that it
@@ -218,9 +198,7 @@ class Supervisor {
   Context& context_;
   boost::asio::any_io_executor executor_;
   Condition changed_;
-  boost::asio::signal_set signals_;
-  std::shared_ptr<bool> lives_ = std::make_shared<bool>(true);
-  std::optional<Power> requested_;
+  RequestListener requests_;
   std::optional<int> status_;
   std::optional<pid_t> command_;  ///< while it runs
   std::string end_;               ///< how it came to it, as the menu says it

@@ -88,8 +88,9 @@ Inheritance wake_up() {
 
 void leave_stdio(Inheritance& inherited) {
   if (!inherited.permissions.on_machine()) inherited.stdio = duplicates_of_stdio();
-  if (inherited.permissions.allows(Action::mount_devtmpfs))
-    inherited.devices = DeviceNodes::detached();
+  inherited.devices = inherited.permissions.allows(Action::mount_devtmpfs)
+                          ? DeviceNodes::detached()
+                          : DeviceNodes::of_namespace();
   UniqueFd null;
   try {
     null = inherited.devices.open("null", O_RDWR);

@@ -47,10 +47,9 @@ void mount_below(const UniqueFd& parent, const char* name, const char* type, uns
 }
 
 /// A mount, which is open as `mount`, with what is mounted in it.
-void move(const UniqueFd& mount, const UniqueFd& to, const char* shown) {
+void move(int mount, const UniqueFd& to, const char* shown) {
   constexpr unsigned by_descriptors = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
-  sys::check(::syscall(SYS_move_mount, mount.get(), "", to.get(), "", by_descriptors), "move ",
-             shown);
+  sys::check(::syscall(SYS_move_mount, mount, "", to.get(), "", by_descriptors), "move ", shown);
 }
 
 }  // namespace
@@ -68,8 +67,6 @@ NewRoot::NewRoot(Log& log, const UniqueFd& directory, const DeviceNodes& devices
       directory_(directory),
       devices_(devices),
       on_machine_(permissions.allows(Action::mount_devtmpfs)),
-      // On a machine no path of the old root is walked: its server may not answer.
-      old_dev_(on_machine_ ? -1 : ::open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC)),
       root_(sys::open_at(directory.get(), layout::root_name, O_PATH | O_DIRECTORY | O_NOFOLLOW)),
       proc_(mount_point(root_, "proc")),
       sys_(mount_point(root_, "sys")),
@@ -112,13 +109,15 @@ void NewRoot::mount_of_machine() const {
 
 void NewRoot::mount_of_namespace() const {
   log_.call("mount", "/proc", [&] { mount("proc", proc_, no_programs); });
+  // First of all that may fail, for the reason is shown on a terminal in it.
+  attempt("/dev", [&] { move(devices_.mount(), dev_, "/dev"); });
+  // Whoever is root in there must not reach the machine by them.
   for (const char* path : read_only::machine_files)
-    attempt(std::string(path) + " read-only", [&] { read_only::cover(path); });
-  attempt("/sys read-only", [&] {
+    log_.call("mount", std::string(path) + " read-only", [&] { read_only::cover(path); });
+  log_.call("mount", "/sys read-only", [&] {
     mount("sysfs", sys_, no_programs);
     read_only::remount("/sys");
   });
-  attempt("/dev", [&] { move(old_dev_, dev_, "/dev"); });
 }
 
 void NewRoot::mount_all() const {
@@ -130,7 +129,7 @@ void NewRoot::mount_all() const {
   const UniqueFd run = sys::open("/run", O_PATH | O_DIRECTORY);
   make_directory(run.get(), "dboot", 0755);
   log_.call("move_mount", layout::directory, [&] {
-    move(directory_, sys::open_at(run.get(), "dboot", O_PATH | O_DIRECTORY | O_NOFOLLOW),
+    move(directory_.get(), sys::open_at(run.get(), "dboot", O_PATH | O_DIRECTORY | O_NOFOLLOW),
          layout::directory);
   });
 }

@@ -26,9 +26,9 @@ class NewRoot {
   void pivot() const;
 
   /// /proc, /sys, /dev, /dev/pts, /dev/shm and /run/dboot in the new root, after the pivot. In a
-  /// namespace /dev is carried over from the old root, and /sys and /proc/sys are read-only. Throws
-  /// std::system_error for what no system can live without (/proc, /dev, /run/dboot); the rest is
-  /// logged.
+  /// namespace /dev is carried over from the old root, and what reaches the machine is read-only.
+  /// Throws std::system_error for that, and for what no system can live without (/proc, /dev,
+  /// /run/dboot); the rest is logged.
   void mount_all() const;
 
  private:
@@ -41,7 +41,6 @@ class NewRoot {
   const UniqueFd& directory_;
   const DeviceNodes& devices_;
   bool on_machine_;
-  UniqueFd old_dev_;  ///< in a namespace
   UniqueFd root_;
   UniqueFd proc_;
   UniqueFd sys_;

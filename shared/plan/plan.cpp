@@ -70,28 +70,42 @@ To get(From value, From highest, const char* field) {
   return static_cast<To>(value);
 }
 
+auto put(Builder& builder, const Place& place) {
+  return wire::CreatePlace(builder, static_cast<wire::Moment>(place.moment),
+                           builder.CreateString(place.phase));
+}
+
+auto put(Builder& builder, const std::vector<Place>& places) {
+  std::vector<flatbuffers::Offset<wire::Place>> offsets;
+  offsets.reserve(places.size());
+  for (const auto& place : places) offsets.push_back(put(builder, place));
+  return builder.CreateVector(offsets);
+}
+
 auto put(Builder& builder, const std::vector<Hook>& hooks) {
   std::vector<flatbuffers::Offset<wire::Hook>> offsets;
   offsets.reserve(hooks.size());
   for (const auto& hook : hooks) {
-    const auto phase = builder.CreateString(hook.phase);
+    const auto at = put(builder, hook.at);
     const auto arguments = put(builder, hook.arguments);
-    offsets.push_back(wire::CreateHook(builder, static_cast<wire::Moment>(hook.moment), phase,
-                                       arguments, hook.must_succeed));
+    offsets.push_back(wire::CreateHook(builder, at, arguments, hook.must_succeed));
   }
   return builder.CreateVector(offsets);
 }
 
+Place get(const wire::Place& place) {
+  return {get<Moment>(place.moment(), wire::Moment::MAX, "moment"), place.phase()->str()};
+}
+
 Hook get(const wire::Hook& hook) {
-  return {get<Moment>(hook.moment(), wire::Moment::MAX, "moment of a hook"), hook.phase()->str(),
-          get(hook.arguments(), "arguments of a hook"), hook.must_succeed()};
+  return {get(*hook.at()), get(hook.arguments(), "arguments of a hook"), hook.must_succeed()};
 }
 
 void check_values(const Plan& plan) {
   if (plan.arguments.empty()) throw Error("the plan has no arguments: argv[0] is missing");
   for (const auto& hook : plan.hooks) {
     if (hook.arguments.empty() || !hook.arguments.front().starts_with('/'))
-      throw Error(fmt::format("the plan's hook {} names no absolute path", describe(hook)));
+      throw Error(fmt::format("the plan's hook {} names no absolute path", to_string(hook.at)));
   }
   constexpr int last_signal = 64;
   if (plan.stop_signal < 1 || plan.stop_signal > last_signal)
@@ -150,6 +164,7 @@ std::vector<std::uint8_t> encode(const Plan& plan) {
   const auto log_to = builder.CreateVectorOfStrings(plan.log_to);
   const auto groups = builder.CreateVector(plan.credentials.groups);
   const auto hooks = put(builder, plan.hooks);
+  const auto breakpoints = put(builder, plan.breakpoints);
 
   wire::PlanBuilder table(builder);
   table.add_scope(static_cast<wire::Scope>(plan.scope));
@@ -175,6 +190,9 @@ std::vector<std::uint8_t> encode(const Plan& plan) {
   table.add_log_to(log_to);
   table.add_hooks(hooks);
   table.add_hook_timeout_ms(static_cast<std::uint32_t>(plan.hook_timeout.count()));
+  table.add_breakpoints(breakpoints);
+  table.add_break_timeout_ms(static_cast<std::uint32_t>(plan.break_timeout.count()));
+  table.add_on_break(static_cast<wire::OnBreak>(plan.on_break));
   builder.Finish(table.Finish());
 
   std::vector<std::uint8_t> file(header_size + builder.GetSize());
@@ -229,6 +247,11 @@ Plan decode(std::span<const std::uint8_t> file) {
     for (const auto* hook : *table->hooks()) plan.hooks.push_back(get(*hook));
   }
   plan.hook_timeout = std::chrono::milliseconds(table->hook_timeout_ms());
+  if (table->breakpoints() != nullptr) {
+    for (const auto* place : *table->breakpoints()) plan.breakpoints.push_back(get(*place));
+  }
+  plan.break_timeout = std::chrono::milliseconds(table->break_timeout_ms());
+  plan.on_break = get<OnBreak>(table->on_break(), wire::OnBreak::MAX, "on-break");
   check_values(plan);
   return plan;
 }
@@ -238,6 +261,7 @@ std::vector<log::Fact> facts(const Plan& plan) {
   static constexpr std::array starts{"exec", "supervise"};
   static constexpr std::array on_exits{"automatic", "menu", "reboot", "poweroff", "restart"};
   static constexpr std::array on_failures{"shell", "reboot"};
+  static constexpr std::array on_breaks{"continue", "reboot"};
   const auto name = [](const auto& names, auto value) {
     return names.at(static_cast<std::size_t>(value));
   };
@@ -265,10 +289,16 @@ std::vector<log::Fact> facts(const Plan& plan) {
   std::vector<std::string> hooks;
   hooks.reserve(plan.hooks.size());
   for (const auto& hook : plan.hooks)
-    hooks.push_back(fmt::format("{} {}{}", describe(hook), fmt::join(hook.arguments, " "),
+    hooks.push_back(fmt::format("{} {}{}", to_string(hook.at), fmt::join(hook.arguments, " "),
                                 hook.must_succeed ? " (must succeed)" : ""));
   line("hooks", fmt::format("{}", hooks));
   line("hook_timeout", fmt::format("{} ms", plan.hook_timeout.count()));
+  std::vector<std::string> breakpoints;
+  breakpoints.reserve(plan.breakpoints.size());
+  for (const auto& place : plan.breakpoints) breakpoints.push_back(to_string(place));
+  line("breakpoints", fmt::format("{}", breakpoints));
+  line("break_timeout", fmt::format("{} ms", plan.break_timeout.count()));
+  line("on_break", name(on_breaks, plan.on_break));
   return facts;
 }
 
@@ -287,8 +317,8 @@ std::string describe(const Plan& plan) {
 
 namespace dboot {
 
-std::string describe(const Hook& hook) {
-  return (hook.moment == Moment::before ? "before:" : "after:") + hook.phase;
+std::string to_string(const Place& place) {
+  return (place.moment == Moment::before ? "before:" : "after:") + place.phase;
 }
 
 }  // namespace dboot

@@ -39,18 +39,26 @@ struct Credentials {
 };
 
 enum class Moment : std::uint8_t { before, after };
+enum class OnBreak : std::uint8_t { go_on, reboot };
 
-/// A program that somebody has put in before or after a phase.
-struct Hook {
+/// Between two phases of the payload.
+struct Place {
   Moment moment = Moment::before;
   std::string phase;
+
+  bool operator==(const Place&) const = default;
+};
+/// "before:release".
+std::string to_string(const Place& place);
+
+/// A program that somebody has put in there.
+struct Hook {
+  Place at;
   std::vector<std::string> arguments;  ///< argv; argv[0] is the path of the program
   bool must_succeed = false;           ///< when it fails, the takeover fails
 
   bool operator==(const Hook&) const = default;
 };
-/// "before:release".
-std::string describe(const Hook& hook);
 
 struct Plan {
   Scope scope = Scope::machine;
@@ -61,12 +69,13 @@ struct Plan {
   Start start = Start::supervise;
   OnExit on_exit = OnExit::automatic;
   OnFailure on_failure = OnFailure::shell;
+  OnBreak on_break = OnBreak::go_on;  ///< when nobody has left a breakpoint in its time
+  log::Level log_level = log::Level::info;
   std::chrono::milliseconds grace{10'000};  ///< from SIGTERM to SIGKILL, at most; below 2^32 ms
   std::string console = "auto";             ///< "auto", "none", or a terminal's name below /dev
   std::string hostname;                     ///< empty: unchanged
-  log::Level log_level = log::Level::info;
-  std::chrono::nanoseconds began{0};  ///< CLOCK_MONOTONIC; 0: when the payload starts
-  std::optional<int> kernel_panic;    ///< sysctl to put back at hand-over
+  std::chrono::nanoseconds began{0};        ///< CLOCK_MONOTONIC; 0: when the payload starts
+  std::optional<int> kernel_panic;          ///< sysctl to put back at hand-over
   std::string injector_version;
   Credentials credentials;                         ///< who executes the command
   std::uint8_t stop_signal = 15;                   ///< asks a supervised command to end; 1 to 64
@@ -74,6 +83,8 @@ struct Plan {
   std::vector<std::string> log_to;                 ///< more copies, see shared/log/destination.hpp
   std::vector<Hook> hooks;                         ///< in the order in which they are run
   std::chrono::milliseconds hook_timeout{60'000};  ///< for each of them; below 2^32 ms
+  std::vector<Place> breakpoints;                  ///< a shell on the console there
+  std::chrono::milliseconds break_timeout{600'000};  ///< of each of them; below 2^32 ms
 
   bool operator==(const Plan&) const = default;
 };

@@ -7,8 +7,9 @@
 namespace dboot::read_only {
 
 /// Through these whoever is root in a namespace reaches the machine.
-inline constexpr std::array machine_files{"/proc/sys", "/proc/sysrq-trigger", "/proc/irq",
-                                          "/proc/bus", "/proc/fs"};
+inline constexpr std::array machine_files{
+    "/proc/sys", "/proc/sysrq-trigger", "/proc/irq",  "/proc/bus",
+    "/proc/fs",  "/proc/acpi",          "/proc/scsi", "/proc/mtrr"};
 
 /// Of a mount of the kernel's, without devices and programs. Throws std::system_error.
 void remount(const char* mount_point);

@@ -37,4 +37,11 @@ void reset_signals() noexcept {
   unblock_signals();
 }
 
+void restart_calls_after(int signal) noexcept {
+  struct sigaction action {};
+  if (::sigaction(signal, nullptr, &action) != 0) return;
+  action.sa_flags |= SA_RESTART;
+  ::sigaction(signal, &action, nullptr);
+}
+
 }  // namespace dboot

@@ -23,4 +23,8 @@ void unblock_signals() noexcept;
 /// Default dispositions, nothing blocked: as a program expects it that is executed.
 void reset_signals() noexcept;
 
+/// System calls that the handler of that signal interrupts go on after it (SA_RESTART), which asio
+/// does not ask for. After the handler has been set.
+void restart_calls_after(int signal) noexcept;
+
 }  // namespace dboot

@@ -38,6 +38,12 @@ UniqueFd try_open_at2(int directory, const std::string& path, std::uint64_t flag
   return UniqueFd(static_cast<int>(fd));
 }
 
+Pipe make_pipe() {
+  std::array<int, 2> ends{};
+  check(::pipe2(ends.data(), O_CLOEXEC), "make a pipe");
+  return {UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
 UniqueFd try_pidfd_open(int pid) noexcept {
   return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }

@@ -33,6 +33,13 @@ UniqueFd open_at(int directory, const std::string& path, int flags, unsigned mod
 UniqueFd try_open_at2(int directory, const std::string& path, std::uint64_t flags,
                       std::uint64_t mode, std::uint64_t resolve) noexcept;
 
+struct Pipe {
+  UniqueFd read;
+  UniqueFd write;
+};
+/// pipe2(2) with O_CLOEXEC. Throws std::system_error.
+Pipe make_pipe();
+
 /// pidfd_open(2). Empty with errno set on failure.
 UniqueFd try_pidfd_open(int pid) noexcept;
 

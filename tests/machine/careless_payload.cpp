@@ -1,7 +1,8 @@
 // A payload that takes a rehearsal for a machine: it tries what would reach it, and says what came
 // of each attempt.
 #include <fcntl.h>
-#include <linux/mount.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -40,12 +41,16 @@ int main(int argc, char**) {
   say("pick /", ::syscall(SYS_fspick, AT_FDCWD, "/", 0));
   say("unmount /", ::umount2("/", 0));
   say("unmount /..", ::umount2("/..", 0));
+  say("unmount .", ::umount2(".", 0));
   say("find what lies in /tmp", ::access("/tmp/there", F_OK));
   say("open a disk", write_to("/dev/vda"));
   say("make a device", ::mknod("/run/disk", S_IFBLK | 0600, makedev(virtio, 0)));
   say("mount devices", ::mount("devtmpfs", "/run", "devtmpfs", 0, nullptr));
   say("open devices", ::syscall(SYS_fsopen, "devtmpfs", 0));
   say("mount in memory", ::mount("tmpfs", "/run", "tmpfs", 0, nullptr));
+  say("freeze a filesystem", ::ioctl(::open("/", O_RDONLY), FIFREEZE, 0));
+  say("mount in memory again", ::mount("none", "/run/", nullptr, MS_REMOUNT, "size=1m"));
+  say("clear the log of the kernel", ::klogctl(5, nullptr, 0));
   say("swap off", ::swapoff("/dev/vda"));
   say("load a kernel", ::syscall(SYS_kexec_load, 0, 0, nullptr, 0));
   say("load a module", ::syscall(SYS_init_module, nullptr, 0, ""));

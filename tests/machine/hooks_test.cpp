@@ -1,4 +1,4 @@
-// Hooks on a machine.
+// Hooks and breakpoints on a machine.
 #include <gtest/gtest.h>
 
 #include "tests/machine/driver/small_host.hpp"
@@ -33,6 +33,46 @@ TEST(Hooks, ThatMustSucceedAndFailLeadToTheWayOut) {
       "error failure the takeover has failed reason=\"the hook "
       "/run/dboot/hooks/1-fails has failed: exit status 7\"");
   EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
+}
+
+TEST(Breakpoints, AreAShellOnTheConsole) {
+  SmallHost host({.root = "disk"});
+  host.take_over("--break before:release --break after:release --on-exit poweroff",
+                 "sh -c 'echo the new system is there'");
+  auto& console = host.console();
+  console.expect("info break stopped: .* at=before:release", 60s);
+  console.expect("# ");
+  console.send_line("echo $DBOOT_BREAK on $(tty): $(busybox wc -l </etc/passwd)");
+  console.expect("before:release on /dev/ttyS0: 1");
+  console.send_line("exit");
+  console.expect("info break stopped: .* at=after:release", 60s);
+  console.expect("# ");
+  console.send_line("busybox head -c 1 /dev/vda | busybox wc -c; exit");
+  console.expect("^1$");
+  console.expect("the new system is there", 60s);
+  EXPECT_EQ(host.machine().wait_for_end(), "guest-shutdown");
+}
+
+TEST(Breakpoints, AnswerToARebootAndToNobody) {
+  {
+    SmallHost host;
+    host.take_over("--break after:console", "sh");
+    host.console().expect("info break stopped: .* at=after:console", 60s);
+    host.console().expect("# ");
+    host.console().send_line("busybox poweroff");
+    EXPECT_EQ(host.machine().wait_for_end(), "guest-shutdown");
+  }
+  {
+    SmallHost host;
+    host.take_over("--break before:start --break-timeout 1:reboot", "sh");
+    host.console().expect("warning break nobody has left the shell in time", 60s);
+    EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
+  }
+  {
+    SmallHost host;
+    host.take_over("--console none --break before:start --on-exit poweroff", "true");
+    EXPECT_EQ(host.machine().wait_for_end(), "guest-shutdown");
+  }
 }
 
 }  // namespace

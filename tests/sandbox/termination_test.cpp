@@ -139,7 +139,7 @@ TEST(Termination, ShellOnATerminalIsHungUp) {
 
 TEST(Termination, ShellIsHungUpEvenWhenItsSessionDoesNotEnd) {
   OldSystem system;
-  system.plan().grace = 1s;
+  system.plan().grace = 3s;
   system.processes(
       session("(trap : TERM; while :; do sleep 0.05; done) & trap \"\" TERM;"
               " trap \"echo saved >$WITNESS/work; exit\" HUP; echo x >$WITNESS/ready;"

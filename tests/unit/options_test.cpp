@@ -203,12 +203,12 @@ TEST(Options, HooksNameAPlaceAndAFile) {
   const auto options = parse({"--hook", "before:release=./a=b", "--hook=after:hand-over=/c!",
                               "--hook-timeout", "1.5", "--busybox", "/bin/busybox", "debian"});
   ASSERT_EQ(options.hooks.size(), 2U);
-  EXPECT_EQ(options.hooks[0].moment, Moment::before);
-  EXPECT_EQ(options.hooks[0].phase, "release");
+  EXPECT_EQ(options.hooks[0].at.moment, Moment::before);
+  EXPECT_EQ(options.hooks[0].at.phase, "release");
   EXPECT_EQ(options.hooks[0].file, "./a=b");
   EXPECT_FALSE(options.hooks[0].must_succeed);
-  EXPECT_EQ(options.hooks[1].moment, Moment::after);
-  EXPECT_EQ(options.hooks[1].phase, "hand-over");
+  EXPECT_EQ(options.hooks[1].at.moment, Moment::after);
+  EXPECT_EQ(options.hooks[1].at.phase, "hand-over");
   EXPECT_EQ(options.hooks[1].file, "/c");
   EXPECT_TRUE(options.hooks[1].must_succeed);
   EXPECT_EQ(options.hook_timeout, std::chrono::milliseconds(1500));
@@ -219,15 +219,38 @@ TEST(Options, HooksElsewhereAreRefused) {
   const auto refusal = [](const char* hook) {
     return std::string(answer({"--hook", hook, "debian"}).what());
   };
-  EXPECT_THAT(refusal("./a"), HasSubstr("is not before:PHASE=FILE or after:PHASE=FILE"));
-  EXPECT_THAT(refusal("release=./a"), HasSubstr("is not before:PHASE=FILE"));
-  EXPECT_THAT(refusal("./a:b=c"), HasSubstr("'./a' is neither before nor after"));
+  EXPECT_THAT(refusal("./a"), HasSubstr("neither before:PHASE nor after:PHASE"));
+  EXPECT_THAT(refusal("release=./a"), HasSubstr("neither before:PHASE nor after:PHASE"));
+  EXPECT_THAT(refusal("./a:b=c"), HasSubstr("neither before:PHASE nor after:PHASE"));
   EXPECT_THAT(refusal("before:realise=./a"),
               AllOf(HasSubstr("there is no phase 'realise'"),
                     HasSubstr("wake, console, sync, terminate, release, hand-over, start")));
   EXPECT_THAT(refusal("after:start=./a"), HasSubstr("say before:start"));
   EXPECT_THAT(refusal("before:sync="), HasSubstr("FILE is missing"));
   EXPECT_THAT(refusal("before:sync=!"), HasSubstr("FILE is missing"));
+}
+
+TEST(Options, BreakpointsNameAPlaceAndWhatFollows) {
+  const auto options = parse({"--break", "before:release", "--break=after:console", "debian"});
+  EXPECT_THAT(options.breakpoints,
+              ElementsAre(Place{Moment::before, "release"}, Place{Moment::after, "console"}));
+  EXPECT_EQ(options.break_timeout, std::chrono::minutes(10));
+  EXPECT_EQ(options.on_break, OnBreak::go_on);
+  const auto reboot = parse({"--break-timeout", "2.5:reboot", "debian"});
+  EXPECT_EQ(reboot.break_timeout, std::chrono::milliseconds(2500));
+  EXPECT_EQ(reboot.on_break, OnBreak::reboot);
+  EXPECT_EQ(parse({"--break-timeout", "3:continue", "debian"}).on_break, OnBreak::go_on);
+
+  const auto refusal = [](const char* option, const char* value) {
+    return std::string(answer({option, value, "debian"}).what());
+  };
+  for (const char* place : {"before:wake", "after:wake", "before:console"})
+    EXPECT_THAT(refusal("--break", place), HasSubstr("there is no console yet")) << place;
+  EXPECT_THAT(refusal("--break", "release"), HasSubstr("neither before:PHASE nor after:PHASE"));
+  EXPECT_THAT(refusal("--break", "before:realise"), HasSubstr("there is no phase 'realise'"));
+  EXPECT_THAT(refusal("--break", "after:start"), HasSubstr("say before:start"));
+  EXPECT_THAT(refusal("--break-timeout", "soon"), HasSubstr("no number of seconds"));
+  EXPECT_THAT(refusal("--break-timeout", "5:halt"), HasSubstr("'halt' is neither continue nor"));
 }
 
 }  // namespace

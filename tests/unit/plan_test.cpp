@@ -21,10 +21,14 @@ Plan example() {
   plan.log_level = log::Level::debug;
   plan.disk_log = false;
   plan.log_to = {"udp:192.0.2.1:6666", "/var/log/takeover.log"};
-  plan.hooks = {
-      {Moment::before, "sync", {"/run/dboot/busybox", "sh", "/run/dboot/hooks/1-\xff"}, false},
-      {Moment::after, "release", {"/run/dboot/hooks/2-write"}, true}};
+  const Place before_sync{Moment::before, "sync"};
+  const Place after_release{Moment::after, "release"};
+  plan.hooks = {{before_sync, {"/run/dboot/busybox", "sh", "/run/dboot/hooks/1-\xff"}, false},
+                {after_release, {"/run/dboot/hooks/2-write"}, true}};
   plan.hook_timeout = std::chrono::milliseconds(200);
+  plan.breakpoints = {before_sync, after_release};
+  plan.break_timeout = std::chrono::milliseconds(1'000);
+  plan.on_break = OnBreak::reboot;
   plan.began = std::chrono::nanoseconds(123'456'789);
   plan.kernel_panic = 0;
   plan.injector_version = "0.1.0";

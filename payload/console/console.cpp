@@ -1,14 +1,15 @@
 #include "payload/console/console.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "payload/children/blocking.hpp"
-#include "payload/console/console_choice.hpp"
 #include "payload/console/terminal_settings.hpp"
+#include "shared/console/console_choice.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/system/syscalls.hpp"
 
@@ -18,6 +19,11 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto to_open = 2s;
 constexpr auto to_show = 1s;  // for all of them
+
+bool is_regular_file(const UniqueFd& fd) {
+  struct stat status {};
+  return ::fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode);
+}
 
 bool is_terminal(const UniqueFd& fd) {
   return fd && ::isatty(fd.get()) == 1;
@@ -30,7 +36,7 @@ Task<UniqueFd> Console::open(std::string name, Settings settings) {
   const bool own_it = permissions_.allows(Action::use_consoles);
   blocking::Work work = [&](const blocking::Report& report) {
     const UniqueFd fd = devices_.open(name, O_RDWR | O_NOCTTY | O_NONBLOCK);
-    if (own_it && terminal_settings::virtual_terminal_number(name) > 0)
+    if (own_it && virtual_terminal_number(name) > 0)
       terminal_settings::make_text(fd.get());
     if (settings == Settings::sane) terminal_settings::make_sane(fd.get());
     report.write(name, fd);
@@ -148,7 +154,7 @@ Task<> Console::restart() {
 /// For a virtual terminal.
 Task<> Console::bring_to_screen() {
   const auto screen = std::find_if(shown_.begin(), shown_.end(), [](const auto& entry) {
-    return terminal_settings::virtual_terminal_number(entry.first) > 0;
+    return virtual_terminal_number(entry.first) > 0;
   });
   if (screen == shown_.end()) co_return;
   const std::string name = screen->first;
@@ -161,7 +167,7 @@ Task<> Console::bring_to_screen() {
           devices_.open("tty" + std::to_string(shown), O_RDWR | O_NOCTTY | O_NONBLOCK);
       terminal_settings::make_text(old.get());
     }
-    terminal_settings::switch_to(fd.get(), terminal_settings::virtual_terminal_number(name));
+    terminal_settings::switch_to(fd.get(), virtual_terminal_number(name));
   };
   auto child =
       blocking::run(children_, "switch to " + name, to_open, std::move(work), {devices_.mount()});
@@ -199,7 +205,9 @@ Task<UniqueFd> Console::open_interactive() {
   if (name_.empty()) co_return UniqueFd();
   auto opening = open(name_, Settings::sane);
   UniqueFd fd = co_await std::move(opening);
-  if (!fd) co_return UniqueFd();
+  // Below a /dev that was not to be carried into the new root there is the file on which it was
+  // mounted.
+  if (!fd || is_regular_file(fd)) co_return UniqueFd();
   const int flags = ::fcntl(fd.get(), F_GETFL);
   ::fcntl(fd.get(), F_SETFL, flags & ~O_NONBLOCK);
   co_return fd;

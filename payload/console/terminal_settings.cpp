@@ -5,17 +5,9 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
-#include <charconv>
+#include "shared/console/console_choice.hpp"
 
 namespace dboot::terminal_settings {
-
-int virtual_terminal_number(std::string_view name) noexcept {
-  if (!name.starts_with("tty")) return 0;
-  name.remove_prefix(3);
-  int number = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  return error == std::errc() && end == name.data() + name.size() ? number : 0;
-}
 
 std::string type_of(std::string_view name) {
   if (virtual_terminal_number(name) > 0) return "linux";

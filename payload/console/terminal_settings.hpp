@@ -8,9 +8,6 @@
 /// as it is.
 namespace dboot::terminal_settings {
 
-/// The number of a virtual terminal's name ("tty3"); 0 when the name is another terminal's.
-int virtual_terminal_number(std::string_view name) noexcept;
-
 /// What to put into TERM: "linux" for a virtual terminal, "vt220" for a serial line, "xterm" for a
 /// pseudo terminal.
 std::string type_of(std::string_view name);

@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "payload/processes/process_class.hpp"
+#include "shared/proc/process_class.hpp"
 #include "payload/processes/process_handle.hpp"
 
 namespace dboot {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "payload/children/children.hpp"
-#include "payload/processes/process_class.hpp"
+#include "shared/proc/process_class.hpp"
 #include "payload/task.hpp"
 #include "shared/log/log.hpp"
 

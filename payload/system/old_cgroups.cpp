@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "payload/children/blocking.hpp"
@@ -36,25 +37,48 @@ std::string name_of(const CgroupHierarchy& hierarchy) {
   return name;
 }
 
-/// The innermost first. A group that is not empty stays.
-std::size_t remove_groups(int parent) {
+struct Removal {
   std::size_t removed = 0;
+  std::size_t left = 0;
+};
+
+/// The innermost first. A group that is not empty stays.
+void remove_groups(int parent, Removal& removal) {
   for (const auto& [name, type] : entries_of(parent, "of cgroups")) {
     if (type != DT_DIR) continue;
     const UniqueFd group(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (group) removed += remove_groups(group.get());
-    if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) == 0) ++removed;
+    if (group) remove_groups(group.get(), removal);
+    const bool gone = ::unlinkat(parent, name.c_str(), AT_REMOVEDIR) == 0;
+    ++(gone ? removal.removed : removal.left);
   }
-  return removed;
+}
+
+void move_process(const UniqueFd& processes, pid_t pid) {
+  const auto text = std::to_string(pid);
+  [[maybe_unused]] const auto refused = ::write(processes.get(), text.data(), text.size());
 }
 
 /// This process, PID 1 and whatever else is alive. What ends meanwhile, or belongs to the kernel,
 /// is refused.
 void move_processes(int root) {
   const UniqueFd processes = sys::open_at(root, "cgroup.procs", O_WRONLY);
-  for (const pid_t pid : list_processes()) {
-    const auto text = std::to_string(pid);
-    [[maybe_unused]] const auto refused = ::write(processes.get(), text.data(), text.size());
+  // First of all: the children that it makes from here on are in the root.
+  move_process(processes, 1);
+  for (const pid_t pid : list_processes()) move_process(processes, pid);
+}
+
+/// A process that is about to end cannot be moved any more, and keeps its group for a moment.
+Removal leave(int root) {
+  constexpr int most_rounds = 50;
+  constexpr timespec a_moment{0, 10'000'000};
+  std::size_t removed = 0;
+  for (int round = 1;; ++round) {
+    Removal removal;
+    move_processes(root);
+    remove_groups(root, removal);
+    removed += removal.removed;
+    if (removal.left == 0 || round == most_rounds) return {removed, removal.left};
+    ::nanosleep(&a_moment, nullptr);
   }
 }
 
@@ -80,25 +104,31 @@ Task<> leave_old_cgroups(Log& log, Children& children, Permissions permissions) 
   const auto hierarchies = parse_cgroup_hierarchies(sys::read_file_or_empty("/proc/self/cgroup"));
   // One that fails must not keep the others.
   std::size_t removed = 0;
+  std::size_t stay = 0;
   std::size_t left = 0;
   for (const auto& hierarchy : hierarchies) {
     blocking::Work work = [&](const blocking::Report& report) {
       const UniqueFd root = mount_root_of(hierarchy);
-      move_processes(root.get());
-      report.write(std::to_string(remove_groups(root.get())));
+      const auto groups = leave(root.get());
+      report.write(std::to_string(groups.removed) + ' ' + std::to_string(groups.left));
     };
     auto child = blocking::run(children, "leave the old cgroups", 10s, std::move(work));
     const auto outcome = co_await std::move(child);
     blocking::note_call(log, "move to the root of", name_of(hierarchy), outcome);
     if (outcome.finished()) {
       ++left;
-      removed += number_in<std::size_t>(outcome.text).value_or(0);
+      const auto numbers = words_of(outcome.text);
+      if (numbers.size() == 2) {
+        removed += number_in<std::size_t>(numbers[0]).value_or(0);
+        stay += number_in<std::size_t>(numbers[1]).value_or(0);
+      }
     } else {
       log.warning("old cgroups stay",
                   {{"hierarchy", name_of(hierarchy)}, {"reason", outcome.error}});
     }
   }
-  log.info("moved to the root cgroup", {{"hierarchies", left}, {"removed", removed}});
+  log.info("moved to the root cgroup",
+           {{"hierarchies", left}, {"removed", removed}, {"stay", stay}});
 }
 
 }  // namespace dboot

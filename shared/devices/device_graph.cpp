@@ -104,6 +104,18 @@ void DeviceGraph::add_swap_areas() {
   }
 }
 
+std::vector<std::string> DeviceGraph::devices() const {
+  std::vector<std::string> names;
+  names.reserve(storage_.devices.size());
+  for (const auto& device : storage_.devices) names.push_back(device.name);
+  return names;
+}
+
+std::string DeviceGraph::mapped_name(std::string_view name) const {
+  const auto* device = find(name);
+  return device == nullptr ? "" : device->mapped_name;
+}
+
 std::vector<std::string> DeviceGraph::below(std::string_view name) const {
   const auto* device = find(name);
   if (device == nullptr) return {};

@@ -37,6 +37,11 @@ class DeviceGraph {
   /// Those that lie on devices, each filesystem once; and pools (zfs) whose devices are not known.
   const std::vector<Use>& uses() const noexcept { return uses_; }
 
+  /// The names of all devices, in use or not.
+  std::vector<std::string> devices() const;
+  /// What the device is called below /dev/mapper; empty for others.
+  std::string mapped_name(std::string_view name) const;
+
   /// Every device that is in use, once: those that are used themselves, then what they lie on.
   std::vector<DeviceInUse> devices_in_use() const;
 

@@ -256,30 +256,46 @@ Plan decode(std::span<const std::uint8_t> file) {
   return plan;
 }
 
-std::vector<log::Fact> facts(const Plan& plan) {
-  static constexpr std::array scopes{"machine", "namespace"};
-  static constexpr std::array starts{"exec", "supervise"};
-  static constexpr std::array on_exits{"automatic", "menu", "reboot", "poweroff", "restart"};
-  static constexpr std::array on_failures{"shell", "reboot"};
-  static constexpr std::array on_breaks{"continue", "reboot"};
-  const auto name = [](const auto& names, auto value) {
-    return names.at(static_cast<std::size_t>(value));
-  };
+std::string_view to_string(Scope scope) {
+  static constexpr std::array names{"machine", "namespace"};
+  return names.at(static_cast<std::size_t>(scope));
+}
 
+std::string_view to_string(Start start) {
+  static constexpr std::array names{"exec", "supervise"};
+  return names.at(static_cast<std::size_t>(start));
+}
+
+std::string_view to_string(OnExit on_exit) {
+  static constexpr std::array names{"automatic", "menu", "reboot", "poweroff", "restart"};
+  return names.at(static_cast<std::size_t>(on_exit));
+}
+
+std::string_view to_string(OnFailure on_failure) {
+  static constexpr std::array names{"shell", "reboot"};
+  return names.at(static_cast<std::size_t>(on_failure));
+}
+
+std::string_view to_string(OnBreak on_break) {
+  static constexpr std::array names{"continue", "reboot"};
+  return names.at(static_cast<std::size_t>(on_break));
+}
+
+std::vector<log::Fact> facts(const Plan& plan) {
   std::vector<log::Fact> facts;
   const auto line = [&facts](std::string_view field, std::string_view value) {
     facts.emplace_back(field, value);
   };
-  line("scope", name(scopes, plan.scope));
+  line("scope", to_string(plan.scope));
   line("executable", plan.executable);
   line("arguments", fmt::format("{}", plan.arguments));
   line("working_directory", plan.working_directory);
   const auto& [uid, gid, groups] = plan.credentials;
   line("user", fmt::format("uid {}, gid {}, groups {}", uid, gid, groups));
-  line("start", name(starts, plan.start));
+  line("start", to_string(plan.start));
   line("stop_signal", fmt::format("{}", plan.stop_signal));
-  line("on_exit", name(on_exits, plan.on_exit));
-  line("on_failure", name(on_failures, plan.on_failure));
+  line("on_exit", to_string(plan.on_exit));
+  line("on_failure", to_string(plan.on_failure));
   line("grace", fmt::format("{} ms", plan.grace.count()));
   line("console", plan.console);
   line("hostname", plan.hostname.empty() ? "unchanged" : plan.hostname);
@@ -298,7 +314,7 @@ std::vector<log::Fact> facts(const Plan& plan) {
   for (const auto& place : plan.breakpoints) breakpoints.push_back(to_string(place));
   line("breakpoints", fmt::format("{}", breakpoints));
   line("break_timeout", fmt::format("{} ms", plan.break_timeout.count()));
-  line("on_break", name(on_breaks, plan.on_break));
+  line("on_break", to_string(plan.on_break));
   return facts;
 }
 

@@ -6,6 +6,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "shared/log/record.hpp"
@@ -105,6 +106,13 @@ std::vector<std::uint8_t> encode(const Plan& plan);
 /// Reads and checks a plan file. Throws Error for whatever is not a plan that this version
 /// understands: truncated, damaged, another major version, missing or impossible values.
 Plan decode(std::span<const std::uint8_t> file);
+
+/// As a plan is described, and as the command line has them.
+std::string_view to_string(Scope scope);
+std::string_view to_string(Start start);
+std::string_view to_string(OnExit on_exit);
+std::string_view to_string(OnFailure on_failure);
+std::string_view to_string(OnBreak on_break);
 
 /// One `field: value` line per field, for --dry-run.
 std::string describe(const Plan& plan);

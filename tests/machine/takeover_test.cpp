@@ -104,8 +104,12 @@ void expect_on_screen(Shell& shell, const std::string& text) {
 TEST(Takeover, GivesABashWithJobControlOnTheThirdTerminalAndLeavesTheDiskClean) {
   Host host(Host::Console::screen);
   Qmp& qmp = host.qmp();
-  take_over(host, "bash -- /bin/bash");
+  take_over(host, "--break before:release bash -- /bin/bash");
   // With two consoles the log is on the serial line as well; the payload's last word is there.
+  host.console().expect("info break stopped: .* at=before:release", 120s);
+  await_shell(host.machine(), [&](std::string_view line) { qmp.type(line); });
+  qmp.type("echo stopped on $(tty) >/dev/ttyS0; exit\n");
+  host.console().expect("stopped on /dev/tty3");
   host.console().expect("hand-over starting executable=/bin/bash", 120s);
   Shell shell = open_shell(host.machine(), [&](std::string_view line) { qmp.type(line); });
   qmp.type("clear\n");

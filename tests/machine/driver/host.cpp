@@ -107,16 +107,19 @@ Output Host::check_root() const {
   return run_program({"e2fsck", "-n", "-f", disk_.path() + "?offset=1048576"});
 }
 
-Shell open_shell(Machine& machine, const std::function<void(std::string_view)>& type) {
-  // A shell that is just starting loses what is typed early.
+void await_shell(Machine& machine, const std::function<void(std::string_view)>& type) {
   for (int attempt = 1;; ++attempt) try {
       type("echo u''p >/dev/ttyS1\n");
       machine.line().expect("^up$", 15s);
-      break;
+      return;
     } catch (const TimedOut&) {
       machine.qmp().screenshot(files::artefact("no-shell.png"));
       if (attempt == 4) throw;
     }
+}
+
+Shell open_shell(Machine& machine, const std::function<void(std::string_view)>& type) {
+  await_shell(machine, type);
   type("setsid sh -c 'exec sh -i </dev/ttyS1 >/dev/ttyS1 2>&1' &\n");
   machine.line().expect("[#$] ");
   Shell shell(machine.line());

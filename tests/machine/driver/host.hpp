@@ -45,6 +45,10 @@ class Host {
 /// Puts the programs under test into /opt/dboot and PATH.
 void install_programs(Machine& machine, Shell& shell);
 
+/// Until a shell on the console answers on ttyS1: one that is just starting loses what is typed
+/// early. `type` types a line on that console. Throws TimedOut.
+void await_shell(Machine& machine, const std::function<void(std::string_view)>& type);
+
 /// After a takeover: the new system's console, where a command is a shell that reads, opens a shell
 /// on ttyS1 for orders. `type` types a line on that console.
 Shell open_shell(Machine& machine, const std::function<void(std::string_view)>& type);

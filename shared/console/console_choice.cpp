@@ -1,8 +1,7 @@
-#include "payload/console/console_choice.hpp"
+#include "shared/console/console_choice.hpp"
 
 #include <algorithm>
-
-#include "payload/console/terminal_settings.hpp"
+#include <charconv>
 
 #include "shared/proc/fields.hpp"
 
@@ -10,10 +9,18 @@ namespace dboot {
 namespace {
 
 bool is_screen(std::string_view name) {
-  return name == "tty0" || terminal_settings::virtual_terminal_number(name) > 0;
+  return name == "tty0" || virtual_terminal_number(name) > 0;
 }
 
 }  // namespace
+
+int virtual_terminal_number(std::string_view name) noexcept {
+  if (!name.starts_with("tty")) return 0;
+  name.remove_prefix(3);
+  int number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  return error == std::errc() && end == name.data() + name.size() ? number : 0;
+}
 
 ConsoleChoice choose_consoles(std::string_view active, std::string_view wanted) {
   ConsoleChoice choice;

@@ -1,4 +1,4 @@
-#include "payload/processes/process_class.hpp"
+#include "shared/proc/process_class.hpp"
 
 #include <signal.h>
 

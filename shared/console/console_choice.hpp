@@ -6,6 +6,9 @@
 
 namespace dboot {
 
+/// The number of a virtual terminal's name ("tty3"); 0 when the name is another terminal's.
+int virtual_terminal_number(std::string_view name) noexcept;
+
 /// Names below /dev.
 struct ConsoleChoice {
   std::vector<std::string> log_to;  ///< every console of the kernel, without duplicates

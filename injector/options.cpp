@@ -72,7 +72,8 @@ struct Raw {
 /// argument of a program contains a NUL.
 const std::string empty_value(1, '\0');
 
-constexpr std::array switches{"--rehearse", "--dry-run", "--yes", "--force", "--no-disk-log"};
+constexpr std::array switches{"--rehearse", "--dry-run", "--json",
+                              "--yes",      "--force",   "--no-disk-log"};
 
 /// "--rehearse=false", which must not become a takeover. CLI11 takes it for an answer, and "=true"
 /// for the switch alone.
@@ -167,7 +168,9 @@ void declare_switches(CLI::App& app, Options& options) {
   };
   declare_switch("--rehearse", options.rehearse,
                  "Do everything, but to a PID 1 in namespaces of its own");
-  declare_switch("--dry-run", options.dry_run, "Prepare everything, print the plan, undo it");
+  declare_switch("--dry-run", options.dry_run,
+                 "Prepare everything, print what would happen, undo it");
+  declare_switch("--json", options.json, "With --dry-run: print it as JSON");
   auto* const terminal = app.add_flag_callback(
       "-t", [&] { options.terminal = Options::Terminal::yes; },
       "A rehearsed COMMAND has a terminal (if stdin and stdout are ones)");
@@ -393,6 +396,8 @@ Options parse(int argc, const char* const* argv) {
   if (!options.save_log.empty() && !options.rehearse)
     throw usage("--save-log is about a rehearsal: a takeover leaves its log in /run/dboot",
                 "add --rehearse, or leave it out");
+  if (options.json && !options.dry_run)
+    throw usage("--json is about what a dry run prints", "add --dry-run, or leave it out");
   if (app.count("--entrypoint") > 0) {
     options.overrides.entrypoint = raw.entrypoint == empty_value ? "" : raw.entrypoint;
   }

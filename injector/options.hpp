@@ -24,6 +24,7 @@ struct Options {
   bool yes = false;
   bool force = false;
   bool dry_run = false;
+  bool json = false;  ///< how a dry run tells what it has found
   bool rehearse = false;
 
   /// Whether a rehearsed COMMAND has a terminal: -t, -T. Automatic: where stdin and stdout are

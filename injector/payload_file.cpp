@@ -160,13 +160,8 @@ void compute_digest(Payload& payload) {
   payload.digest = digest_of_file(payload.fd.get(), "the payload " + payload.path);
 }
 
-std::string describe(const Payload& payload) {
-  const auto& plans = payload.plans;
-  return "payload: " + log::escaped(payload.path) + ", " + std::to_string(payload.size) +
-         " bytes, " + payload.digest + ", " +
-         (plans ? "plans up to " + version(plans->newest_major, plans->newest_minor)
-                : "does not say which plans it understands") +
-         '\n';
+std::string to_string(const PlanVersions& plans) {
+  return version(plans.newest_major, plans.newest_minor);
 }
 
 void check_copy(int fd, const Payload& payload) {

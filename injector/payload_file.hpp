@@ -34,8 +34,8 @@ Payload open(const std::string& path);
 /// Reads all of it: when it is known that there is room for it.
 void compute_digest(Payload& payload);
 
-/// One line for --dry-run.
-std::string describe(const Payload& payload);
+/// The newest plan that it understands: "1.3".
+std::string to_string(const PlanVersions& plans);
 
 /// Throws Failure unless the file is the payload's copy.
 void check_copy(int fd, const Payload& payload);

@@ -4,6 +4,7 @@
 #include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -56,6 +57,12 @@ void move_mount(int mount, int directory, const char* to, const char* shown) {
 Staging::Staging(std::uint64_t root_bytes, std::uint64_t root_entries, Devices devices)
     : directory_(mount_directory()), root_(mount_root(root_bytes, root_entries, devices)) {
   sys::check(::mkdirat(directory_.get(), layout::root_name, 0755), "mkdir ", layout::root);
+}
+
+std::uint64_t Staging::root_bytes() const {
+  struct statvfs status {};
+  sys::check(::fstatvfs(root_.get(), &status), "statvfs of the new root");
+  return (status.f_blocks - status.f_bfree) * status.f_frsize;
 }
 
 void Staging::write_plan(std::span<const std::uint8_t> plan) const {

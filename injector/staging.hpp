@@ -27,6 +27,9 @@ class Staging {
   /// The directory that becomes /run/dboot.
   int directory() const noexcept { return directory_.get(); }
 
+  /// What the new root takes of the memory now. Throws.
+  std::uint64_t root_bytes() const;
+
   /// Writes the plan, replacing an earlier one. Throws.
   void write_plan(std::span<const std::uint8_t> plan) const;
   /// The file that is to hold the record, for reading and appending. Throws.

@@ -13,7 +13,9 @@
 #include <memory>
 #include <optional>
 
+#include "injector/claim.hpp"
 #include "injector/failure.hpp"
+#include "injector/forecast/forecast.hpp"
 #include "injector/guard.hpp"
 #include "injector/hooks.hpp"
 #include "injector/image/overrides.hpp"
@@ -23,7 +25,6 @@
 #include "injector/interruption.hpp"
 #include "injector/kernel_panic.hpp"
 #include "injector/payload_file.hpp"
-#include "injector/preflight/disks.hpp"
 #include "injector/preflight/memory.hpp"
 #include "injector/preflight/selinux.hpp"
 #include "injector/preflight/terminals.hpp"
@@ -81,28 +82,6 @@ void leave_memory_limits() {
       report::debug("the memory limits of this session stay", {{"reason", error.what()}});
     }
   }
-}
-
-/// Whether what lies below this root directory allows a takeover, now.
-void ask_guards(int root, const Options& options) {
-  guard::refuse_where_denied(root);
-  if (!options.force) guard::refuse_while_inhibited(root);
-}
-
-UniqueFd open_root() {
-  return sys::open("/", O_PATH | O_DIRECTORY);
-}
-
-/// Whether this machine may be taken over at all. From within a chroot both roots are asked.
-UniqueFd claim_machine(const Options& options) {
-  const Target target = Target::own_pid_1();
-  const UniqueFd root = target.open_root();
-  ask_guards(open_root().get(), options);
-  ask_guards(root.get(), options);
-  guard::refuse_rootfs(target.proc());
-  UniqueFd lock = guard::lock(root.get());
-  inject::check_traceable(target);
-  return lock;
 }
 
 /// The hostname of the new system.
@@ -166,21 +145,28 @@ void make_log_files(const Options& options, int root) {
   }
 }
 
+struct Prepared {
+  Plan plan;
+  std::vector<rootfs::Taken> from_host;
+};
+
 /// Fills the new root. What comes from the host is read before anything enters another namespace.
-Plan prepare(const Options& options, image::Source& source, const rootfs::FromHost& from_host,
-             Staging& staging, Scope scope) {
+Prepared prepare(const Options& options, image::Source& source, const rootfs::FromHost& from_host,
+                 Staging& staging, Scope scope) {
   report::begin_phase("image");
+  Prepared prepared;
   const auto began = log::monotonic_now();
   {
     const auto of_image = source.estimated_bytes();
     Progress progress(of_image == 0 ? 0 : of_image + from_host.bytes());
     source.unpack(staging.root(), progress);
-    from_host.copy(staging.root(), progress);
+    prepared.from_host = from_host.copy(staging.root(), progress);
     report::note("the new root is filled",
                  {{"bytes", progress.bytes()}, {"duration", log::monotonic_now() - began}});
   }
-  rootfs::adapt(staging.root(), rootfs::read_host_files(),
-                {hostname_for(options), scope == Scope::machine});
+  const auto written = rootfs::adapt(staging.root(), rootfs::read_host_files(),
+                                     {hostname_for(options), scope == Scope::machine});
+  for (const auto& file : written) prepared.from_host.push_back({"file", file, file, 0});
   make_log_files(options, staging.root());
   const ImageConfig config = with_overrides(source.config(), options.overrides);
   if (!config.user.empty() && options.user.empty()) {
@@ -188,9 +174,9 @@ Plan prepare(const Options& options, image::Source& source, const rootfs::FromHo
                  {{"user", config.user}, {"instead", "--user " + config.user}});
   }
   const auto command = rootfs::find_command(staging.root(), config, options.command, options.user);
-  Plan plan = make_plan(options, command, scope);
-  plan.stop_signal = static_cast<std::uint8_t>(stop_signal_of(config, command));
-  return plan;
+  prepared.plan = make_plan(options, command, scope);
+  prepared.plan.stop_signal = static_cast<std::uint8_t>(stop_signal_of(config, command));
+  return prepared;
 }
 
 /// The file that PID 1 is to execute.
@@ -305,6 +291,13 @@ int rehearse(const Options& options, Staging& staging, const Plan& plan) {
   return status;
 }
 
+/// What a takeover would do, on standard output.
+void tell(forecast::Forecast forecast, const Options& options) {
+  if (!options.rehearse) forecast.host = forecast::look_at_host(forecast.plan);
+  std::cout << (options.json ? forecast::json(forecast) : forecast::text(forecast)) << std::flush;
+  if (!std::cout) throw Failure("cannot write to standard output", "give it one that is open");
+}
+
 /// The signals of the takeover find this process as they find any other.
 [[noreturn]] void wait_for_the_end() {
   interruption::give_up();
@@ -320,7 +313,7 @@ int run(const Options& options) {
   go_first_when_memory_ends();
   interruption::catch_signals();
   UniqueFd claim;
-  if (!options.rehearse && !options.dry_run) claim = claim_machine(options);
+  if (!options.rehearse && !options.dry_run) claim = claim::take(options.force);
 
   terminals::require(options.console, options.log_to);
   auto payload = payload_file::open(options.payload);
@@ -351,23 +344,29 @@ int run(const Options& options) {
   Staging staging(size.bytes, size.entries,
                   options.rehearse ? Staging::Devices::locked : Staging::Devices::usable);
   report::keep_record_in(staging.make_record());
+  forecast::Forecast forecast;
   {
     const UniqueFd staged = stage_payload(payload, staging);
     if (claim) selinux::check(Target::own_pid_1(), staged.get());
+    if (options.dry_run && !options.rehearse)
+      forecast.refusals = claim::refusals(options.force, staged.get());
   }
-  Plan plan = prepare(options, *source, from_host, staging, scope_of(options));
+  auto [plan, taken] = prepare(options, *source, from_host, staging, scope_of(options));
   plan.hooks = hooks.stage(staging);
   if (options.dry_run) {
-    std::cout << payload_file::describe(payload) << plan::describe(plan);
-    if (plan.scope == Scope::machine) std::cout << disks::describe(DeviceGraph(read_storage()));
+    forecast.image = {options.image, source->description(), digest, source->estimated_bytes()};
+    forecast.memory = {available, staging.root_bytes(), size.bytes};
+    forecast.from_host = std::move(taken);
+    forecast.payload = std::move(payload);
+    forecast.plan = std::move(plan);
+    tell(std::move(forecast), options);
     return 0;
   }
   report::begin_phase("inject");
   report::note("plan", plan::facts(plan));
   if (options.rehearse) return rehearse(options, staging, plan);
   report::info("taking over PID 1");
-  // Minutes of copying later, somebody may have forbidden it.
-  commit(Target::own_pid_1(), staging, plan, [&] { ask_guards(open_root().get(), options); });
+  commit(Target::own_pid_1(), staging, plan, [&] { claim::ask_again(options.force); });
   wait_for_the_end();
 }
 

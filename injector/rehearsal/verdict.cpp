@@ -7,35 +7,16 @@
 #include <string>
 
 #include "injector/report.hpp"
+#include "injector/way_back.hpp"
 
 namespace dboot {
 namespace {
 
-constexpr std::string_view into_the_old = "reboots into the system on its disk";
+using namespace way_back;
 
 std::string describe(int status) {
   if (WIFSIGNALED(status)) return std::string("SIG") + ::sigabbrev_np(WTERMSIG(status));
   return "exit status " + std::to_string(WEXITSTATUS(status));
-}
-
-/// What follows when a supervised command has ended.
-std::string after_the_command(OnExit on_exit) {
-  switch (on_exit) {
-    case OnExit::restart:
-      return "starts it again";
-    case OnExit::poweroff:
-      return "is switched off";
-    case OnExit::reboot:
-      return std::string(into_the_old);
-    default:
-      return "asks on its console what to do, and without one " + std::string(into_the_old);
-  }
-}
-
-std::string after_a_failure(OnFailure on_failure) {
-  if (on_failure == OnFailure::reboot) return std::string(into_the_old) + " after ten seconds";
-  return "offers a shell on its console, and without a key for ten minutes " +
-         std::string(into_the_old);
 }
 
 std::string after_the_end(std::string_view by) {

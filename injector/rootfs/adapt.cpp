@@ -119,10 +119,11 @@ void write_etc(int root_fd, const std::string& name, std::string_view text) {
   }
 }
 
-void fill_in_etc(int root_fd, const std::string& name, std::string_view text) {
-  if (!text.empty() && is_missing_or_empty(root_fd, "etc/" + name)) {
-    write_etc(root_fd, name, text);
-  }
+void fill_in_etc(int root_fd, const std::string& name, std::string_view text,
+                 std::vector<std::string>& written) {
+  if (text.empty() || !is_missing_or_empty(root_fd, "etc/" + name)) return;
+  write_etc(root_fd, name, text);
+  written.push_back("/etc/" + name);
 }
 
 /// systemd believes to be in a container where it finds one of them (src/basic/virt.c).
@@ -167,16 +168,18 @@ HostFiles read_host_files() {
   return files;
 }
 
-void adapt(int root_fd, const HostFiles& host, const Adaptation& adaptation) {
+std::vector<std::string> adapt(int root_fd, const HostFiles& host, const Adaptation& adaptation) {
+  std::vector<std::string> written;
   put_run_in_its_place(root_fd);
   for (const char* name : layout::mount_points) ensure_mount_point(root_fd, name);
   ensure_directory(root_fd, "tmp", 01777);
   if (!adaptation.hostname.empty()) {
     write_etc(root_fd, "hostname", adaptation.hostname + "\n");
   }
-  fill_in_etc(root_fd, "hosts", host.hosts);
-  fill_in_etc(root_fd, "resolv.conf", host.resolv_conf);
+  fill_in_etc(root_fd, "hosts", host.hosts, written);
+  fill_in_etc(root_fd, "resolv.conf", host.resolv_conf, written);
   if (adaptation.machine) remove_container_marks(root_fd);
+  return written;
 }
 
 }  // namespace dboot::rootfs

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 /// What the root filesystem of a container needs to be one of a machine.
 namespace dboot::rootfs {
@@ -23,7 +24,8 @@ struct Adaptation {
 };
 
 /// Mount points, /etc/hostname, and /etc/hosts and /etc/resolv.conf where the image has none or an
-/// empty one. Throws Failure when a mount point cannot be one.
-void adapt(int root_fd, const HostFiles& host, const Adaptation& adaptation);
+/// empty one. Returns which of the host's files it has written. Throws Failure when a mount point
+/// cannot be one.
+std::vector<std::string> adapt(int root_fd, const HostFiles& host, const Adaptation& adaptation);
 
 }  // namespace dboot::rootfs

@@ -122,16 +122,19 @@ FromHost::FromHost(const HostFilesWanted& wanted, KernelFiles kernel)
     bytes_ += KernelSelection::of_firmware(*firmware_, kernel_, firmware_share_).bytes();
 }
 
-void FromHost::copy(int root_fd, Progress& progress) const {
-  copy_modules(root_fd, progress);
-  copy_firmware(root_fd, progress);
+std::vector<Taken> FromHost::copy(int root_fd, Progress& progress) const {
+  std::vector<Taken> taken;
+  copy_modules(root_fd, progress, taken);
+  copy_firmware(root_fd, progress, taken);
   for (const auto& [tree, to] : copies_) {
     tree.copy(root_fd, to, progress);
     report::info("copied from the host", {{"path", tree.path()}, {"to", to}});
+    taken.push_back({"file", tree.path(), to, tree.bytes()});
   }
+  return taken;
 }
 
-void FromHost::copy_modules(int root_fd, Progress& progress) const {
+void FromHost::copy_modules(int root_fd, Progress& progress, std::vector<Taken>& taken) const {
   if (!modules_) return;
   const std::string to = "/lib/modules/" + kernel_.release;
   if (is_there(root_fd, to + "/modules.dep")) {
@@ -149,6 +152,7 @@ void FromHost::copy_modules(int root_fd, Progress& progress) const {
     report::info("kernel modules copied", {{"kernel", kernel_.release},
                                            {"which", share == Share::all ? "all" : "loaded"},
                                            {"size", byte_size(selection.bytes())}});
+    taken.push_back({"kernel modules", kernel_.modules, to, selection.bytes()});
     return true;
   };
   if (modules_share_ != Share::automatic) {
@@ -160,7 +164,7 @@ void FromHost::copy_modules(int root_fd, Progress& progress) const {
     report::warning("the new system gets no kernel modules: they take too much memory");
 }
 
-void FromHost::copy_firmware(int root_fd, Progress& progress) const {
+void FromHost::copy_firmware(int root_fd, Progress& progress, std::vector<Taken>& taken) const {
   if (!firmware_) return;
   const bool automatic = firmware_share_ == Share::automatic;
   if (automatic && !modules::are_used_by(root_fd)) return;
@@ -176,6 +180,7 @@ void FromHost::copy_firmware(int root_fd, Progress& progress) const {
   }
   selection.copy(root_fd, "/lib/firmware", progress);
   report::info("firmware copied", {{"size", byte_size(bytes)}});
+  taken.push_back({"firmware", kernel_.firmware, "/lib/firmware", bytes});
 }
 
 }  // namespace dboot::rootfs

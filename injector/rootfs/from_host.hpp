@@ -20,6 +20,14 @@ struct KernelFiles {
 };
 KernelFiles kernel_files_of_host();
 
+/// What has been taken along.
+struct Taken {
+  std::string what;  ///< "kernel modules", "firmware", "file"
+  std::string from;
+  std::string to;
+  std::uint64_t bytes = 0;
+};
+
 /// Files of the host, opened: whoever enters another mount namespace later still reads the same.
 class FromHost {
  public:
@@ -29,16 +37,16 @@ class FromHost {
   /// What was asked for takes that much memory; not what is taken where it fits.
   std::uint64_t bytes() const { return bytes_; }
 
-  /// Writes it into the filled root. Throws Failure.
-  void copy(int root_fd, Progress& progress) const;
+  /// Writes it into the filled root, and tells what there was. Throws Failure.
+  std::vector<Taken> copy(int root_fd, Progress& progress) const;
 
  private:
   struct Copy {
     HostTree tree;
     std::string to;
   };
-  void copy_modules(int root_fd, Progress& progress) const;
-  void copy_firmware(int root_fd, Progress& progress) const;
+  void copy_modules(int root_fd, Progress& progress, std::vector<Taken>& taken) const;
+  void copy_firmware(int root_fd, Progress& progress, std::vector<Taken>& taken) const;
 
   Share modules_share_;
   Share firmware_share_;

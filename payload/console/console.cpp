@@ -36,8 +36,7 @@ Task<UniqueFd> Console::open(std::string name, Settings settings) {
   const bool own_it = permissions_.allows(Action::use_consoles);
   blocking::Work work = [&](const blocking::Report& report) {
     const UniqueFd fd = devices_.open(name, O_RDWR | O_NOCTTY | O_NONBLOCK);
-    if (own_it && virtual_terminal_number(name) > 0)
-      terminal_settings::make_text(fd.get());
+    if (own_it && virtual_terminal_number(name) > 0) terminal_settings::make_text(fd.get());
     if (settings == Settings::sane) terminal_settings::make_sane(fd.get());
     report.write(name, fd);
   };

@@ -10,8 +10,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "shared/proc/process_class.hpp"
 #include "payload/processes/process_handle.hpp"
+#include "shared/proc/process_class.hpp"
 
 namespace dboot {
 

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "payload/children/children.hpp"
-#include "shared/proc/process_class.hpp"
 #include "payload/task.hpp"
 #include "shared/log/log.hpp"
+#include "shared/proc/process_class.hpp"
 
 /// Looking at the processes of the system that ends.
 namespace dboot::process_scan {

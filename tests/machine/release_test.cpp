@@ -68,12 +68,19 @@ TEST(Release, GoesRoundAfterRoundAndTheProofLooksBelowBtrfsAndMappings) {
   use_hidden_swap_file(host.shell());
   use_old_cgroups(host.shell());
 
-  EXPECT_THAT(host.shell().output_of("dboot-inject --dry-run bash -- /bin/bash", 120s),
-              AllOf(HasSubstr("in use: ext4 on /: vda1 on vda\n"),
-                    HasSubstr("in use: btrfs on /srv/pool: loop0 on vda1 on vda; "
-                              "loop1 on vda1 on vda\n"),
-                    ContainsRegex("in use: ext4 on /srv/mapped: dm-0 \\(upper\\) on vd[b-z]\n"),
-                    HasSubstr("in use: swap: vda2 on vda")));
+  EXPECT_THAT(
+      host.shell().output_of("dboot-inject --dry-run bash -- /bin/bash", 120s),
+      AllOf(HasSubstr("disks        vda is released\n"),
+            HasSubstr("\n               ext4 on /: vda1 on vda\n"),
+            HasSubstr("\n               btrfs on /srv/pool: loop0 on vda1 on vda\n"),
+            HasSubstr("\n               btrfs on /srv/pool: loop1 on vda1 on vda\n"),
+            HasSubstr("\n               swap: vda2 on vda\n"),
+            ContainsRegex("\n             vd[b-z] stays busy, for what lies on it is not "
+                          "taken apart: dm-0 \\(upper\\), device mapper\n"
+                          "               ext4 on /srv/mapped: dm-0 \\(upper\\) on vd[b-z]\n"),
+            HasSubstr("\nconsoles     the log on "), HasSubstr("\n             a shell on ttyS0\n"),
+            HasSubstr("\n             network docker0: 172.17.0.1/16\n"),
+            HasSubstr("\nway back     reboot in the new system")));
 
   host.shell().start("dboot-inject --yes bash -- /bin/bash");
   Serial& console = host.console();
@@ -83,6 +90,8 @@ TEST(Release, GoesRoundAfterRoundAndTheProofLooksBelowBtrfsAndMappings) {
   EXPECT_THAT(log, HasSubstr("swap detached area=/run/.old-root/var/hidden/swap"));
   EXPECT_THAT(log, Not(HasSubstr("error release swap stays")));
   EXPECT_THAT(log, HasSubstr("left=0"));
+  EXPECT_THAT(log,
+              ContainsRegex("moved to the root cgroup hierarchies=[0-9]+ removed=[0-9]+ stay=0"));
   EXPECT_THAT(log, HasSubstr("released device=/dev/loop0 was=\"btrfs on /srv/pool\""));
   EXPECT_THAT(log, HasSubstr("released device=/dev/loop1 was=\"btrfs on /srv/pool\""));
   EXPECT_THAT(log, HasSubstr("released device=/dev/vda1 was=\"ext4 on /\""));

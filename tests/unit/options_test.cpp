@@ -79,13 +79,20 @@ TEST(Options, ValuesAreRead) {
 }
 
 TEST(Options, SwitchWithAValueIsRefused) {
-  for (const std::string name : {"--rehearse", "--dry-run", "--yes", "--force"}) {
+  for (const std::string name : {"--rehearse", "--dry-run", "--json", "--yes", "--force"}) {
     for (const std::string value : {"=false", "=true", "=0", "=1", "=no", "=", "={}"}) {
       const auto given = answer({(name + value).c_str(), "debian"});
       EXPECT_EQ(given.status, 125) << name << value;
       EXPECT_THAT(given.what(), AllOf(HasSubstr(name), HasSubstr("takes no value")));
     }
   }
+}
+
+TEST(Options, JsonIsOfADryRun) {
+  EXPECT_TRUE(parse({"--dry-run", "--json", "debian"}).json);
+  EXPECT_FALSE(parse({"--dry-run", "debian"}).json);
+  EXPECT_THAT(answer({"--json", "debian"}).what(),
+              AllOf(HasSubstr("--json is about what a dry run prints"), HasSubstr("--dry-run")));
 }
 
 TEST(Options, TerminalIsARehearsals) {

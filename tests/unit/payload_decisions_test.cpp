@@ -3,14 +3,14 @@
 #include <signal.h>
 
 #include "payload/children/resource_limits.hpp"
-#include "shared/console/console_choice.hpp"
 #include "payload/console/kernel_log.hpp"
 #include "payload/init/supervisor.hpp"
 #include "payload/permissions.hpp"
-#include "shared/proc/process_class.hpp"
 #include "payload/sequence.hpp"
 #include "payload/system/old_cgroups.hpp"
+#include "shared/console/console_choice.hpp"
 #include "shared/plan/phases.hpp"
+#include "shared/proc/process_class.hpp"
 
 namespace dboot {
 namespace {

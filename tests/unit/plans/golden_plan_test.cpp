@@ -47,6 +47,20 @@ Plan of_1_2() {
   return plan;
 }
 
+/// What 1.3.plan says.
+Plan of_1_3() {
+  Plan plan = of_1_2();
+  const Place before_release{Moment::before, "release"};
+  const Place after_hand_over{Moment::after, "hand-over"};
+  plan.hooks.push_back({before_release, {"/run/dboot/hooks/1-look", "\xff", ""}, false});
+  plan.hooks.push_back({after_hand_over, {"/bin/sh", "/run/dboot/hooks/2-say"}, true});
+  plan.hook_timeout = std::chrono::milliseconds(2500);
+  plan.breakpoints = {after_hand_over, before_release};
+  plan.break_timeout = std::chrono::milliseconds(4'294'967'295);
+  plan.on_break = OnBreak::reboot;
+  return plan;
+}
+
 /// A plan file as shared/plan/plan.hpp describes it.
 Bytes with_header(std::span<const std::uint8_t> body, std::uint16_t minor) {
   Bytes file(header_size + body.size());
@@ -64,10 +78,11 @@ Bytes with_header(std::span<const std::uint8_t> body, std::uint16_t minor) {
 
 TEST(GoldenPlan, IsReadAsItWasMeant) {
   EXPECT_EQ(plan::decode(golden("1.2")), of_1_2());
+  EXPECT_EQ(plan::decode(golden("1.3")), of_1_3());
 }
 
 TEST(GoldenPlan, OfTodayIsReadByThePayloadsOfTomorrow) {
-  const auto file = golden("1.2");
+  const auto file = golden("1.3");
   flatbuffers::Verifier verifier(file.data() + header_size, file.size() - header_size);
   ASSERT_TRUE(tomorrow::VerifyPlanBuffer(verifier));
   const auto* plan = tomorrow::GetPlan(file.data() + header_size);
@@ -78,7 +93,7 @@ TEST(GoldenPlan, OfTodayIsReadByThePayloadsOfTomorrow) {
 }
 
 TEST(GoldenPlan, OfTomorrowIsReadByThePayloadOfToday) {
-  const auto file = golden("1.2");
+  const auto file = golden("1.3");
   const auto plan = tomorrow::UnPackPlan(file.data() + header_size);
   plan->added_text = "for another";
   plan->added_number = 8;
@@ -86,7 +101,7 @@ TEST(GoldenPlan, OfTomorrowIsReadByThePayloadOfToday) {
   builder.Finish(tomorrow::Plan::Pack(builder, plan.get()));
   EXPECT_EQ(plan::decode(with_header({builder.GetBufferPointer(), builder.GetSize()},
                                      plan::minor_version + 1)),
-            of_1_2());
+            of_1_3());
 }
 
 TEST(GoldenPlan, Of1_0HasTheDefaultsOfWhatCameLater) {

@@ -1,0 +1,86 @@
+#include "injector/claim.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "injector/failure.hpp"
+#include "injector/guard.hpp"
+#include "injector/inject/injection.hpp"
+#include "injector/preflight/selinux.hpp"
+#include "injector/target.hpp"
+#include "shared/system/syscalls.hpp"
+
+namespace dboot::claim {
+namespace {
+
+using Question = std::function<void()>;
+
+UniqueFd open_root() {
+  return sys::open("/", O_PATH | O_DIRECTORY);
+}
+
+/// Whether what lies below these root directories allows a takeover.
+std::vector<Question> questions_about(const std::vector<int>& roots, bool force) {
+  std::vector<Question> questions;
+  for (const int root : roots) {
+    questions.emplace_back([root] { guard::refuse_where_denied(root); });
+    if (!force) questions.emplace_back([root] { guard::refuse_while_inhibited(root); });
+  }
+  return questions;
+}
+
+/// Keeps what a question throws.
+void collect(const Question& question, std::vector<std::string>& reasons) {
+  std::string reason;
+  try {
+    question();
+    return;
+  } catch (const Failure& failure) {
+    reason = failure.what();
+    if (!failure.mend().empty()) reason += " (to mend it: " + failure.mend() + ")";
+  } catch (const std::exception& error) {
+    reason = error.what();
+  }
+  // The caller's root and that of PID 1 are the same one as a rule.
+  if (std::find(reasons.begin(), reasons.end(), reason) == reasons.end())
+    reasons.push_back(std::move(reason));
+}
+
+}  // namespace
+
+UniqueFd take(bool force) {
+  const Target target = Target::own_pid_1();
+  const UniqueFd own_root = open_root();
+  const UniqueFd root = target.open_root();
+  for (const auto& ask : questions_about({own_root.get(), root.get()}, force)) ask();
+  guard::refuse_rootfs(target.proc());
+  UniqueFd lock = guard::lock(root.get());
+  inject::check_traceable(target);
+  return lock;
+}
+
+void ask_again(bool force) {
+  const UniqueFd root = open_root();
+  for (const auto& ask : questions_about({root.get()}, force)) ask();
+}
+
+std::vector<std::string> refusals(bool force, int staged_payload) {
+  std::vector<std::string> reasons;
+  const auto look_at_pid_1 = [&] {
+    const Target target = Target::own_pid_1();
+    const UniqueFd own_root = open_root();
+    const UniqueFd root = target.open_root();
+    auto questions = questions_about({own_root.get(), root.get()}, force);
+    questions.emplace_back([&] { guard::refuse_rootfs(target.proc()); });
+    questions.emplace_back([&] { guard::lock(root.get()); });
+    questions.emplace_back([&] { inject::check_traceable(target); });
+    questions.emplace_back([&] { selinux::check(target, staged_payload); });
+    for (const auto& question : questions) collect(question, reasons);
+  };
+  collect(look_at_pid_1, reasons);
+  return reasons;
+}
+
+}  // namespace dboot::claim

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "shared/system/unique_fd.hpp"
+
+/// Whether the system that this process lives in may be taken over, now. All of it is asked: from
+/// within a chroot that of the caller and that of PID 1.
+namespace dboot::claim {
+
+/// Takes the lock that lets one takeover at a time go on; it is held until the descriptor is
+/// closed. `force`: whoever inhibits a shutdown is not asked. Throws Failure.
+UniqueFd take(bool force);
+
+/// To be asked once more when PID 1 is about to be changed: minutes of copying later somebody may
+/// have forbidden it. `force` as above. Throws Failure.
+void ask_again(bool force);
+
+/// What a takeover would be refused for, each with its mend; none when it would go on.
+/// `staged_payload`: the file that PID 1 would execute, open.
+std::vector<std::string> refusals(bool force, int staged_payload);
+
+}  // namespace dboot::claim

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/devices/device_graph.hpp"
+
+namespace dboot::forecast {
+
+/// A block device between a use and its disk.
+struct Layer {
+  std::string device;       ///< the name of its node below /dev
+  std::string mapped_name;  ///< below /dev/mapper; empty for others
+
+  /// "dm-0 (vg-root)".
+  std::string text() const;
+};
+
+/// A filesystem that is mounted, or a swap area.
+struct DiskUse {
+  std::string what;           ///< "ext4", "swap"
+  std::string where;          ///< the first mount point, or the area's path
+  std::vector<Layer> layers;  ///< from what it lies on directly down to the disk
+
+  /// "ext4 on /: dm-0 (vg-root) on vda2 on vda".
+  std::string text() const;
+};
+
+/// What holds a disk, and does not end with the old system.
+struct Keeper {
+  Layer layer;
+  std::string_view kind;  ///< "device mapper", "md", "bcache", "drbd"
+};
+
+struct Disk {
+  std::string name;
+  std::vector<DiskUse> uses;
+  std::vector<Keeper> kept_by;
+
+  bool is_released() const noexcept { return kept_by.empty(); }
+};
+
+struct Disks {
+  std::vector<Disk> disks;         ///< that something uses or keeps
+  std::vector<DiskUse> elsewhere;  ///< a zfs, say: no layer of it is known
+};
+
+/// What becomes of each disk: a use goes, and what is stacked on partitions or disks stays.
+Disks disks_of(const DeviceGraph& graph);
+
+}  // namespace dboot::forecast

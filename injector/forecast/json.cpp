@@ -1,0 +1,147 @@
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include "injector/forecast/forecast.hpp"
+#include "injector/forecast/plan_json.hpp"
+#include "injector/way_back.hpp"
+
+namespace dboot::forecast {
+namespace {
+
+using boost::json::array;
+using boost::json::object;
+using boost::json::value;
+
+/// Fields may be added to it, and none is taken away or changes its meaning.
+constexpr int format = 1;
+
+value text_or_null(std::string_view text) {
+  return text.empty() ? value() : value(json_text(text));
+}
+
+template <class List, class Convert>
+array array_of(const List& list, const Convert& convert) {
+  array result;
+  for (const auto& item : list) result.emplace_back(convert(item));
+  return result;
+}
+
+object json_of(const Forecast::Image& image) {
+  return {{"name", json_text(image.name)},
+          {"description", json_text(image.description)},
+          {"digest", text_or_null(image.digest)},
+          {"bytes", image.bytes == 0 ? value() : value(image.bytes)}};
+}
+
+object json_of(const Forecast::Memory& memory) {
+  return {{"available_bytes", memory.available},
+          {"root_bytes", memory.root},
+          {"root_limit_bytes", memory.root_limit}};
+}
+
+object json_of(const rootfs::Taken& taken) {
+  return {{"what", taken.what},
+          {"from", json_text(taken.from)},
+          {"to", json_text(taken.to)},
+          {"bytes", taken.bytes}};
+}
+
+object json_of(const payload_file::Payload& payload) {
+  return {{"file", json_text(payload.path)},
+          {"bytes", payload.size},
+          {"digest", payload.digest},
+          {"newest_plan", payload.plans ? value(to_string(*payload.plans)) : value()},
+          {"proved", payload.plans.has_value()}};
+}
+
+object json_of(const Layer& layer) {
+  return {{"device", layer.device}, {"mapped_name", text_or_null(layer.mapped_name)}};
+}
+
+object json_of(const DiskUse& use) {
+  return {{"what", use.what},
+          {"where", json_text(use.where)},
+          {"layers", array_of(use.layers, [](const Layer& layer) { return json_of(layer); })}};
+}
+
+object json_of(const Keeper& keeper) {
+  auto object = json_of(keeper.layer);
+  object["kind"] = keeper.kind;
+  return object;
+}
+
+array uses_of(const std::vector<DiskUse>& uses) {
+  return array_of(uses, [](const DiskUse& use) { return json_of(use); });
+}
+
+object json_of(const Disk& disk) {
+  return {{"name", disk.name},
+          {"released", disk.is_released()},
+          {"kept_by", array_of(disk.kept_by, [](const Keeper& keeper) { return json_of(keeper); })},
+          {"uses", uses_of(disk.uses)}};
+}
+
+object json_of(const Mounts& mounts) {
+  const auto remote = [](const Mounts::Remote& mount) {
+    return object{{"what", mount.type}, {"where", json_text(mount.where)}};
+  };
+  return {{"count", mounts.count},
+          {"remote", array_of(mounts.remote, remote)},
+          {"lost", json_texts(mounts.lost)}};
+}
+
+object json_of(const Processes& processes) {
+  const auto slow = [](const SlowProcesses& some) {
+    return object{{"name", json_text(some.name)},
+                  {"why", some.why},
+                  {"pids", array(some.pids.begin(), some.pids.end())}};
+  };
+  return {{"count", processes.count},
+          {"asked", processes.asked},
+          {"killed", processes.killed},
+          {"slow", array_of(processes.slow, slow)}};
+}
+
+object json_of(const Network& network) {
+  const auto link = [](const Network::Link& up) {
+    return object{{"name", json_text(up.name)}, {"addresses", json_texts(up.addresses)}};
+  };
+  return {{"links", array_of(network.links, link)},
+          {"removed_by", json_texts(network.configured_by)}};
+}
+
+object json_of(const Host& host) {
+  return {{"kernel", json_text(host.kernel)},
+          {"disks", array_of(host.disks.disks, [](const Disk& disk) { return json_of(disk); })},
+          {"elsewhere", uses_of(host.disks.elsewhere)},
+          {"mounts", json_of(host.mounts)},
+          {"processes", json_of(host.processes)},
+          {"consoles", object{{"log_to", json_texts(host.consoles.log_to)},
+                              {"shell", text_or_null(host.consoles.interactive)}}},
+          {"network", json_of(host.network)},
+          {"ssh_session", host.ssh_session}};
+}
+
+}  // namespace
+
+std::string json(const Forecast& forecast) {
+  const auto& plan = forecast.plan;
+  const object document{
+      {"format", format},
+      {"version", DBOOT_VERSION},
+      {"refusals", json_texts(forecast.refusals)},
+      {"image", json_of(forecast.image)},
+      {"memory", json_of(forecast.memory)},
+      {"from_host",
+       array_of(forecast.from_host, [](const rootfs::Taken& taken) { return json_of(taken); })},
+      {"payload", json_of(forecast.payload)},
+      {"plan", json_of(plan)},
+      {"host", forecast.host ? value(json_of(*forecast.host)) : value()},
+      {"way_back", object{{"command_ends", way_back::after_the_command(plan.on_exit)},
+                          {"takeover_fails", way_back::after_a_failure(plan.on_failure)}}}};
+  return boost::json::serialize(document) + '\n';
+}
+
+}  // namespace dboot::forecast

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/proc/process_status.hpp"
+
+namespace dboot::forecast {
+
+/// What the kernel keeps of the network.
+struct Network {
+  struct Link {
+    std::string name;
+    std::vector<std::string> addresses;  ///< "10.0.2.15/24"
+  };
+  std::vector<Link> links;                 ///< that are up and have an address; no loopback
+  std::vector<std::string> configured_by;  ///< running programs that remove addresses as they end
+};
+
+/// Those of `processes` that take along, when they are asked to end, what they have configured:
+/// systemd-networkd what came by DHCP (KeepConfiguration= of systemd.network(5)), dhcpcd unless it
+/// is told to be persistent (dhcpcd.conf(5)).
+std::vector<std::string> removers_of_addresses(const std::vector<ProcessStatus>& processes);
+
+/// As it is now. Throws std::system_error.
+Network read_network(const std::vector<ProcessStatus>& processes);
+
+}  // namespace dboot::forecast

@@ -1,0 +1,175 @@
+#include <initializer_list>
+
+#include "injector/byte_size.hpp"
+#include "injector/forecast/forecast.hpp"
+#include "injector/way_back.hpp"
+#include "shared/log/record.hpp"
+
+namespace dboot::forecast {
+namespace {
+
+/// Lines with what they are about in front of the first of each kind.
+class Page {
+ public:
+  /// What has no newline of its own: names of an image or of a process may be anything.
+  void line(std::string_view label, const std::string& words) {
+    constexpr std::size_t column = 13;
+    std::string start(label == last_ ? "" : label);
+    last_ = label;
+    start.resize(column, ' ');
+    text_ += start + log::escaped(words) + '\n';
+  }
+  void line(std::string_view label, std::initializer_list<std::string_view> parts) {
+    std::string words;
+    for (const auto part : parts) words += part;
+    line(label, words);
+  }
+  const std::string& text() const noexcept { return text_; }
+
+ private:
+  std::string text_;
+  std::string last_;
+};
+
+std::string joined(const std::vector<std::string>& words, std::string_view between = ", ") {
+  std::string text;
+  for (const auto& word : words) {
+    if (!text.empty()) text += between;
+    text += word;
+  }
+  return text;
+}
+
+std::string seconds(std::chrono::milliseconds time) {
+  const auto whole = std::to_string(time.count() / 1000);
+  const auto rest = time.count() % 1000;
+  return whole + (rest == 0 ? "" : "." + std::to_string(1000 + rest).substr(1)) + " s";
+}
+
+std::string_view explanation(std::string_view why) {
+  if (why == "uninterruptible") return "waits in the kernel, where no signal reaches it";
+  if (why == "container") return "the init of a container, which ends its own processes first";
+  if (why == "database") return "a database, which writes back what it has in memory";
+  return "a virtual machine, whose system is switched off";
+}
+
+void show_image(Page& page, const Forecast& forecast) {
+  const auto& [name, description, digest, bytes] = forecast.image;
+  page.line("image", description + (bytes == 0 ? "" : ", " + byte_size(bytes)));
+  if (!digest.empty()) page.line("image", digest);
+  const auto& memory = forecast.memory;
+  page.line("new root", byte_size(memory.root) + " of " + byte_size(memory.available) +
+                            " that are available; it may grow to " + byte_size(memory.root_limit));
+  for (const auto& taken : forecast.from_host) {
+    const auto size = taken.bytes == 0 ? "" : ", " + byte_size(taken.bytes);
+    const auto way = taken.from == taken.to ? taken.from : taken.from + " as " + taken.to;
+    const auto kind = taken.what == "file" ? "" : taken.what + ": ";
+    page.line("from host", {kind, way, size});
+  }
+  page.line("from host", "the hostname " + forecast.plan.hostname);
+}
+
+void show_payload(Page& page, const payload_file::Payload& payload) {
+  page.line("payload", payload.path + ", " + byte_size(payload.size));
+  page.line("payload", payload.digest);
+  page.line("payload", payload.plans ? "understands plans up to " + to_string(*payload.plans)
+                                     : "does not say which plans it understands");
+}
+
+void show_plan(Page& page, const Plan& plan) {
+  page.line("starts",
+            joined(plan.arguments, " ") +
+                (plan.start == Start::exec ? ", as PID 1" : ", supervised by the payload"));
+  for (const auto& hook : plan.hooks)
+    page.line("hooks", to_string(hook.at) + ": " + joined(hook.arguments, " ") +
+                           (hook.must_succeed ? ", which must succeed" : ""));
+  for (const auto& place : plan.breakpoints)
+    page.line("breakpoints", to_string(place) + ": a shell, for " + seconds(plan.break_timeout));
+}
+
+void show_disks(Page& page, const Disks& disks) {
+  for (const auto& disk : disks.disks) {
+    std::string keepers;
+    for (const auto& [layer, kind] : disk.kept_by)
+      keepers += (keepers.empty() ? "" : "; ") + layer.text() + ", " + std::string(kind);
+    page.line("disks", disk.name + (disk.is_released()
+                                        ? " is released"
+                                        : " stays busy, for what lies on it is not taken apart: " +
+                                              keepers));
+    for (const auto& use : disk.uses) page.line("disks", "  " + use.text());
+  }
+  for (const auto& use : disks.elsewhere)
+    page.line("disks", use.text() + ": its disks are not known, and may stay busy");
+  if (disks.disks.empty() && disks.elsewhere.empty()) page.line("disks", "none is in use");
+}
+
+void show_what_ends(Page& page, const Host& host, const Plan& plan) {
+  const auto& processes = host.processes;
+  page.line("ends", std::to_string(processes.count) +
+                        " processes: " + std::to_string(processes.asked) + " are asked and have " +
+                        seconds(plan.grace) + "; " + std::to_string(processes.killed) +
+                        " ignoring SIGTERM, killed at once");
+  for (const auto& [name, why, pids] : processes.slow) {
+    const auto which = pids.size() == 1 ? "pid " + std::to_string(pids.front())
+                                        : std::to_string(pids.size()) + " processes";
+    page.line("ends", {"  may be slow: ", name, " (", which, "): ", explanation(why)});
+  }
+  if (host.ssh_session) page.line("ends", "this ssh session");
+  page.line("ends", std::to_string(host.mounts.count) + " mounts");
+  for (const auto& [type, where] : host.mounts.remote)
+    page.line("ends", {"  may be slow: ", type, " on ", where, ": its server must answer"});
+  if (!host.mounts.lost.empty())
+    page.line("ends", "what is in memory only: " + joined(host.mounts.lost));
+}
+
+void show_what_stays(Page& page, const Host& host) {
+  page.line("stays", "the kernel " + host.kernel + ", and what is loaded in it");
+  page.line("stays", "what is on the disks");
+  const auto& network = host.network;
+  for (const auto& [name, addresses] : network.links)
+    page.line("stays", "network " + name + ": " + joined(addresses));
+  if (!network.links.empty() && !network.configured_by.empty())
+    page.line("stays", "  as far as it is not " + joined(network.configured_by) +
+                           "'s, which removes what it has configured when it ends");
+}
+
+void show_consoles(Page& page, const ConsoleChoice& consoles) {
+  page.line("consoles", consoles.log_to.empty() ? "none gets the log"
+                                                : "the log on " + joined(consoles.log_to));
+  page.line("consoles", consoles.interactive.empty() ? "no shell on any"
+                                                     : "a shell on " + consoles.interactive);
+}
+
+void show_way_back(Page& page, const Plan& plan) {
+  page.line("way back",
+            "reboot in the new system, or a reset: the machine starts what is on its disk");
+  if (plan.start == Start::supervise)
+    page.line("way back",
+              "when the command ends, the machine " + way_back::after_the_command(plan.on_exit));
+  page.line("way back",
+            "when the takeover fails, the machine " + way_back::after_a_failure(plan.on_failure));
+}
+
+}  // namespace
+
+std::string text(const Forecast& forecast) {
+  Page page;
+  for (const auto& reason : forecast.refusals) page.line("refused", "now: " + reason);
+  show_image(page, forecast);
+  show_payload(page, forecast.payload);
+  show_plan(page, forecast.plan);
+  if (const auto& host = forecast.host) {
+    if (forecast.plan.scope == Scope::machine) show_disks(page, host->disks);
+    show_what_ends(page, *host, forecast.plan);
+    show_what_stays(page, *host);
+    if (forecast.plan.scope == Scope::machine) {
+      show_consoles(page, host->consoles);
+      show_way_back(page, forecast.plan);
+    }
+  } else {
+    page.line("ends", "nothing: this is the plan of a rehearsal");
+  }
+  return page.text() + "\nThe plan:\n" + plan::describe(forecast.plan);
+}
+
+}  // namespace dboot::forecast

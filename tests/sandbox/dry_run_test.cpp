@@ -1,0 +1,105 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+#include "shared/proc/fields.hpp"
+#include "shared/system/syscalls.hpp"
+#include "tests/sandbox/unchanged_host.hpp"
+
+// What --dry-run says. That it changes nothing: unchanged_host_test.cpp.
+namespace dboot::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class DryRun : public UnchangedHost {
+ protected:
+  std::string run(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), {DBOOT_INJECT, "--dry-run"});
+    const auto result = host_.run(arguments);
+    EXPECT_EQ(result.status, 0) << result.output;
+    return result.output;
+  }
+
+  boost::json::object document(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), "--json");
+    const auto output = run(std::move(arguments));
+    for (const auto line : lines_of(output)) {
+      if (line.starts_with('{')) return boost::json::parse(line).as_object();
+    }
+    ADD_FAILURE() << "no object of JSON: " << output;
+    return {};
+  }
+};
+
+TEST_F(DryRun, IsAPageForAPerson) {
+  EXPECT_THAT(
+      run({image(), "sh", "-c", "exit 3"}),
+      AllOf(ContainsRegex("image +[^\n]*busybox.tar[^\n]* MiB\n"),
+            ContainsRegex("new root +[0-9.]+ MiB of [0-9.]+ GiB that are available"),
+            ContainsRegex("from host    /etc/hosts\n +/etc/resolv.conf\n"),
+            ContainsRegex("payload +[^\n]*/dboot-init, [0-9.]+ MiB\n +sha256:[0-9a-f]+\n"
+                          " +understands plans up to 1\\.[0-9]+\n"),
+            HasSubstr("starts       sh -c exit 3, supervised by the payload\n"),
+            ContainsRegex("ends +[0-9]+ processes"), HasSubstr("\nstays        the kernel "),
+            HasSubstr("\nThe plan:\nscope: namespace\n"), Not(HasSubstr("refused"))));
+}
+
+TEST_F(DryRun, NamesEveryReasonForARefusal) {
+  const std::string prepare =
+      "mount -t tmpfs own /etc && mkdir /etc/dboot && echo 'ask Ada' >/etc/dboot/deny; "
+      "mkdir -p /run/systemd/inhibit; printf 'WHAT=shutdown\\nMODE=block\\nWHO=apt\\nWHY=upgrade\\n"
+      "PID=7\\n' >/run/systemd/inhibit/1";
+  ASSERT_EQ(host_.run({"/bin/sh", "-e", "-c", prepare}).status, 0);
+  EXPECT_THAT(run({image(), "sh"}),
+              AllOf(ContainsRegex("refused +now: [^\n]*denied by /etc/dboot/deny: ask Ada"),
+                    ContainsRegex("\n +now: a shutdown is inhibited by apt: upgrade")));
+  EXPECT_THAT(run({"--force", image(), "sh"}), Not(HasSubstr("inhibited")));
+  const auto refusals = document({image(), "sh"}).at("refusals").as_array();
+  EXPECT_EQ(refusals.size(), 2U);
+}
+
+TEST_F(DryRun, OfARehearsalEndsNothingOfTheHost) {
+  EXPECT_TRUE(document({"--rehearse", image(), "sh"}).at("host").is_null());
+  EXPECT_THAT(run({"--rehearse", image(), "sh"}),
+              HasSubstr("ends         nothing: this is the plan of a rehearsal\n"));
+}
+
+/// Those of an object and of all that are in it.
+void collect_keys(const boost::json::value& value, std::set<std::string>& keys) {
+  if (value.is_array()) {
+    for (const auto& item : value.get_array()) collect_keys(item, keys);
+  } else if (value.is_object()) {
+    for (const auto& member : value.get_object()) {
+      keys.emplace(member.key());
+      collect_keys(member.value(), keys);
+    }
+  }
+}
+
+TEST_F(DryRun, HasEveryFieldInItsManualPage) {
+  const std::string hook = file("hook", "#!/bin/sh\n:\n", 0755);
+  const auto found = document({"--hook", "before:release=" + hook, "--break", "after:sync",
+                               "--busybox", "/bin/busybox", image(), "sh"});
+  std::set<std::string> keys;
+  collect_keys(found, keys);
+  EXPECT_GT(keys.size(), 50U);
+  const auto page = sys::read_file(DBOOT_SOURCE_DIR "/injector/dboot-dry-run.5.md");
+  for (const auto& key : keys) EXPECT_THAT(page, HasSubstr('`' + key + '`'));
+  EXPECT_EQ(found.at("format").to_number<int>(), 1);
+  EXPECT_EQ(found.at("plan").at("hooks").at(0).at("at").as_string(), "before:release");
+}
+
+TEST_F(DryRun, SaysWhenNobodyCanReadIt) {
+  const auto result = host_.run(
+      {"/bin/sh", "-c", "exec \"$@\" >/dev/full", "sh", DBOOT_INJECT, "--dry-run", image(), "sh"});
+  EXPECT_EQ(result.status, 125);
+  EXPECT_THAT(result.output, HasSubstr("cannot write to standard output"));
+}
+
+}  // namespace
+}  // namespace dboot::testing

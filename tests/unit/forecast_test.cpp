@@ -1,0 +1,287 @@
+#include "injector/forecast/forecast.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/sysmacros.h>
+
+namespace dboot::forecast {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+/// vda with a partition, vdb with LVM on LUKS, vdc for an LVM that nobody has mounted, vdd for
+/// nothing.
+Storage storage_of_a_server() {
+  Storage storage;
+  storage.devices = {{"vda", makedev(254, 0), "", {}, "", ""},
+                     {"vda1", makedev(254, 1), "vda", {}, "", ""},
+                     {"vdb", makedev(254, 16), "", {}, "", ""},
+                     {"vdc", makedev(254, 32), "", {}, "", ""},
+                     {"vdd", makedev(254, 48), "", {}, "", ""},
+                     {"dm-0", makedev(253, 0), "", {"vdb"}, "", "crypt"},
+                     {"dm-1", makedev(253, 1), "", {"dm-0"}, "", "vg-swap"},
+                     {"dm-2", makedev(253, 2), "", {"vdc"}, "", "vg-idle"}};
+  storage.mounts = parse_mount_table(
+      "22 1 254:1 / / rw - ext4 /dev/vda1 rw\n"
+      "23 22 0:31 / /pool rw - zfs pool rw\n"
+      "24 22 0:32 / /run rw - tmpfs tmpfs rw\n"
+      "25 24 0:32 / /mnt/again rw - tmpfs tmpfs rw\n"
+      "29 24 0:35 / /run/user/0 rw - tmpfs tmpfs rw\n"
+      "26 22 0:33 / /mnt/far rw - nfs4 server:/ rw\n"
+      "27 22 0:34 / /mnt/sshfs rw - fuse.sshfs server: rw\n"
+      "28 22 0:5 / /proc rw - proc proc rw\n");
+  storage.swaps = {"/dev/mapper/vg-swap"};
+  return storage;
+}
+
+std::vector<std::string> texts_of(const std::vector<DiskUse>& uses) {
+  std::vector<std::string> texts;
+  for (const auto& use : uses) texts.push_back(use.text());
+  return texts;
+}
+
+std::vector<std::string> keepers_of(const Disk& disk) {
+  std::vector<std::string> keepers;
+  for (const auto& keeper : disk.kept_by)
+    keepers.push_back(keeper.layer.text() + ": " + std::string(keeper.kind));
+  return keepers;
+}
+
+TEST(Forecast, DiskIsReleasedUnlessSomethingOnItStays) {
+  const auto disks = disks_of(DeviceGraph(storage_of_a_server()));
+  ASSERT_EQ(disks.disks.size(), 3U);
+  EXPECT_EQ(disks.disks[0].name, "vda");
+  EXPECT_TRUE(disks.disks[0].is_released());
+  EXPECT_THAT(texts_of(disks.disks[0].uses), ElementsAre("ext4 on /: vda1 on vda"));
+  EXPECT_EQ(disks.disks[1].name, "vdb");
+  EXPECT_FALSE(disks.disks[1].is_released());
+  EXPECT_THAT(keepers_of(disks.disks[1]),
+              ElementsAre("dm-0 (crypt): device mapper", "dm-1 (vg-swap): device mapper"));
+  EXPECT_THAT(texts_of(disks.disks[1].uses),
+              ElementsAre("swap: dm-1 (vg-swap) on dm-0 (crypt) on vdb"));
+  EXPECT_EQ(disks.disks[2].name, "vdc");
+  EXPECT_THAT(keepers_of(disks.disks[2]), ElementsAre("dm-2 (vg-idle): device mapper"));
+  EXPECT_THAT(disks.disks[2].uses, IsEmpty());
+  EXPECT_THAT(texts_of(disks.elsewhere), ElementsAre("zfs on /pool"));
+}
+
+TEST(Forecast, EachDiskOfOneFilesystemHasItsOwnWay) {
+  Storage storage;
+  storage.devices = {
+      {"vda", makedev(254, 0), "", {}, "", ""},  {"vda1", makedev(254, 1), "vda", {}, "", ""},
+      {"vdb", makedev(254, 16), "", {}, "", ""}, {"md0", makedev(9, 0), "", {"vdc", "vdd"}, "", ""},
+      {"vdc", makedev(254, 32), "", {}, "", ""}, {"vdd", makedev(254, 48), "", {}, "", ""}};
+  storage.volumes = {{"vda1", "vdb"}};
+  storage.mounts = parse_mount_table(
+      "22 1 0:30 / / rw - btrfs /dev/vda1 rw\n"
+      "23 22 9:0 / /raid rw - xfs /dev/md0 rw\n");
+  const auto disks = disks_of(DeviceGraph(storage));
+  std::vector<std::string> all;
+  for (const auto& disk : disks.disks) {
+    for (const auto& use : disk.uses) all.push_back(disk.name + ": " + use.text());
+    for (const auto& keeper : keepers_of(disk)) all.push_back(disk.name + ": " + keeper);
+  }
+  EXPECT_THAT(all, ElementsAre("vda: btrfs on /: vda1 on vda", "vdb: btrfs on /: vdb",
+                               "vdc: xfs on /raid: md0 on vdc", "vdc: md0: md",
+                               "vdd: xfs on /raid: md0 on vdd", "vdd: md0: md"));
+}
+
+TEST(Forecast, LoopDeviceThatSeemsToLieOnItselfIsTheDisk) {
+  Storage storage;
+  storage.devices = {{"loop0", makedev(7, 0), "", {}, "/live.squashfs", ""}};
+  storage.mounts = parse_mount_table("22 1 7:0 / / ro - squashfs /dev/loop0 ro\n");
+  const auto disks = disks_of(DeviceGraph(storage));
+  ASSERT_EQ(disks.disks.size(), 1U);
+  EXPECT_EQ(disks.disks[0].name, "loop0");
+  EXPECT_THAT(texts_of(disks.disks[0].uses), ElementsAre("squashfs on /: loop0"));
+}
+
+ProcessStatus process(pid_t pid, const std::string& name, char state = 'S') {
+  ProcessStatus status;
+  status.pid = pid;
+  status.name = name;
+  status.state = state;
+  status.namespace_pids = {pid};
+  return status;
+}
+
+std::vector<ProcessStatus> processes_of_a_server() {
+  auto kernel_thread = process(2, "kthreadd");
+  kernel_thread.kernel_thread = true;
+  auto deaf = process(20, "deaf");
+  deaf.ignored = signal_bit(SIGTERM);
+  auto inner_init = process(21, "bash");
+  inner_init.namespace_pids = {21, 1};
+  return {process(1, "systemd"),
+          kernel_thread,
+          process(10, "systemd-network"),
+          process(11, "postgres"),
+          process(12, "postgres"),
+          process(13, "sh", 'Z'),
+          process(14, "dd", 'D'),
+          process(15, "qemu-system-x86"),
+          deaf,
+          inner_init,
+          process(99, "dboot-inject")};
+}
+
+TEST(Forecast, ProcessesAreCountedAndTheSlowOnesNamed) {
+  const auto processes = processes_of(processes_of_a_server(), 99);
+  EXPECT_EQ(processes.count, 7U);
+  EXPECT_EQ(processes.asked, 6U);
+  EXPECT_EQ(processes.killed, 1U);
+  std::vector<std::string> slow;
+  for (const auto& [name, why, pids] : processes.slow)
+    slow.push_back(name + ": " + std::string(why) + ", " + std::to_string(pids.size()));
+  EXPECT_THAT(slow, ElementsAre("postgres: database, 2", "dd: uninterruptible, 1",
+                                "qemu-system-x86: virtual machine, 1", "bash: container, 1"));
+}
+
+TEST(Forecast, MountsThatNeedAServerAndWhatIsOnlyInMemoryAreNamedOnce) {
+  const auto mounts = mounts_of(storage_of_a_server().mounts);
+  EXPECT_EQ(mounts.count, 8U);
+  ASSERT_EQ(mounts.remote.size(), 2U);
+  EXPECT_EQ(mounts.remote[0].where, "/mnt/far");
+  EXPECT_EQ(mounts.remote[1].type, "fuse.sshfs");
+  EXPECT_THAT(mounts.lost, ElementsAre("/run"));
+}
+
+TEST(Forecast, WhoRemovesAddressesAtItsEndIsNamedOnce) {
+  EXPECT_THAT(removers_of_addresses(processes_of_a_server()), ElementsAre("systemd-networkd"));
+  EXPECT_THAT(removers_of_addresses({process(4, "dhcpcd"), process(5, "dhcpcd")}),
+              ElementsAre("dhcpcd"));
+  EXPECT_THAT(removers_of_addresses({process(4, "NetworkManager")}), IsEmpty());
+}
+
+Forecast forecast_of_a_server() {
+  Forecast forecast;
+  forecast.refusals = {"a shutdown is inhibited by apt"};
+  forecast.image = {"debian", "the image debian of the engine", "sha256:1f", 80U << 20U};
+  forecast.memory = {4096ULL << 20U, 90U << 20U, 4000ULL << 20U};
+  forecast.from_host = {
+      {"kernel modules", "/lib/modules/6.1", "/lib/modules/6.1", 4U << 20U},
+      {"file", "/root/key", "/etc/key", 12},
+      {"file", "/etc/resolv.conf", "/etc/resolv.conf", 0},
+  };
+  forecast.payload.path = "/usr/libexec/dboot/dboot-init";
+  forecast.payload.size = 2U << 20U;
+  forecast.payload.digest = "sha256:2e";
+  forecast.payload.plans = {1, 1, 3};
+  forecast.plan.executable = "/bin/bash";
+  forecast.plan.arguments = {"bash", "-c", "\x1b[31m"};
+  forecast.plan.hostname = "server";
+  const Place before_release{Moment::before, "release"};
+  forecast.plan.hooks.push_back({before_release, {"/run/dboot/hook"}, true});
+  forecast.plan.breakpoints.push_back({Moment::after, "sync"});
+  Host host;
+  host.kernel = "6.1";
+  host.disks = disks_of(DeviceGraph(storage_of_a_server()));
+  host.mounts = mounts_of(storage_of_a_server().mounts);
+  host.processes = processes_of(processes_of_a_server(), 99);
+  host.consoles = {{"tty3", "ttyS0"}, "ttyS0"};
+  host.network = {{{"ens3", {"10.0.2.15/24", "fe80::1/64"}}}, {"systemd-networkd"}};
+  host.ssh_session = true;
+  forecast.host = host;
+  return forecast;
+}
+
+TEST(Forecast, TellsAPersonWhatWouldHappen) {
+  const std::string page = text(forecast_of_a_server());
+  const std::string expected = R"(refused      now: a shutdown is inhibited by apt
+image        the image debian of the engine, 80.0 MiB
+             sha256:1f
+new root     90.0 MiB of 4.0 GiB that are available; it may grow to 3.9 GiB
+from host    kernel modules: /lib/modules/6.1, 4.0 MiB
+             /root/key as /etc/key, 12 bytes
+             /etc/resolv.conf
+             the hostname server
+payload      /usr/libexec/dboot/dboot-init, 2.0 MiB
+             sha256:2e
+             understands plans up to 1.3
+starts       bash -c \x1b[31m, supervised by the payload
+hooks        before:release: /run/dboot/hook, which must succeed
+breakpoints  after:sync: a shell, for 600 s
+disks        vda is released
+               ext4 on /: vda1 on vda
+             vdb stays busy, for what lies on it is not taken apart: dm-0 (crypt), device mapper; dm-1 (vg-swap), device mapper
+               swap: dm-1 (vg-swap) on dm-0 (crypt) on vdb
+             vdc stays busy, for what lies on it is not taken apart: dm-2 (vg-idle), device mapper
+             zfs on /pool: its disks are not known, and may stay busy
+ends         7 processes: 6 are asked and have 10 s; 1 ignoring SIGTERM, killed at once
+               may be slow: postgres (2 processes): a database, which writes back what it has in memory
+               may be slow: dd (pid 14): waits in the kernel, where no signal reaches it
+               may be slow: qemu-system-x86 (pid 15): a virtual machine, whose system is switched off
+               may be slow: bash (pid 21): the init of a container, which ends its own processes first
+             this ssh session
+             8 mounts
+               may be slow: nfs4 on /mnt/far: its server must answer
+               may be slow: fuse.sshfs on /mnt/sshfs: its server must answer
+             what is in memory only: /run
+stays        the kernel 6.1, and what is loaded in it
+             what is on the disks
+             network ens3: 10.0.2.15/24, fe80::1/64
+               as far as it is not systemd-networkd's, which removes what it has configured when it ends
+consoles     the log on tty3, ttyS0
+             a shell on ttyS0
+way back     reboot in the new system, or a reset: the machine starts what is on its disk
+             when the command ends, the machine asks on its console what to do, and without one reboots into the system on its disk
+             when the takeover fails, the machine offers a shell on its console, and without a key for ten minutes reboots into the system on its disk
+
+The plan:
+)";
+  EXPECT_EQ(page.substr(0, expected.size()), expected);
+  EXPECT_THAT(page, HasSubstr("hostname: server\n"));
+}
+
+TEST(Forecast, OfARehearsalEndsNothing) {
+  auto forecast = forecast_of_a_server();
+  forecast.host.reset();
+  EXPECT_THAT(text(forecast), AllOf(HasSubstr("ends         nothing: this is the plan of a "),
+                                    Not(HasSubstr("way back")), Not(HasSubstr("disks "))));
+  EXPECT_THAT(json(forecast), HasSubstr("\"host\":null"));
+}
+
+TEST(Forecast, TellsAProgramTheSame) {
+  const std::string document = json(forecast_of_a_server());
+  EXPECT_EQ(document.find('\n'), document.size() - 1);
+  for (const char* part : {
+           R"({"format":1,"version":")",
+           R"("refusals":["a shutdown is inhibited by apt"])",
+           R"("image":{"name":"debian","description":"the image debian of the engine",)"
+           R"("digest":"sha256:1f","bytes":83886080})",
+           R"("memory":{"available_bytes":4294967296,"root_bytes":94371840,)"
+           R"("root_limit_bytes":4194304000})",
+           R"({"what":"file","from":"/root/key","to":"/etc/key","bytes":12})",
+           R"("payload":{"file":"/usr/libexec/dboot/dboot-init","bytes":2097152,)"
+           R"("digest":"sha256:2e","newest_plan":"1.3","proved":true})",
+           R"("arguments":["bash","-c","\\x1b[31m"])",
+           R"("user":{"uid":0,"gid":0,"groups":[]})",
+           R"("hooks":[{"at":"before:release","arguments":["/run/dboot/hook"],)"
+           R"("must_succeed":true}])",
+           R"("breakpoints":["after:sync"])",
+           R"({"name":"vda","released":true,"kept_by":[],"uses":[{"what":"ext4","where":"/",)"
+           R"("layers":[{"device":"vda1","mapped_name":null},)"
+           R"({"device":"vda","mapped_name":null}]}]})",
+           R"({"name":"vdc","released":false,"kept_by":[{"device":"dm-2",)"
+           R"("mapped_name":"vg-idle","kind":"device mapper"}],"uses":[]})",
+           R"("elsewhere":[{"what":"zfs","where":"/pool","layers":[]}])",
+           R"("mounts":{"count":8,"remote":[{"what":"nfs4","where":"/mnt/far"},)",
+           R"("lost":["/run"]})",
+           R"("processes":{"count":7,"asked":6,"killed":1,"slow":[{"name":"postgres",)"
+           R"("why":"database","pids":[11,12]},)",
+           R"("consoles":{"log_to":["tty3","ttyS0"],"shell":"ttyS0"})",
+           R"("network":{"links":[{"name":"ens3","addresses":["10.0.2.15/24","fe80::1/64"]}],)"
+           R"("removed_by":["systemd-networkd"]})",
+           R"("ssh_session":true)",
+           R"("way_back":{"command_ends":"asks on its console)",
+       })
+    EXPECT_THAT(document, HasSubstr(part));
+}
+
+}  // namespace
+}  // namespace dboot::forecast

@@ -12,6 +12,7 @@
 #include "payload/processes/terminator.hpp"
 #include "payload/record/disk_log.hpp"
 #include "payload/system/last_resort.hpp"
+#include "payload/system/watchdogs.hpp"
 #include "shared/log/log.hpp"
 #include "shared/plan/plan.hpp"
 #include "shared/system/unique_fd.hpp"
@@ -51,6 +52,7 @@ struct Context {
                 std::move(inherited.stdio), plan.log_level),
         kernel_log(log, children, permissions),
         disk_log(log, children, permissions, directory, executor),
+        watchdogs(log, children, devices, permissions, executor),
         descriptors_that_hang(inherited.descriptors_that_hang) {}
 
   std::string program;  ///< the payload's name
@@ -67,6 +69,7 @@ struct Context {
   Console console;
   KernelLog kernel_log;
   DiskLog disk_log;
+  Watchdogs watchdogs;
   std::size_t descriptors_that_hang;  ///< of the old PID 1, see old_descriptors
 };
 

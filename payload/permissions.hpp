@@ -29,6 +29,7 @@ enum class Action : std::uint8_t {
   change_filesystem,  ///< superblock remount, binfmt_misc
   open_disks,         ///< O_EXCL on block devices
   leave_cgroup,       ///< and remove the old system's
+  feed_watchdog,      ///< and stop it
   reboot,
 };
 

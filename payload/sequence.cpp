@@ -128,6 +128,7 @@ Task<> take_over(Context& context, const Sequence& sequence) {
   std::string reason = "the sequence has ended, and no new system was started";
   begin_log(context);
   try {
+    co_await context.watchdogs.keep_fed();
     auto running = run_phases(context, sequence);
     co_await std::move(running);
   } catch (const std::exception& error) {
@@ -139,6 +140,7 @@ Task<> take_over(Context& context, const Sequence& sequence) {
 
 Task<> refuse(Context& context, std::string reason) {
   begin_log(context);
+  co_await context.watchdogs.keep_fed();
   co_await phases::console(context);
   auto leaving = phases::way_out(context, std::move(reason));
   co_await std::move(leaving);

@@ -29,6 +29,7 @@ Task<> hand_over(Context& context) {
     context.limits = std::move(limits);
   become_fresh(context.log, plan.hostname, context.permissions);
   restore_kernel_panic(context);
+  co_await context.watchdogs.let_go(plan.start);
   context.log.info("starting", {{"executable", plan.executable},
                                 {"as", plan.start == Start::exec ? "init" : "supervised command"}});
 }

@@ -53,6 +53,7 @@ SmallHost::SmallHost(const Options& options)
   machine.time = options.time;
   machine.state = options.state;
   machine.pstore = options.pstore;
+  machine.devices = options.devices;
   machine_ = std::make_unique<Machine>(machine);
   if (options.state.empty()) machine_->line().expect("# $", 60s);
   shell_ = std::make_unique<Shell>(machine_->line());

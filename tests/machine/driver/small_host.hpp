@@ -19,8 +19,9 @@ class SmallHost {
     std::string disk{};          ///< an image for /dev/vda, written to; else an empty one
     std::string second_disk{};   ///< the same for /dev/vdb; else none
     unsigned memory_mib = 512;
-    std::string command_line{};        ///< more of the kernel's
-    std::vector<std::string> files{};  ///< more of them, for /opt
+    std::string command_line{};          ///< more of the kernel's
+    std::vector<std::string> devices{};  ///< see Machine::Options
+    std::vector<std::string> files{};    ///< more of them, for /opt
     Machine::Time time = Machine::Time::passes;
     std::string pstore{};  ///< see Machine::Options; made where it is missing
     std::string state{};   ///< file that save_state wrote, of the same options: resumes there

@@ -1,0 +1,158 @@
+#include "payload/system/watchdogs.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <string_view>
+#include <system_error>
+
+#include "payload/children/fork.hpp"
+#include "shared/system/directory.hpp"
+#include "shared/system/syscalls.hpp"
+
+namespace dboot {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* all_watchdogs = "/sys/class/watchdog";
+/// The order to stop the watchdog, to the child and to the driver ("magic close").
+constexpr char stop_order = 'V';
+
+/// Of sysfs, without its newline; empty when it cannot be read.
+std::string attribute(const std::string& name, std::string_view what) {
+  auto text =
+      sys::read_file_or_empty(std::string(all_watchdogs) + '/' + name + '/' + std::string(what));
+  if (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+bool is_armed(const std::string& name) {
+  return attribute(name, "state") == "active";
+}
+
+std::vector<std::string> armed_ones() {
+  std::vector<std::string> names;
+  const UniqueFd directory(::open(all_watchdogs, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return names;
+  for (auto& [name, type] : entries_of(directory.get(), all_watchdogs)) {
+    if (is_armed(name)) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+void tell(const UniqueFd& watchdog, char word) {
+  if (!watchdog) return;
+  // What it does not take now, it takes in a second.
+  [[maybe_unused]] const auto ignored = ::write(watchdog.get(), &word, 1);
+}
+
+/// Empty as long as another process has it.
+UniqueFd try_open(const DeviceNodes& devices, const std::string& name) {
+  try {
+    return devices.open(name, O_WRONLY);
+  } catch (const std::system_error&) {
+    return {};
+  }
+}
+
+/// In the child, until there is an order, or the end of the pipe.
+void feed(const DeviceNodes& devices, const std::string& name, int orders) {
+  constexpr int second_ms = 1000;
+  UniqueFd watchdog;
+  pollfd order{orders, POLLIN, 0};
+  do {
+    if (!watchdog && is_armed(name)) watchdog = try_open(devices, name);
+    tell(watchdog, '\0');
+  } while (::poll(&order, 1, second_ms) == 0);
+  char word = 0;
+  if (::read(orders, &word, 1) == 1) tell(watchdog, word);
+}
+
+}  // namespace
+
+Watchdogs::~Watchdogs() {
+  for (const auto& feeder : feeders_) {
+    if (feeder->pid != 0) children_.forget(feeder->pid);
+  }
+}
+
+Task<> Watchdogs::keep_fed() {
+  if (!permissions_.allows(Action::feed_watchdog)) co_return;
+  const auto names = armed_ones();
+  for (const auto& name : names) {
+    try {
+      auto starting = start_feeding(name);
+      co_await std::move(starting);
+      log_.info("watchdog kept fed",
+                {{"device", name}, {"timeout", attribute(name, "timeout") + " s"}});
+    } catch (const std::system_error& error) {
+      log_.warning("watchdog not fed: it will reset the machine",
+                   {{"device", name}, {"reason", error.what()}});
+    }
+  }
+}
+
+Task<> Watchdogs::start_feeding(std::string name) {
+  auto pipe = sys::make_pipe();
+  auto feeder = std::make_unique<Feeder>();
+  auto* const child = feeder.get();
+  const int orders = pipe.read.get();
+  auto starting = fork_patiently([this, child, orders, &name] {
+    const auto body = [this, orders, &name] {
+      feed(devices_, name, orders);
+      ::_exit(0);
+    };
+    const pid_t pid = fork_child("feed " + name, {orders, devices_.mount()}, body);
+    children_.add(pid, Children::Kind::helper, [this, child](int) {
+      child->pid = 0;
+      ended_.notify();
+    });
+    return pid;
+  });
+  feeder->pid = co_await std::move(starting);
+  feeder->name = std::move(name);
+  feeder->orders = std::move(pipe.write);
+  feeders_.push_back(std::move(feeder));
+}
+
+Task<> Watchdogs::let_go(Start start) {
+  for (const auto& feeder : feeders_) {
+    const auto& name = feeder->name;
+    const bool can_be_stopped = attribute(name, "nowayout") != "1";
+    if (!can_be_stopped && start == Start::supervise) {
+      log_.warning("watchdog cannot be stopped: it is fed on",
+                   {{"device", name}, {"timeout", attribute(name, "timeout") + " s"}});
+      continue;
+    }
+    auto stopping = stop(*feeder);
+    co_await std::move(stopping);
+    if (is_armed(name)) {
+      log_.warning("watchdog cannot be stopped: the new init has to feed it",
+                   {{"device", name}, {"timeout", attribute(name, "timeout") + " s"}});
+    } else {
+      log_.info("watchdog stopped", {{"device", name}});
+    }
+  }
+}
+
+/// A driver may not answer.
+Task<> Watchdogs::stop(Feeder& feeder) {
+  constexpr auto patience = 2s;
+  const auto end = std::chrono::steady_clock::now() + patience;
+  [[maybe_unused]] const auto ignored = ::write(feeder.orders.get(), &stop_order, 1);
+  feeder.orders.reset();
+  for (bool in_time = true; in_time && feeder.pid != 0;) {
+    auto waiting = ended_.wait_until(end);
+    in_time = co_await std::move(waiting);
+  }
+  if (feeder.pid == 0) co_return;
+  ::kill(feeder.pid, SIGKILL);
+  children_.forget(feeder.pid);
+  feeder.pid = 0;
+}
+
+}  // namespace dboot

@@ -68,13 +68,14 @@ void ask_again(bool force) {
 
 std::vector<std::string> refusals(bool force, int staged_payload) {
   std::vector<std::string> reasons;
+  const UniqueFd own_root = open_root();
+  for (const auto& question : questions_about({own_root.get()}, force)) collect(question, reasons);
   const auto look_at_pid_1 = [&] {
     const Target target = Target::own_pid_1();
-    const UniqueFd own_root = open_root();
     const UniqueFd root = target.open_root();
-    auto questions = questions_about({own_root.get(), root.get()}, force);
+    auto questions = questions_about({root.get()}, force);
     questions.emplace_back([&] { guard::refuse_rootfs(target.proc()); });
-    questions.emplace_back([&] { guard::lock(root.get()); });
+    questions.emplace_back([&] { guard::refuse_while_locked(root.get()); });
     questions.emplace_back([&] { inject::check_traceable(target); });
     questions.emplace_back([&] { selinux::check(target, staged_payload); });
     for (const auto& question : questions) collect(question, reasons);

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -82,6 +83,17 @@ bool contains_word(const std::string& list, const std::string& word) {
   return (":" + list + ":").find(":" + word + ":") != std::string::npos;
 }
 
+/// `kind`: LOCK_SH or LOCK_EX. False when somebody else's is in the way.
+bool try_lock(const UniqueFd& run, int kind) {
+  if (::flock(run.get(), kind | LOCK_NB) == 0) return true;
+  if (errno != EWOULDBLOCK) sys::fail(errno, {"lock /run"});
+  return false;
+}
+
+[[noreturn]] void refuse_second() {
+  throw Failure("another dboot-inject is at work on this system", "wait until it has ended");
+}
+
 }  // namespace
 
 void require_root() {
@@ -157,12 +169,20 @@ void refuse_while_inhibited(int root) {
 }
 
 UniqueFd lock(int root) {
+  // Somebody may only be asking.
+  constexpr int most_attempts = 20;
+  constexpr timespec between_attempts{0, 10'000'000};
   UniqueFd run = rootfs::open_beneath(root, "run", O_RDONLY | O_DIRECTORY);
-  if (::flock(run.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) sys::fail(errno, {"lock /run"});
-    throw Failure("another dboot-inject is at work on this system", "wait until it has ended");
+  for (int attempt = 1; !try_lock(run, LOCK_EX); ++attempt) {
+    if (attempt == most_attempts) refuse_second();
+    ::nanosleep(&between_attempts, nullptr);
   }
   return run;
+}
+
+void refuse_while_locked(int root) {
+  if (!try_lock(rootfs::open_beneath(root, "run", O_RDONLY | O_DIRECTORY), LOCK_SH))
+    refuse_second();
 }
 
 void confirm(const std::string& image, bool yes) {

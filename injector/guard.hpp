@@ -35,6 +35,8 @@ void refuse_rootfs(int process);
 /// One takeover at a time: a lock on the directory run below the root directory `root`, which
 /// leaves no file behind. Held until the descriptor is closed.
 UniqueFd lock(int root);
+/// Throws Failure when somebody has that lock; takes it for no longer than the question takes.
+void refuse_while_locked(int root);
 
 /// Asks for the hostname on the terminal, unless `yes`. Without a terminal `yes` is required.
 void confirm(const std::string& image, bool yes);

@@ -355,9 +355,10 @@ void take_image_and_command(const CLI::App& app, Options& options) {
   options.command = std::move(rest);
 }
 
-/// Each place gets one copy.
-void drop_repeated(std::vector<std::string>& values) {
-  std::vector<std::string> once;
+/// Each place gets one copy of the log, and one shell.
+template <class Value>
+void drop_repeated(std::vector<Value>& values) {
+  std::vector<Value> once;
   for (auto& value : values) {
     if (std::find(once.begin(), once.end(), value) == once.end()) once.push_back(std::move(value));
   }
@@ -410,6 +411,7 @@ Options parse(int argc, const char* const* argv) {
     throw usage(failure.what(), failure.mend());
   }
   drop_repeated(options.log_to);
+  drop_repeated(options.breakpoints);
   if (!raw.root_size.empty()) options.root_size = *parse_byte_size(raw.root_size);
   if (raw.start == "exec") options.start = Start::exec;
   if (raw.start == "supervise") options.start = Start::supervise;

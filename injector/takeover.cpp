@@ -295,6 +295,7 @@ int rehearse(const Options& options, Staging& staging, const Plan& plan) {
 void tell(forecast::Forecast forecast, const Options& options) {
   if (!options.rehearse) forecast.host = forecast::look_at_host(forecast.plan);
   std::cout << (options.json ? forecast::json(forecast) : forecast::text(forecast)) << std::flush;
+  interruption::check();
   if (!std::cout) throw Failure("cannot write to standard output", "give it one that is open");
 }
 

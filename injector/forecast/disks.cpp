@@ -92,7 +92,8 @@ Disks disks_of(const DeviceGraph& graph) {
   }
   for (const auto& device : graph.devices()) {
     const auto kind = kind_of_keeper(device);
-    if (kind.empty()) continue;
+    // A partition goes with what it is a part of.
+    if (kind.empty() || graph.is_partition(device)) continue;
     for_each_way(graph, device, [&](const Layers& layers) {
       // One that lies on nothing is no disk of its own that could be let go of.
       if (layers.size() > 1) add_keeper(disk_below(disks, layers), {layers.front(), kind});

@@ -1,8 +1,11 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <system_error>
+
 #include "injector/forecast/forecast.hpp"
 #include "injector/guard.hpp"
+#include "injector/report.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::forecast {
@@ -14,12 +17,23 @@ std::string kernel_release() {
   return names.release;
 }
 
+/// What ends is what PID 1 sees, which a service in a mount namespace of its own does not.
+Storage storage_of_pid_1() {
+  try {
+    return read_storage("1");
+  } catch (const std::system_error& error) {
+    report::warning("the mounts are those of this process: PID 1's are not to be seen",
+                    {{"reason", error.what()}});
+    return read_storage();
+  }
+}
+
 }  // namespace
 
 Host look_at_host(const Plan& plan) {
   const bool is_machine = plan.scope == Scope::machine;
   const auto processes = read_processes();
-  const auto storage = read_storage();
+  const auto storage = storage_of_pid_1();
   Host host;
   host.kernel = kernel_release();
   host.mounts = mounts_of(storage.mounts);

@@ -57,11 +57,11 @@ object json_of(const payload_file::Payload& payload) {
 }
 
 object json_of(const Layer& layer) {
-  return {{"device", layer.device}, {"mapped_name", text_or_null(layer.mapped_name)}};
+  return {{"device", json_text(layer.device)}, {"mapped_name", text_or_null(layer.mapped_name)}};
 }
 
 object json_of(const DiskUse& use) {
-  return {{"what", use.what},
+  return {{"what", json_text(use.what)},
           {"where", json_text(use.where)},
           {"layers", array_of(use.layers, [](const Layer& layer) { return json_of(layer); })}};
 }
@@ -77,7 +77,7 @@ array uses_of(const std::vector<DiskUse>& uses) {
 }
 
 object json_of(const Disk& disk) {
-  return {{"name", disk.name},
+  return {{"name", json_text(disk.name)},
           {"released", disk.is_released()},
           {"kept_by", array_of(disk.kept_by, [](const Keeper& keeper) { return json_of(keeper); })},
           {"uses", uses_of(disk.uses)}};
@@ -85,7 +85,7 @@ object json_of(const Disk& disk) {
 
 object json_of(const Mounts& mounts) {
   const auto remote = [](const Mounts::Remote& mount) {
-    return object{{"what", mount.type}, {"where", json_text(mount.where)}};
+    return object{{"what", json_text(mount.type)}, {"where", json_text(mount.where)}};
   };
   return {{"count", mounts.count},
           {"remote", array_of(mounts.remote, remote)},
@@ -124,6 +124,15 @@ object json_of(const Host& host) {
           {"ssh_session", host.ssh_session}};
 }
 
+/// Null where there is no command that ends, or no machine that goes on.
+object way_back_of(const Plan& plan) {
+  const bool on_machine = plan.scope == Scope::machine;
+  const bool supervised = on_machine && plan.start == Start::supervise;
+  return {
+      {"command_ends", supervised ? value(way_back::after_the_command(plan.on_exit)) : value()},
+      {"takeover_fails", on_machine ? value(way_back::after_a_failure(plan.on_failure)) : value()}};
+}
+
 }  // namespace
 
 std::string json(const Forecast& forecast) {
@@ -139,8 +148,7 @@ std::string json(const Forecast& forecast) {
       {"payload", json_of(forecast.payload)},
       {"plan", json_of(plan)},
       {"host", forecast.host ? value(json_of(*forecast.host)) : value()},
-      {"way_back", object{{"command_ends", way_back::after_the_command(plan.on_exit)},
-                          {"takeover_fails", way_back::after_a_failure(plan.on_failure)}}}};
+      {"way_back", way_back_of(plan)}};
   return boost::json::serialize(document) + '\n';
 }
 

@@ -9,8 +9,9 @@ namespace dboot::forecast {
 namespace {
 
 bool has_a_server(std::string_view type) {
-  constexpr std::array<std::string_view, 11> types{
-      "nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "afs", "lustre", "glusterfs", "ncpfs", "fuse"};
+  constexpr std::array<std::string_view, 13> types{
+      "nfs",    "nfs4",      "cifs",  "smb3", "ceph",    "9p",      "afs",
+      "lustre", "glusterfs", "ncpfs", "fuse", "fuseblk", "virtiofs"};
   return type.starts_with("fuse.") || std::find(types.begin(), types.end(), type) != types.end();
 }
 

@@ -50,6 +50,11 @@ std::string text_of(const ifaddrs& entry) {
   return "";
 }
 
+/// An address may have a label, which begins with the name of its link: "eth0:1" (ip-address(8)).
+std::string link_of(const std::string& label) {
+  return label.substr(0, label.find(':'));
+}
+
 void note_address(std::vector<Network::Link>& links, const std::string& name, std::string address) {
   const auto same = [&](const Network::Link& link) { return link.name == name; };
   auto found = std::find_if(links.begin(), links.end(), same);
@@ -82,7 +87,7 @@ Network read_network(const std::vector<ProcessStatus>& processes) {
   for (const auto* entry = first; entry != nullptr; entry = entry->ifa_next) {
     if ((entry->ifa_flags & IFF_LOOPBACK) != 0 || (entry->ifa_flags & IFF_UP) == 0) continue;
     auto address = text_of(*entry);
-    if (!address.empty()) note_address(network.links, entry->ifa_name, std::move(address));
+    if (!address.empty()) note_address(network.links, link_of(entry->ifa_name), std::move(address));
   }
   return network;
 }

@@ -10,21 +10,32 @@
 namespace dboot {
 
 struct RequestListener::State {
-  State(const boost::asio::any_io_executor& executor, Condition& to_notify)
-      : changed(to_notify), signals(executor, SIGTERM, SIGUSR1, SIGUSR2) {
-    signals.add(SIGINT);
-    signals.add(SIGPWR);
-    for (const int signal : {SIGTERM, SIGUSR1, SIGUSR2, SIGINT, SIGPWR})
-      restart_calls_after(signal);
+  State(const boost::asio::any_io_executor& executor, Condition& to_notify, int stop_signal)
+      : changed(to_notify), also(stop_signal), signals(executor) {
+    for (const int signal : {SIGTERM, SIGUSR1, SIGUSR2, SIGINT, SIGPWR}) hear(signal);
+    const bool can_be_heard = also != 0 && also != SIGKILL && also != SIGSTOP && also != SIGCHLD;
+    if (can_be_heard && !is_usual(also)) hear(also);
+  }
+
+  static bool is_usual(int signal) {
+    return signal == SIGTERM || signal == SIGUSR1 || signal == SIGUSR2 || signal == SIGINT ||
+           signal == SIGPWR;
+  }
+
+  void hear(int signal) {
+    signals.add(signal);
+    restart_calls_after(signal);
   }
 
   Condition& changed;
+  int also;
   boost::asio::signal_set signals;
   std::optional<Power> requested;
 };
 
-RequestListener::RequestListener(const boost::asio::any_io_executor& executor, Condition& changed)
-    : state_(std::make_shared<State>(executor, changed)) {
+RequestListener::RequestListener(const boost::asio::any_io_executor& executor, Condition& changed,
+                                 int also)
+    : state_(std::make_shared<State>(executor, changed, also)) {
   listen(state_);
 }
 
@@ -36,7 +47,8 @@ void RequestListener::listen(const std::shared_ptr<State>& state) {
   state->signals.async_wait([lives](const boost::system::error_code& cancelled, int signal) {
     const auto there = lives.lock();
     if (cancelled || !there) return;
-    const bool off = signal == SIGUSR2 || signal == SIGPWR;
+    const bool own = signal == there->also && !State::is_usual(signal);
+    const bool off = signal == SIGUSR2 || signal == SIGPWR || own;
     there->requested = signal == SIGUSR1 ? Power::halt : off ? Power::off : Power::reboot;
     there->changed.notify();
     listen(there);
@@ -49,7 +61,7 @@ std::optional<Power> RequestListener::requested() const noexcept {
 
 AdmittedRequests::AdmittedRequests(const Context& context,
                                    const boost::asio::any_io_executor& executor, Condition& changed)
-    : context_(context), listener_(executor, changed) {
+    : context_(context), listener_(executor, changed, context.plan.stop_signal) {
   requests::admit(context.plan.stop_signal);
 }
 

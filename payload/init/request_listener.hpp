@@ -13,8 +13,8 @@ namespace dboot {
 /// and halt send them.
 class RequestListener {
  public:
-  /// `changed` is notified when one has come.
-  RequestListener(const boost::asio::any_io_executor& executor, Condition& changed);
+  /// `changed` is notified when one has come. `also` is heard too, as the machine's end; 0: none.
+  RequestListener(const boost::asio::any_io_executor& executor, Condition& changed, int also = 0);
   ~RequestListener();
   RequestListener(const RequestListener&) = delete;
   RequestListener& operator=(const RequestListener&) = delete;
@@ -28,8 +28,9 @@ class RequestListener {
   std::shared_ptr<State> state_;
 };
 
-/// The same for a while in the middle of the sequence: in a rehearsal those that have waited are
-/// heard now, and those that come later wait again.
+/// The same for a while in the middle of the sequence, and with the signal that is to end the new
+/// system: in a rehearsal those that have waited are heard now, and those that come later wait
+/// again.
 class AdmittedRequests {
  public:
   AdmittedRequests(const Context& context, const boost::asio::any_io_executor& executor,

@@ -111,6 +111,11 @@ std::vector<std::string> DeviceGraph::devices() const {
   return names;
 }
 
+bool DeviceGraph::is_partition(std::string_view name) const {
+  const auto* device = find(name);
+  return device != nullptr && !device->disk.empty();
+}
+
 std::string DeviceGraph::mapped_name(std::string_view name) const {
   const auto* device = find(name);
   return device == nullptr ? "" : device->mapped_name;
@@ -120,6 +125,7 @@ std::vector<std::string> DeviceGraph::below(std::string_view name) const {
   const auto* device = find(name);
   if (device == nullptr) return {};
   if (!device->disk.empty()) return {device->disk};
+  if (const auto* backing = find_node(device->backing_file)) return {backing->name};
   if (!device->backing_file.empty()) return devices_of_file(device->backing_file);
   return device->slaves;
 }

@@ -39,6 +39,8 @@ class DeviceGraph {
 
   /// The names of all devices, in use or not.
   std::vector<std::string> devices() const;
+  /// Whether it is a part of another one.
+  bool is_partition(std::string_view name) const;
   /// What the device is called below /dev/mapper; empty for others.
   std::string mapped_name(std::string_view name) const;
 

@@ -76,14 +76,14 @@ std::vector<BlockDevice> read_block_devices() {
   return devices;
 }
 
-Storage read_storage() {
+Storage read_storage(const std::string& process) {
   Storage storage;
   storage.devices = read_block_devices();
   for (const auto& volume : names_in("/sys/fs/btrfs")) {
     auto members = names_in("/sys/fs/btrfs/" + volume + "/devices");
     if (!members.empty()) storage.volumes.push_back(std::move(members));
   }
-  storage.mounts = read_mount_table();
+  storage.mounts = read_mount_table(process);
   for (auto& mount : storage.mounts) follow_links(mount.source);
   storage.swaps = read_swaps();
   for (auto& area : storage.swaps) follow_links(area);

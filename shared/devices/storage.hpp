@@ -30,9 +30,9 @@ struct Storage {
 /// Those that there are now; none where there is no sysfs.
 std::vector<BlockDevice> read_block_devices();
 
-/// As it is now, in this process's mount namespace. Links below /dev are followed in the sources of
-/// mounts and in swap areas. Reads /sys, /proc and /dev, and never a disk. Throws std::system_error
-/// when there is no mount table.
-Storage read_storage();
+/// As it is now, in the mount namespace of PROCESS, a pid or "self". Links below /dev are followed
+/// in the sources of mounts and in swap areas. Reads /sys, /proc and /dev, and never a disk. Throws
+/// std::system_error when there is no mount table.
+Storage read_storage(const std::string& process = "self");
 
 }  // namespace dboot

@@ -94,8 +94,8 @@ MountTable parse_mount_table(std::string_view mountinfo) {
   return table;
 }
 
-MountTable read_mount_table() {
-  return parse_mount_table(sys::read_file("/proc/self/mountinfo"));
+MountTable read_mount_table(const std::string& process) {
+  return parse_mount_table(sys::read_file("/proc/" + process + "/mountinfo"));
 }
 
 MountTable unmount_order(const MountTable& table, std::string_view directory) {

@@ -27,8 +27,8 @@ using MountTable = std::vector<Mount>;
 /// Parses the text of a mountinfo file; lines that are none are passed over.
 MountTable parse_mount_table(std::string_view mountinfo);
 
-/// The mount table of this process. Throws std::system_error.
-MountTable read_mount_table();
+/// The mount table of a process: a pid or "self". Throws std::system_error.
+MountTable read_mount_table(const std::string& process = "self");
 
 /// The mounts at or below `directory` (an absolute path, "/" for all) in an order in which they can
 /// be unmounted: no mount before one that lies on it. Parent links decide, for mounts hide one

@@ -63,6 +63,25 @@ TEST_F(DryRun, NamesEveryReasonForARefusal) {
   EXPECT_EQ(refusals.size(), 2U);
 }
 
+TEST_F(DryRun, NamesADenyFileAlsoWherePid1IsNotToBeSeen) {
+  const std::string prepare =
+      "mount -t tmpfs own /etc && mkdir /etc/dboot && echo 'ask Ada' >/etc/dboot/deny";
+  ASSERT_EQ(host_.run({"/bin/sh", "-e", "-c", prepare}).status, 0);
+  const auto result = host_.run({"setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps",
+                                 "-sys_ptrace", DBOOT_INJECT, "--dry-run", image(), "sh"});
+  EXPECT_THAT(result.output, HasSubstr("denied by /etc/dboot/deny: ask Ada"));
+}
+
+/// A service of systemd may have mounts of its own, which do not end with the system.
+TEST_F(DryRun, TellsOfTheMountsOfPid1) {
+  ASSERT_EQ(host_.run({"mount", "-t", "tmpfs", "own", "/mnt"}).status, 0);
+  const auto result = host_.run(
+      {"unshare", "--mount", "/bin/sh", "-e", "-c",
+       "umount /mnt; mount -t tmpfs own /srv; exec " DBOOT_INJECT " --dry-run " + image() + " sh"});
+  EXPECT_THAT(result.output, ContainsRegex("what is in memory only: [^\n]*/mnt"));
+  EXPECT_THAT(result.output, Not(ContainsRegex("what is in memory only: [^\n]*/srv")));
+}
+
 TEST_F(DryRun, OfARehearsalEndsNothingOfTheHost) {
   EXPECT_TRUE(document({"--rehearse", image(), "sh"}).at("host").is_null());
   EXPECT_THAT(run({"--rehearse", image(), "sh"}),

@@ -231,5 +231,22 @@ TEST_F(Hooks, EndWhenTheRehearsalIsToEnd) {
                                                Not(HasSubstr("started\n"))));
 }
 
+/// The signal that ends a systemd is none of those that end other inits.
+TEST_F(Hooks, EndWhenTheRehearsalOfAnInitIsToEnd) {
+  TarBuilder tar;
+  add_busybox(tar);
+  tar.directory("lib").directory("lib/systemd");
+  tar.file("lib/systemd/systemd", sys::read_file("/bin/busybox"), 0755);
+  write_text(image_, tar.finish());
+  const auto hook = script("waits", "echo it waits; sleep 1000");
+  auto rehearsal = host_.start({DBOOT_INJECT, "--rehearse", "--grace", "3000", "--hook",
+                                "before:start=" + hook, image_, "/lib/systemd/systemd"});
+  std::string text;
+  while (text.find("it waits") == std::string::npos) text += rehearsal.output([] { return true; });
+  rehearsal.signal(SIGTERM);
+  EXPECT_EQ(rehearsal.wait(), 128 + SIGTERM);
+  EXPECT_THAT(text + rehearsal.output(), HasSubstr("info power the system ends by=poweroff"));
+}
+
 }  // namespace
 }  // namespace dboot::testing

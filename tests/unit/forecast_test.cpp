@@ -72,14 +72,17 @@ TEST(Forecast, DiskIsReleasedUnlessSomethingOnItStays) {
 
 TEST(Forecast, EachDiskOfOneFilesystemHasItsOwnWay) {
   Storage storage;
-  storage.devices = {
-      {"vda", makedev(254, 0), "", {}, "", ""},  {"vda1", makedev(254, 1), "vda", {}, "", ""},
-      {"vdb", makedev(254, 16), "", {}, "", ""}, {"md0", makedev(9, 0), "", {"vdc", "vdd"}, "", ""},
-      {"vdc", makedev(254, 32), "", {}, "", ""}, {"vdd", makedev(254, 48), "", {}, "", ""}};
+  storage.devices = {{"vda", makedev(254, 0), "", {}, "", ""},
+                     {"vda1", makedev(254, 1), "vda", {}, "", ""},
+                     {"vdb", makedev(254, 16), "", {}, "", ""},
+                     {"md0", makedev(9, 0), "", {"vdc", "vdd"}, "", ""},
+                     {"md0p1", makedev(259, 0), "md0", {}, "", ""},
+                     {"vdc", makedev(254, 32), "", {}, "", ""},
+                     {"vdd", makedev(254, 48), "", {}, "", ""}};
   storage.volumes = {{"vda1", "vdb"}};
   storage.mounts = parse_mount_table(
       "22 1 0:30 / / rw - btrfs /dev/vda1 rw\n"
-      "23 22 9:0 / /raid rw - xfs /dev/md0 rw\n");
+      "23 22 259:0 / /raid rw - xfs /dev/md0p1 rw\n");
   const auto disks = disks_of(DeviceGraph(storage));
   std::vector<std::string> all;
   for (const auto& disk : disks.disks) {
@@ -87,8 +90,20 @@ TEST(Forecast, EachDiskOfOneFilesystemHasItsOwnWay) {
     for (const auto& keeper : keepers_of(disk)) all.push_back(disk.name + ": " + keeper);
   }
   EXPECT_THAT(all, ElementsAre("vda: btrfs on /: vda1 on vda", "vdb: btrfs on /: vdb",
-                               "vdc: xfs on /raid: md0 on vdc", "vdc: md0: md",
-                               "vdd: xfs on /raid: md0 on vdd", "vdd: md0: md"));
+                               "vdc: xfs on /raid: md0p1 on md0 on vdc", "vdc: md0: md",
+                               "vdd: xfs on /raid: md0p1 on md0 on vdd", "vdd: md0: md"));
+}
+
+TEST(Forecast, LoopDeviceMayShowABlockDevice) {
+  Storage storage;
+  storage.devices = {{"vda", makedev(254, 0), "", {}, "", ""},
+                     {"loop0", makedev(7, 0), "", {}, "/dev/vda", ""}};
+  storage.mounts = parse_mount_table(
+      "21 1 0:5 / /dev rw - devtmpfs udev rw\n"
+      "22 1 7:0 / /srv rw - ext4 /dev/loop0 rw\n");
+  const auto disks = disks_of(DeviceGraph(storage));
+  ASSERT_EQ(disks.disks.size(), 1U);
+  EXPECT_THAT(texts_of(disks.disks[0].uses), ElementsAre("ext4 on /srv: loop0 on vda"));
 }
 
 TEST(Forecast, LoopDeviceThatSeemsToLieOnItselfIsTheDisk) {
@@ -241,9 +256,11 @@ The plan:
 TEST(Forecast, OfARehearsalEndsNothing) {
   auto forecast = forecast_of_a_server();
   forecast.host.reset();
+  forecast.plan.scope = Scope::in_namespace;
   EXPECT_THAT(text(forecast), AllOf(HasSubstr("ends         nothing: this is the plan of a "),
                                     Not(HasSubstr("way back")), Not(HasSubstr("disks "))));
-  EXPECT_THAT(json(forecast), HasSubstr("\"host\":null"));
+  EXPECT_THAT(json(forecast),
+              AllOf(HasSubstr("\"host\":null"), HasSubstr("\"takeover_fails\":null")));
 }
 
 TEST(Forecast, TellsAProgramTheSame) {

@@ -121,7 +121,9 @@ TEST(Confirmation, WithoutATerminalNeedsYes) {
 TEST_F(Guard, LockIsHeldByOneAtATime) {
   auto first = guard::lock(root.get());
   EXPECT_THROW(guard::lock(root.get()), Failure);
+  EXPECT_THROW(guard::refuse_while_locked(root.get()), Failure);
   first.reset();
+  EXPECT_NO_THROW(guard::refuse_while_locked(root.get()));
   EXPECT_NO_THROW(guard::lock(root.get()));
 }
 

@@ -38,6 +38,11 @@ TEST(Options, EachPlaceGetsOneCopyOfTheLog) {
               ElementsAre("tty5", "/log"));
 }
 
+TEST(Options, EachPlaceGetsOneShell) {
+  EXPECT_EQ(parse({"--break", "after:sync", "--break", "after:sync", "debian"}).breakpoints.size(),
+            1U);
+}
+
 TEST(Options, DashIsAnImage) {
   EXPECT_EQ(parse({"-"}).image, "-");
   EXPECT_EQ(parse({"--yes", "-", "--", "sh"}).image, "-");

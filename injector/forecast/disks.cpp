@@ -1,7 +1,9 @@
 #include "injector/forecast/disks.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <functional>
+#include <set>
 #include <utility>
 
 namespace dboot::forecast {
@@ -23,29 +25,28 @@ Layer layer_of(const DeviceGraph& graph, const std::string& name) {
   return {node_of(name), graph.mapped_name(name)};
 }
 
-/// Goes down every way from a device, and tells each with its end: the disk. The file of a live
-/// system's loop device seems to lie on that device, which is the end, then.
-void descend(const DeviceGraph& graph, const std::string& name, std::vector<std::string>& way,
-             const std::function<void(const Layers&)>& tell) {
-  way.push_back(name);
-  bool is_disk = true;
-  for (const auto& lower : graph.below(name)) {
-    if (std::find(way.begin(), way.end(), lower) != way.end()) continue;
-    is_disk = false;
-    descend(graph, lower, way, tell);
+/// Tells the shortest way from a device down to each disk below it. The file of a live system's
+/// loop device seems to lie on that device, which is the disk, then.
+void for_each_disk(const DeviceGraph& graph, const std::string& name,
+                   const std::function<void(const Layers&)>& tell) {
+  std::set<std::string> seen{name};
+  std::deque<Layers> ways{{layer_of(graph, name)}};
+  std::deque<std::string> ends{name};
+  for (; !ways.empty(); ways.pop_front(), ends.pop_front()) {
+    const auto lower = graph.below(ends.front());
+    const auto is_above = [&](const std::string& device) {
+      const auto same = [&](const Layer& layer) { return layer.device == node_of(device); };
+      return std::any_of(ways.front().begin(), ways.front().end(), same);
+    };
+    const bool is_disk = std::all_of(lower.begin(), lower.end(), is_above);
+    if (is_disk) tell(ways.front());
+    for (const auto& device : lower) {
+      if (!seen.insert(device).second) continue;
+      auto& way = ways.emplace_back(ways.front());
+      way.push_back(layer_of(graph, device));
+      ends.push_back(device);
+    }
   }
-  if (is_disk) {
-    Layers layers;
-    for (const auto& device : way) layers.push_back(layer_of(graph, device));
-    tell(layers);
-  }
-  way.pop_back();
-}
-
-void for_each_way(const DeviceGraph& graph, const std::string& name,
-                  const std::function<void(const Layers&)>& tell) {
-  std::vector<std::string> way;
-  descend(graph, name, way, tell);
 }
 
 Disk& disk_below(Disks& disks, const Layers& layers) {
@@ -85,7 +86,7 @@ Disks disks_of(const DeviceGraph& graph) {
     DiskUse found{use.type, use.where, {}};
     if (use.devices.empty()) disks.elsewhere.push_back(found);
     for (const auto& device : use.devices)
-      for_each_way(graph, device, [&](const Layers& layers) {
+      for_each_disk(graph, device, [&](const Layers& layers) {
         found.layers = layers;
         disk_below(disks, layers).uses.push_back(found);
       });
@@ -94,7 +95,7 @@ Disks disks_of(const DeviceGraph& graph) {
     const auto kind = kind_of_keeper(device);
     // A partition goes with what it is a part of.
     if (kind.empty() || graph.is_partition(device)) continue;
-    for_each_way(graph, device, [&](const Layers& layers) {
+    for_each_disk(graph, device, [&](const Layers& layers) {
       // One that lies on nothing is no disk of its own that could be let go of.
       if (layers.size() > 1) add_keeper(disk_below(disks, layers), {layers.front(), kind});
     });

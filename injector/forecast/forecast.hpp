@@ -19,8 +19,9 @@ namespace dboot::forecast {
 
 /// What the takeover would find, and what becomes of it.
 struct Host {
-  std::string kernel;  ///< its release, which goes on running
-  Disks disks;         ///< none in a namespace, where no disk is let go of
+  std::string kernel;           ///< its release, which goes on running
+  Disks disks;                  ///< none in a namespace, where no disk is let go of
+  bool disks_are_known = true;  ///< there is a sysfs that has them
   Mounts mounts;
   Processes processes;
   ConsoleChoice consoles;

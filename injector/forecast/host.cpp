@@ -1,11 +1,13 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <system_error>
 
 #include "injector/forecast/forecast.hpp"
 #include "injector/guard.hpp"
 #include "injector/report.hpp"
+#include "shared/log/destination.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::forecast {
@@ -28,6 +30,20 @@ Storage storage_of_pid_1() {
   }
 }
 
+/// Those of the kernel, and those that were asked for.
+ConsoleChoice consoles_of(const Plan& plan) {
+  auto choice =
+      choose_consoles(sys::read_file_or_empty("/sys/class/tty/console/active"), plan.console);
+  auto& log_to = choice.log_to;
+  for (const auto& text : plan.log_to) {
+    const auto destination = log::parse_destination(text);
+    if (!destination || destination->kind != log::Destination::Kind::terminal) continue;
+    if (std::find(log_to.begin(), log_to.end(), destination->name) == log_to.end())
+      log_to.push_back(destination->name);
+  }
+  return choice;
+}
+
 }  // namespace
 
 Host look_at_host(const Plan& plan) {
@@ -38,10 +54,9 @@ Host look_at_host(const Plan& plan) {
   host.kernel = kernel_release();
   host.mounts = mounts_of(storage.mounts);
   if (is_machine) host.disks = disks_of(DeviceGraph(storage));
+  host.disks_are_known = !storage.devices.empty();
   host.processes = processes_of(processes, ::getpid());
-  if (is_machine)
-    host.consoles =
-        choose_consoles(sys::read_file_or_empty("/sys/class/tty/console/active"), plan.console);
+  if (is_machine) host.consoles = consoles_of(plan);
   host.network = read_network(processes);
   host.ssh_session = guard::is_over_ssh();
   return host;

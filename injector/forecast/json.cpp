@@ -112,9 +112,13 @@ object json_of(const Network& network) {
           {"removed_by", json_texts(network.configured_by)}};
 }
 
+array array_of_disks(const Disks& disks) {
+  return array_of(disks.disks, [](const Disk& disk) { return json_of(disk); });
+}
+
 object json_of(const Host& host) {
   return {{"kernel", json_text(host.kernel)},
-          {"disks", array_of(host.disks.disks, [](const Disk& disk) { return json_of(disk); })},
+          {"disks", host.disks_are_known ? value(array_of_disks(host.disks)) : value()},
           {"elsewhere", uses_of(host.disks.elsewhere)},
           {"mounts", json_of(host.mounts)},
           {"processes", json_of(host.processes)},

@@ -58,7 +58,9 @@ Processes processes_of(const std::vector<ProcessStatus>& all, pid_t self) {
   Processes processes;
   for (const auto& status : all) {
     if (status.pid == 1 || status.pid == self) continue;
-    const auto kind = classify({status, false, {}, false, ""}, status.state == 'Z');
+    // Of a leader that has ended others may live on.
+    const bool ended = status.state == 'Z' && status.threads <= 1;
+    const auto kind = classify({status, false, {}, false, ""}, ended);
     if (kind == ProcessClass::kernel_thread || kind == ProcessClass::zombie) continue;
     ++processes.count;
     ++(kind == ProcessClass::deaf ? processes.killed : processes.asked);

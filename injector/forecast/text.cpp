@@ -159,7 +159,11 @@ std::string text(const Forecast& forecast) {
   show_payload(page, forecast.payload);
   show_plan(page, forecast.plan);
   if (const auto& host = forecast.host) {
-    if (forecast.plan.scope == Scope::machine) show_disks(page, host->disks);
+    if (forecast.plan.scope == Scope::machine && host->disks_are_known) {
+      show_disks(page, host->disks);
+    } else if (forecast.plan.scope == Scope::machine) {
+      page.line("disks", "not known: there is no /sys that has them");
+    }
     show_what_ends(page, *host, forecast.plan);
     show_what_stays(page, *host);
     if (forecast.plan.scope == Scope::machine) {

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include <optional>
 #include <string>
 
 #include "injector/report.hpp"
@@ -39,8 +40,11 @@ void report_verdict(int status, const PayloadLog& log, const Plan& plan, bool is
   const auto& said = log.last();
   const std::string last = said && WIFEXITED(status) ? said->message : "";
   if (last == "the command has ended") {
+    // A supervisor's exit status is 128 and the number for a signal.
+    const auto told = said ? said->fact("how") : std::nullopt;
+    const std::string how = told ? std::string(*told) : describe(status);
     report::info("the rehearsed command has ended",
-                 {{"how", describe(status)}, {"a_machine", after_the_command(plan.on_exit)}});
+                 {{"how", how}, {"a_machine", after_the_command(plan.on_exit)}});
     return;
   }
   if (last == "the takeover has failed" || last == "the command cannot be started") {

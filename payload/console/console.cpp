@@ -231,6 +231,32 @@ Task<std::vector<UniqueFd>> Console::open_stdio() {
   co_return stdio;
 }
 
+Task<std::string> Console::settings() {
+  auto opening = open_stdio();
+  const auto stdio = co_await std::move(opening);
+  const int fd = stdio.front().get();
+  blocking::Work work = [fd](const blocking::Report& report) {
+    report.write(terminal_settings::read(fd));
+  };
+  auto child =
+      blocking::run(children_, "read the terminal's settings", to_open, std::move(work), {fd});
+  auto outcome = co_await std::move(child);
+  co_return std::move(outcome.text);
+}
+
+Task<> Console::restore(std::string settings) {
+  if (settings.empty()) co_return;
+  auto opening = open_stdio();
+  const auto stdio = co_await std::move(opening);
+  const int fd = stdio.front().get();
+  blocking::Work work = [fd, &settings](const blocking::Report&) {
+    terminal_settings::restore(fd, settings);
+  };
+  auto child =
+      blocking::run(children_, "restore the terminal's settings", to_open, std::move(work), {fd});
+  co_await std::move(child);
+}
+
 std::string Console::terminal_type() const {
   return terminal_settings::type_of(name_);
 }

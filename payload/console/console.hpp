@@ -53,6 +53,11 @@ class Console {
   /// /dev/null.
   Task<std::vector<UniqueFd>> open_stdio();
 
+  /// How the terminal among these is set (terminal_settings::read); empty when there is none.
+  Task<std::string> settings();
+  /// Sets it so again.
+  Task<> restore(std::string settings);
+
   bool shows_log() const noexcept;
   bool is_interactive() const noexcept { return !name_.empty(); }
   /// Its name below /dev; empty for none.

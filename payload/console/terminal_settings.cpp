@@ -5,6 +5,8 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
+#include <cstring>
+
 #include "shared/console/console_choice.hpp"
 
 namespace dboot::terminal_settings {
@@ -12,6 +14,19 @@ namespace dboot::terminal_settings {
 std::string type_of(std::string_view name) {
   if (virtual_terminal_number(name) > 0) return "linux";
   return name.empty() || name == "console" ? "xterm" : "vt220";
+}
+
+std::string read(int fd) {
+  termios settings{};
+  if (::tcgetattr(fd, &settings) != 0) return "";
+  return {reinterpret_cast<const char*>(&settings), sizeof settings};
+}
+
+void restore(int fd, std::string_view text) noexcept {
+  termios settings{};
+  if (text.size() != sizeof settings) return;
+  std::memcpy(&settings, text.data(), sizeof settings);
+  ::tcsetattr(fd, TCSANOW, &settings);
 }
 
 void make_sane(int fd) noexcept {

@@ -15,6 +15,10 @@ std::string type_of(std::string_view name);
 /// Line editing, echo, signals, CR LF, 8 bits, no modem control; the speed stays.
 void make_sane(int fd) noexcept;
 
+/// All settings, for restore(); empty when `fd` is no terminal.
+std::string read(int fd);
+void restore(int fd, std::string_view settings) noexcept;
+
 /// Takes a virtual terminal back from whoever drew or read keys on it: text, Unicode keys,
 /// switching by the kernel.
 void make_text(int fd) noexcept;

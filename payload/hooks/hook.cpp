@@ -84,7 +84,8 @@ Task<> run_hook(Context& context, const Hook& hook) {
   }
   if (failure.empty()) co_return;
   if (hook.must_succeed)
-    throw std::runtime_error("the hook " + hook.arguments.back() + " has failed: " + failure);
+    throw std::runtime_error("the hook " + hook.arguments.back() + " at " + to_string(hook.at) +
+                             " has failed: " + failure);
   context.log.warning(
       "the hook has failed",
       {{"at", to_string(hook.at)}, {"program", hook.arguments.back()}, {"reason", failure}});

@@ -176,7 +176,8 @@ std::string DeviceGraph::chain(std::string_view name) const {
   return chain(std::string(name), way);
 }
 
-/// A live system's loop device seems to lie on itself: its file was opened below another root.
+/// What lies below a device is told once, whoever else lies on it, too. A live system's loop device
+/// seems to lie on itself: its file was opened below another root.
 std::string DeviceGraph::chain(const std::string& name, std::vector<std::string>& way) const {
   std::string text = node_of(name);
   if (const auto* device = find(name); device != nullptr && !device->mapped_name.empty())
@@ -190,7 +191,6 @@ std::string DeviceGraph::chain(const std::string& name, std::vector<std::string>
     text += index == 0 ? " on " : " and ";
     text += ambiguous ? "[" + next + "]" : next;
   }
-  way.pop_back();
   return text;
 }
 

@@ -8,6 +8,8 @@
 #include <boost/crc.hpp>
 #include <boost/endian/conversion.hpp>
 #include <cstring>
+#include <initializer_list>
+#include <iterator>
 #include <limits>
 #include <string_view>
 
@@ -149,6 +151,12 @@ std::span<const std::uint8_t> checked_body(std::span<const std::uint8_t> file) {
   return file.subspan(header_size);
 }
 
+/// Of an enumerator, by its place among them all.
+template <class Value>
+std::string_view name_of(Value value, std::initializer_list<std::string_view> names) {
+  return std::next(names.begin(), static_cast<std::ptrdiff_t>(value))[0];
+}
+
 }  // namespace
 
 std::vector<std::uint8_t> encode(const Plan& plan) {
@@ -257,28 +265,19 @@ Plan decode(std::span<const std::uint8_t> file) {
 }
 
 std::string_view to_string(Scope scope) {
-  static constexpr std::array names{"machine", "namespace"};
-  return names.at(static_cast<std::size_t>(scope));
+  return name_of(scope, {"machine", "namespace"});
 }
-
 std::string_view to_string(Start start) {
-  static constexpr std::array names{"exec", "supervise"};
-  return names.at(static_cast<std::size_t>(start));
+  return name_of(start, {"exec", "supervise"});
 }
-
 std::string_view to_string(OnExit on_exit) {
-  static constexpr std::array names{"automatic", "menu", "reboot", "poweroff", "restart"};
-  return names.at(static_cast<std::size_t>(on_exit));
+  return name_of(on_exit, {"automatic", "menu", "reboot", "poweroff", "restart"});
 }
-
 std::string_view to_string(OnFailure on_failure) {
-  static constexpr std::array names{"shell", "reboot"};
-  return names.at(static_cast<std::size_t>(on_failure));
+  return name_of(on_failure, {"shell", "reboot"});
 }
-
 std::string_view to_string(OnBreak on_break) {
-  static constexpr std::array names{"continue", "reboot"};
-  return names.at(static_cast<std::size_t>(on_break));
+  return name_of(on_break, {"continue", "reboot"});
 }
 
 std::vector<log::Fact> facts(const Plan& plan) {

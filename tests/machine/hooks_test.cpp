@@ -31,7 +31,7 @@ TEST(Hooks, ThatMustSucceedAndFailLeadToTheWayOut) {
   host.console().expect("info hook output text=\"it will not do\"", 60s);
   host.console().expect(
       "error failure the takeover has failed reason=\"the hook "
-      "/run/dboot/hooks/1-fails has failed: exit status 7\"");
+      "/run/dboot/hooks/1-fails at after:terminate has failed: exit status 7\"");
   EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
 }
 
@@ -40,12 +40,12 @@ TEST(Breakpoints, AreAShellOnTheConsole) {
   host.take_over("--break before:release --break after:release --on-exit poweroff",
                  "sh -c 'echo the new system is there'");
   auto& console = host.console();
-  console.expect("info break stopped: .* at=before:release", 60s);
+  console.expect("warning break stopped: .* at=before:release", 60s);
   console.expect("# ");
   console.send_line("echo $DBOOT_BREAK on $(tty): $(busybox wc -l </etc/passwd)");
   console.expect("before:release on /dev/ttyS0: 1");
   console.send_line("exit");
-  console.expect("info break stopped: .* at=after:release", 60s);
+  console.expect("warning break stopped: .* at=after:release", 60s);
   console.expect("# ");
   console.send_line("busybox head -c 1 /dev/vda | busybox wc -c; exit");
   console.expect("^1$");
@@ -57,7 +57,7 @@ TEST(Breakpoints, AnswerToARebootAndToNobody) {
   {
     SmallHost host;
     host.take_over("--break after:console", "sh");
-    host.console().expect("info break stopped: .* at=after:console", 60s);
+    host.console().expect("warning break stopped: .* at=after:console", 60s);
     host.console().expect("# ");
     host.console().send_line("busybox poweroff");
     EXPECT_EQ(host.machine().wait_for_end(), "guest-shutdown");

@@ -106,7 +106,7 @@ TEST(Takeover, GivesABashWithJobControlOnTheThirdTerminalAndLeavesTheDiskClean) 
   Qmp& qmp = host.qmp();
   take_over(host, "--break before:release bash -- /bin/bash");
   // With two consoles the log is on the serial line as well; the payload's last word is there.
-  host.console().expect("info break stopped: .* at=before:release", 120s);
+  host.console().expect("warning break stopped: .* at=before:release", 120s);
   await_shell(host.machine(), [&](std::string_view line) { qmp.type(line); });
   qmp.type("echo stopped on $(tty) >/dev/ttyS0; exit\n");
   host.console().expect("stopped on /dev/tty3");

@@ -49,7 +49,7 @@ TEST_F(Breakpoints, AreAShellInTheSystemThatIsThereThen) {
       {"--break", "before:release", "--break", "after:hand-over"});
   EXPECT_EQ(result.status, 0) << result.output;
   EXPECT_THAT(result.output,
-              ContainsRegex("info break stopped: exit goes on, reboot reboots at=before:release "
+              ContainsRegex("warning break stopped: exit goes on, reboot reboots at=before:release "
                             "for=600000.0ms then=\"go on\" record=/run/dboot/payload.log"));
   // The log and what is written are two streams.
   EXPECT_TRUE(
@@ -69,6 +69,15 @@ TEST_F(Breakpoints, AnswerToAReboot) {
     EXPECT_EQ(result.status, 0) << result.output;
     EXPECT_THAT(result.output, HasSubstr("info power the system ends by=" + how));
     EXPECT_THAT(result.output, Not(HasSubstr("the new system\n")));
+  }
+}
+
+/// The programs of the old root may ask an init that is gone.
+TEST_F(Breakpoints, AnswerToARebootInTheOldRoot) {
+  for (const std::string how : {"reboot", "poweroff", "halt"}) {
+    const auto result = rehearse(how + "; read x\n", {"--break", "after:console"});
+    EXPECT_EQ(result.status, 0) << result.output;
+    EXPECT_THAT(result.output, HasSubstr("info power the system ends by=" + how));
   }
 }
 

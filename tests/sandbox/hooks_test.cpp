@@ -134,8 +134,9 @@ TEST_F(Hooks, ThatMustSucceedAndFailAreTheFailureOfTheTakeover) {
   const auto result =
       rehearse({"--hook", "before:sync=" + script("fails", "exit 7") + "!"}, "echo started");
   EXPECT_EQ(result.status, 125) << result.output;
-  EXPECT_THAT(result.output, HasSubstr("error failure the takeover has failed reason=\"the hook "
-                                       "/run/dboot/hooks/1-fails has failed: exit status 7\""));
+  EXPECT_THAT(result.output,
+              HasSubstr("error failure the takeover has failed reason=\"the hook "
+                        "/run/dboot/hooks/1-fails at before:sync has failed: exit status 7\""));
   EXPECT_THAT(result.output, Not(HasSubstr("started\n")));
 }
 

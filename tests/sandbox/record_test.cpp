@@ -162,6 +162,8 @@ TEST_F(Record, OfARehearsedSystemThatRebootsSaysSo) {
 
 /// And what would have come of it on a machine.
 TEST_F(Record, OfARehearsalEndsWithAVerdict) {
+  EXPECT_THAT(rehearse({}, "kill -9 $$").output,
+              HasSubstr("the rehearsed command has ended how=\"signal 9\""));
   const auto verdict = [this](std::vector<std::string> options, const std::string& script) {
     const auto result = rehearse(std::move(options), script);
     EXPECT_EQ(result.status, 3) << result.output;

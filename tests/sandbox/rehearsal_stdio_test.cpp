@@ -189,6 +189,16 @@ TEST_F(RehearsalOnATerminal, CommandHasATerminalAndTheLogHasNot) {
   EXPECT_THAT(error(), HasSubstr("terminate started"));
 }
 
+/// A shell that waits for a line has its terminal raw.
+TEST_F(RehearsalOnATerminal, IsAsItWasAfterABreakpointThatNobodyLeaves) {
+  start_on_terminal({"--break", "before:start", "--break-timeout", "2"},
+                    "stty -a; echo the command is here");
+  const auto text = read_until(master_.get(), "the command is here");
+  EXPECT_THAT(text, HasSubstr(" icanon "));
+  EXPECT_THAT(text, HasSubstr(" echo "));
+  EXPECT_EQ(wait(), 0);
+}
+
 TEST_F(RehearsalOnATerminal, CommandHasNoneWhenThatIsAsked) {
   start_on_terminal({"-T"}, "test -t 0 || echo none");
   EXPECT_THAT(read_until(master_.get(), "none"), Not(HasSubstr("(ended)")));

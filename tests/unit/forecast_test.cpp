@@ -94,6 +94,28 @@ TEST(Forecast, EachDiskOfOneFilesystemHasItsOwnWay) {
                                "vdd: xfs on /raid: md0p1 on md0 on vdd", "vdd: md0: md"));
 }
 
+/// However many ways there are.
+TEST(Forecast, TellsOneWayToADisk) {
+  Storage storage;
+  storage.devices = {{"vda", makedev(254, 0), "", {}, "", ""}};
+  std::string below = "vda";
+  constexpr unsigned layers = 30;
+  for (unsigned layer = 0; layer < layers; ++layer) {
+    const auto name = [&](unsigned number) { return "dm-" + std::to_string(3 * layer + number); };
+    storage.devices.push_back({name(0), makedev(253, 3 * layer), "", {below}, "", ""});
+    storage.devices.push_back({name(1), makedev(253, 3 * layer + 1), "", {below}, "", ""});
+    below = name(2);
+    storage.devices.push_back({below, makedev(253, 3 * layer + 2), "", {name(0), name(1)}, "", ""});
+  }
+  storage.mounts = parse_mount_table("22 1 253:89 / /srv rw - ext4 /dev/dm-89 rw\n");
+  const DeviceGraph graph(storage);
+  const auto disks = disks_of(graph);
+  ASSERT_EQ(disks.disks.size(), 1U);
+  ASSERT_EQ(disks.disks[0].uses.size(), 1U);
+  EXPECT_EQ(disks.disks[0].uses[0].layers.size(), 2 * layers + 1);
+  EXPECT_LT(graph.chain("dm-89").size(), 4000U);
+}
+
 TEST(Forecast, LoopDeviceMayShowABlockDevice) {
   Storage storage;
   storage.devices = {{"vda", makedev(254, 0), "", {}, "", ""},
@@ -130,6 +152,8 @@ std::vector<ProcessStatus> processes_of_a_server() {
   kernel_thread.kernel_thread = true;
   auto deaf = process(20, "deaf");
   deaf.ignored = signal_bit(SIGTERM);
+  auto leader_that_has_ended = process(22, "threaded", 'Z');
+  leader_that_has_ended.threads = 2;
   auto inner_init = process(21, "bash");
   inner_init.namespace_pids = {21, 1};
   return {process(1, "systemd"),
@@ -138,6 +162,7 @@ std::vector<ProcessStatus> processes_of_a_server() {
           process(11, "postgres"),
           process(12, "postgres"),
           process(13, "sh", 'Z'),
+          leader_that_has_ended,
           process(14, "dd", 'D'),
           process(15, "qemu-system-x86"),
           deaf,
@@ -147,8 +172,8 @@ std::vector<ProcessStatus> processes_of_a_server() {
 
 TEST(Forecast, ProcessesAreCountedAndTheSlowOnesNamed) {
   const auto processes = processes_of(processes_of_a_server(), 99);
-  EXPECT_EQ(processes.count, 7U);
-  EXPECT_EQ(processes.asked, 6U);
+  EXPECT_EQ(processes.count, 8U);
+  EXPECT_EQ(processes.asked, 7U);
   EXPECT_EQ(processes.killed, 1U);
   std::vector<std::string> slow;
   for (const auto& [name, why, pids] : processes.slow)
@@ -227,7 +252,7 @@ disks        vda is released
                swap: dm-1 (vg-swap) on dm-0 (crypt) on vdb
              vdc stays busy, for what lies on it is not taken apart: dm-2 (vg-idle), device mapper
              zfs on /pool: its disks are not known, and may stay busy
-ends         7 processes: 6 are asked and have 10 s; 1 ignoring SIGTERM, killed at once
+ends         8 processes: 7 are asked and have 10 s; 1 ignoring SIGTERM, killed at once
                may be slow: postgres (2 processes): a database, which writes back what it has in memory
                may be slow: dd (pid 14): waits in the kernel, where no signal reaches it
                may be slow: qemu-system-x86 (pid 15): a virtual machine, whose system is switched off
@@ -251,6 +276,13 @@ The plan:
 )";
   EXPECT_EQ(page.substr(0, expected.size()), expected);
   EXPECT_THAT(page, HasSubstr("hostname: server\n"));
+}
+
+TEST(Forecast, SaysThatTheDisksAreNotKnown) {
+  auto forecast = forecast_of_a_server();
+  forecast.host->disks_are_known = false;
+  EXPECT_THAT(text(forecast), HasSubstr("\ndisks        not known: there is no /sys"));
+  EXPECT_THAT(json(forecast), HasSubstr("\"disks\":null"));
 }
 
 TEST(Forecast, OfARehearsalEndsNothing) {
@@ -289,7 +321,7 @@ TEST(Forecast, TellsAProgramTheSame) {
            R"("elsewhere":[{"what":"zfs","where":"/pool","layers":[]}])",
            R"("mounts":{"count":8,"remote":[{"what":"nfs4","where":"/mnt/far"},)",
            R"("lost":["/run"]})",
-           R"("processes":{"count":7,"asked":6,"killed":1,"slow":[{"name":"postgres",)"
+           R"("processes":{"count":8,"asked":7,"killed":1,"slow":[{"name":"postgres",)"
            R"("why":"database","pids":[11,12]},)",
            R"("consoles":{"log_to":["tty3","ttyS0"],"shell":"ttyS0"})",
            R"("network":{"links":[{"name":"ens3","addresses":["10.0.2.15/24","fe80::1/64"]}],)"

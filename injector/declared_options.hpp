@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "injector/options.hpp"
+
+namespace CLI {
+class App;
+}
+
+/// What the command line may have, and what --help says of it.
+namespace dboot::options {
+
+/// The values as they are on the command line, where they are not those of Options.
+struct Raw {
+  std::string start = "auto";
+  std::string log_level = "info";
+  double grace_seconds = 10;
+  std::string entrypoint;
+  std::string root_size;
+  std::vector<std::string> copies;
+  std::vector<std::string> hooks;
+  double hook_seconds = 60;
+  std::vector<std::string> breakpoints;
+  std::string break_timeout = "600";
+};
+
+/// Each option with its group, its words in --help and what its value must be like. The values go
+/// to `options` and `raw`, which live as long as `app` parses.
+void declare(CLI::App& app, Options& options, Raw& raw);
+
+}  // namespace dboot::options

@@ -56,6 +56,7 @@ UniqueFd take(bool force) {
   const UniqueFd root = target.open_root();
   for (const auto& ask : questions_about({own_root.get(), root.get()}, force)) ask();
   guard::refuse_rootfs(target.proc());
+  guard::refuse_unusable_directory(root.get());
   UniqueFd lock = guard::lock(root.get());
   inject::check_traceable(target);
   return lock;
@@ -75,6 +76,7 @@ std::vector<std::string> refusals(bool force, int staged_payload) {
     const UniqueFd root = target.open_root();
     auto questions = questions_about({root.get()}, force);
     questions.emplace_back([&] { guard::refuse_rootfs(target.proc()); });
+    questions.emplace_back([&] { guard::refuse_unusable_directory(root.get()); });
     questions.emplace_back([&] { guard::refuse_while_locked(root.get()); });
     questions.emplace_back([&] { inject::check_traceable(target); });
     questions.emplace_back([&] { selinux::check(target, staged_payload); });

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/utsname.h>
@@ -11,9 +12,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <iostream>
 #include <sstream>
+#include <string_view>
+#include <system_error>
+#include <utility>
 
 #include "injector/failure.hpp"
 #include "injector/interruption.hpp"
@@ -90,6 +95,10 @@ bool try_lock(const UniqueFd& run, int kind) {
   return false;
 }
 
+/// To mount, and to look into other roots. Whether PID 1 may be traced is asked later.
+constexpr std::array<std::pair<unsigned, std::string_view>, 2> needed_capabilities{
+    {{CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}, {CAP_SYS_CHROOT, "CAP_SYS_CHROOT"}}};
+
 [[noreturn]] void refuse_second() {
   throw Failure("another dboot-inject is at work on this system", "wait until it has ended");
 }
@@ -98,6 +107,24 @@ bool try_lock(const UniqueFd& run, int kind) {
 
 void require_root() {
   if (::geteuid() != 0) throw Failure("a takeover needs root", "run it with sudo");
+  const auto held = capabilities_of(sys::read_file("/proc/self/status"));
+  std::string missing;
+  for (const auto& [number, name] : needed_capabilities) {
+    if ((held >> number & 1U) == 0) missing += (missing.empty() ? "" : ", ") + std::string(name);
+  }
+  if (missing.empty()) return;
+  throw Failure("this root has been left without capabilities that a takeover needs: " + missing,
+                "run it outside of the container or service that has dropped them");
+}
+
+std::uint64_t capabilities_of(const std::string& status) {
+  constexpr std::string_view key = "CapEff:\t";
+  const auto at = status.find(key);
+  if (at == std::string::npos) return 0;
+  const char* const digits = status.data() + at + key.size();
+  std::uint64_t mask = 0;
+  std::from_chars(digits, status.data() + status.size(), mask, 16);
+  return mask;
 }
 
 bool is_new_enough(const std::string& release) {
@@ -183,6 +210,19 @@ UniqueFd lock(int root) {
 void refuse_while_locked(int root) {
   if (!try_lock(rootfs::open_beneath(root, "run", O_RDONLY | O_DIRECTORY), LOCK_SH))
     refuse_second();
+}
+
+void refuse_unusable_directory(int root) {
+  const std::string path = "run/dboot";
+  constexpr int directory = O_PATH | O_DIRECTORY;
+  if (rootfs::try_open_beneath(root, path, directory)) return;
+  if (rootfs::try_open_beneath(root, path, O_PATH | O_NOFOLLOW))
+    throw Failure("/run/dboot is no directory, and the payload is put there", "remove it");
+  const UniqueFd run = rootfs::try_open_beneath(root, "run", directory);
+  if (!run) throw Failure("there is no directory /run, and the payload is put there", "make it");
+  if (::faccessat(run.get(), ".", W_OK, 0) == 0) return;
+  throw Failure(std::string("cannot make /run/dboot: ") + std::generic_category().message(errno),
+                "mount a tmpfs on /run/dboot");
 }
 
 void confirm(const std::string& image, bool yes) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -10,7 +11,7 @@
 /// Failure.
 namespace dboot::guard {
 
-/// Only root can trace PID 1 and mount.
+/// Only root can trace PID 1 and mount; in a container even root cannot.
 void require_root();
 
 /// The payload needs close_range(2), which Linux has since 5.9. Throws Failure on an older one.
@@ -38,11 +39,17 @@ UniqueFd lock(int root);
 /// Throws Failure when somebody has that lock; takes it for no longer than the question takes.
 void refuse_while_locked(int root);
 
+/// Throws Failure where nothing can be mounted on run/dboot below the root directory `root`.
+void refuse_unusable_directory(int root);
+
 /// Asks for the hostname on the terminal, unless `yes`. Without a terminal `yes` is required.
 void confirm(const std::string& image, bool yes);
 
 /// True when this process has been started over ssh: the session will end.
 bool is_over_ssh();
+
+/// The effective ones, as bits, from the text of /proc/PID/status. Pure.
+std::uint64_t capabilities_of(const std::string& status);
 
 /// Who inhibits a shutdown, from the texts of inhibitor files: "WHO: WHY (pid N)". Pure.
 std::vector<std::string> blocking_inhibitors(const std::vector<std::string>& files);

@@ -85,6 +85,23 @@ bool is_program(int fd, const std::string& path) try {
   refuse(path, error.what(), "replace it");
 }
 
+/// Whether it says so of itself: a program that goes by its first argument would take "sh" for
+/// something else.
+bool is_busybox(int fd, const std::string& path) {
+  constexpr std::string_view name = "BusyBox v";
+  std::string text;
+  std::array<char, std::size_t{1} << 16U> buffer{};
+  for (off_t at = 0;;) {
+    const ssize_t count = sys::check(::pread(fd, buffer.data(), buffer.size(), at), "read ", path);
+    if (count == 0) return false;
+    at += count;
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+    if (text.find(name) != std::string::npos) return true;
+    // It may lie across two reads.
+    text.erase(0, text.size() - std::min(text.size(), name.size()));
+  }
+}
+
 /// The host's, or nothing.
 std::string find_busybox() {
   for (const std::string path :
@@ -163,8 +180,10 @@ Hooks::File Hooks::open(const Wanted& wanted) {
 }
 
 void Hooks::open_busybox(const std::string& path) {
+  const std::string mend = "name a static busybox (Debian: busybox-static)";
   busybox_ = open_file(path, busybox_size_);
-  if (!is_program(busybox_.get(), path)) refuse(path, "it is no program", "name a static busybox");
+  if (!is_busybox(busybox_.get(), path)) refuse(path, "it is no busybox", mend);
+  if (!is_program(busybox_.get(), path)) refuse(path, "it is no program", mend);
 }
 
 std::uint64_t Hooks::bytes() const noexcept {

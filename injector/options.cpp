@@ -34,8 +34,9 @@ std::vector<std::string> reversed_arguments(int argc, const char* const* argv) {
   std::vector<std::string> arguments;
   for (int i = argc - 1; i > 0; --i) {
     arguments.emplace_back(argv[i]);
-    if (arguments.back() == "--entrypoint=" || is_switch_with_value(arguments.back()))
-      arguments.back() += empty_value;
+    const auto& argument = arguments.back();
+    const bool is_empty = argument.starts_with("--") && argument.find('=') == argument.size() - 1;
+    if (is_empty || is_switch_with_value(argument)) arguments.back() += empty_value;
   }
   return arguments;
 }
@@ -55,6 +56,19 @@ std::chrono::milliseconds milliseconds(double seconds) {
 Answer usage(const std::string& what, const std::string& mend = "see dboot-inject --help") {
   return {"dboot-inject: error: " + what + "\ndboot-inject: to mend it: " + mend,
           exit_status::failed};
+}
+
+/// Before anything else is said of the value, and but for the one that may be empty.
+void refuse_empty_values(CLI::App& app) {
+  const CLI::Validator is_there(
+      [](const std::string& value) -> std::string {
+        return value == empty_value ? "a value is missing behind the =" : "";
+      },
+      "");
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_items_expected_max() == 0 || option->get_name() == "--entrypoint") continue;
+    option->transform(is_there);
+  }
 }
 
 /// `--host --rehearse IMAGE` would be no rehearsal.
@@ -116,6 +130,7 @@ Options parse(int argc, const char* const* argv) {
   // Whatever comes from IMAGE on belongs to COMMAND, options included.
   app.prefix_command();
   declare(app, options, raw);
+  refuse_empty_values(app);
   try {
     auto arguments = reversed_arguments(argc, argv);
     app.parse(arguments);

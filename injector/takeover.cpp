@@ -54,9 +54,9 @@ Scope scope_of(const Options& options) {
     return Target::own_pid_1().is_machine() ? Scope::machine : Scope::in_namespace;
   } catch (const Failure& failure) {
     if (!options.dry_run) throw;
-    report::warning(
-        "this plan is for the machine: PID 1, which would be taken over, is not to be seen",
-        {{"reason", failure.what()}});
+    // That is among its refusals.
+    report::debug("this plan is for the machine: PID 1 is not to be seen",
+                  {{"reason", failure.what()}});
     return Scope::machine;
   }
 }

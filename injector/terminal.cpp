@@ -20,8 +20,9 @@ RawMode::~RawMode() {
 
 void occupy_standard_streams() noexcept {
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    // The lowest free descriptor is this one.
-    if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", O_RDWR);
+    // The lowest free descriptor is this one. Who writes to what was closed shall hear of it.
+    const int mode = fd == STDOUT_FILENO ? O_RDONLY : O_RDWR;
+    if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", mode);
   }
 }
 

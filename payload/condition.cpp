@@ -1,5 +1,6 @@
 #include "payload/condition.hpp"
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 namespace dboot {
@@ -34,6 +35,12 @@ Task<> Condition::pause() {
   boost::system::error_code notified;
   auto token = boost::asio::redirect_error(boost::asio::use_awaitable, notified);
   co_await timer_->async_wait(token);
+}
+
+Task<> settle() {
+  // What is posted comes behind the next look at the descriptors, and what that finds behind it.
+  constexpr int turns = 3;
+  for (int turn = 0; turn < turns; ++turn) co_await boost::asio::post(boost::asio::use_awaitable);
 }
 
 }  // namespace dboot

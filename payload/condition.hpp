@@ -29,4 +29,8 @@ class Condition {
   std::unique_ptr<Timer> timer_;
 };
 
+/// Until the event loop has told everything that had happened before: of two events that come at
+/// once, such as a signal and the end of who has sent it, either may be told first.
+Task<> settle();
+
 }  // namespace dboot

@@ -15,6 +15,27 @@ bool has_a_server(std::string_view type) {
   return type.starts_with("fuse.") || std::find(types.begin(), types.end(), type) != types.end();
 }
 
+/// Whether what is written to it goes with the memory.
+bool is_in_memory(const Mount& mount, const MountTable& table) {
+  if (mount.type == "tmpfs" || mount.type == "ramfs") return true;
+  const auto upper = upper_directory(mount);
+  if (upper.empty()) return false;
+  const Mount* below = nullptr;
+  for (const auto& other : table) {
+    const bool holds = other.mount_point == "/" || upper == other.mount_point ||
+                       upper.starts_with(other.mount_point + '/');
+    if (!holds || other.id == mount.id) continue;
+    // Of several on one another the last one is seen.
+    if (below == nullptr || other.mount_point.size() >= below->mount_point.size()) below = &other;
+  }
+  return below != nullptr && (below->type == "tmpfs" || below->type == "ramfs");
+}
+
+/// Nothing of anybody's own lies there.
+bool is_the_kernels(const std::string& mount_point) {
+  return mount_point.starts_with("/sys/") || mount_point.starts_with("/proc/");
+}
+
 bool lies_in_one(const std::vector<std::string>& directories, const std::string& path) {
   const auto holds = [&](const std::string& directory) {
     return path == directory || path.starts_with(directory + '/');
@@ -31,8 +52,8 @@ Mounts mounts_of(const MountTable& table) {
   for (const auto& mount : table) {
     if (!seen.insert(mount.device).second) continue;
     if (has_a_server(mount.type)) mounts.remote.push_back({mount.type, mount.mount_point});
-    const bool in_memory = mount.type == "tmpfs" || mount.type == "ramfs";
-    if (in_memory && !lies_in_one(mounts.lost, mount.mount_point))
+    if (is_in_memory(mount, table) && !is_the_kernels(mount.mount_point) &&
+        !lies_in_one(mounts.lost, mount.mount_point))
       mounts.lost.push_back(mount.mount_point);
   }
   return mounts;

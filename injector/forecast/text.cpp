@@ -40,6 +40,21 @@ std::string joined(const std::vector<std::string>& words, std::string_view betwe
   return text;
 }
 
+/// As a shell takes them.
+std::string shell_words(const std::vector<std::string>& words) {
+  constexpr std::string_view plain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789%+,-./:=@_";
+  std::vector<std::string> quoted;
+  for (const auto& word : words) {
+    const bool is_plain = !word.empty() && word.find_first_not_of(plain) == std::string::npos;
+    auto& text = quoted.emplace_back(is_plain ? word : "'");
+    if (is_plain) continue;
+    for (const char letter : word) text += letter == '\'' ? "'\\''" : std::string(1, letter);
+    text += '\'';
+  }
+  return joined(quoted, " ");
+}
+
 std::string seconds(std::chrono::milliseconds time) {
   const auto whole = std::to_string(time.count() / 1000);
   const auto rest = time.count() % 1000;
@@ -78,10 +93,10 @@ void show_payload(Page& page, const payload_file::Payload& payload) {
 
 void show_plan(Page& page, const Plan& plan) {
   page.line("starts",
-            joined(plan.arguments, " ") +
+            shell_words(plan.arguments) +
                 (plan.start == Start::exec ? ", as PID 1" : ", supervised by the payload"));
   for (const auto& hook : plan.hooks)
-    page.line("hooks", to_string(hook.at) + ": " + joined(hook.arguments, " ") +
+    page.line("hooks", to_string(hook.at) + ": " + shell_words(hook.arguments) +
                            (hook.must_succeed ? ", which must succeed" : ""));
   for (const auto& place : plan.breakpoints)
     page.line("breakpoints", to_string(place) + ": a shell, for " + seconds(plan.break_timeout));

@@ -27,8 +27,9 @@ std::uint64_t available() {
 
 void require(std::uint64_t needed, std::uint64_t available) {
   if (needed <= available && available - needed >= headroom) return;
-  throw Failure("the image needs " + byte_size(needed) + " of memory and " + byte_size(headroom) +
-                    " to run in, and " + byte_size(available) + " are available",
+  throw Failure("the new system needs " + byte_size(needed) + " of memory and " +
+                    byte_size(headroom) + " to run in, and " + byte_size(available) +
+                    " are available",
                 "stop what uses memory, take a smaller image or a bigger machine");
 }
 

@@ -56,7 +56,10 @@ std::string PayloadLog::take() {
     is_there_ = true;
     if (!record || record->level >= level_) shown += std::string(line) + '\n';
     if (!record) continue;
-    if (record->message == "the system ends") end_of_system_ = record->fact("by").value_or("");
+    if (record->message == "the system ends") {
+      end_of_system_ = record->fact("by").value_or("");
+      ended_early_ = record->phase != "supervise";
+    }
     last_ = record;
   }
   if (!unfinished_.empty()) is_there_ = true;

@@ -26,17 +26,22 @@ std::string after_the_end(std::string_view by) {
   return by == "halt" ? "stands still" : "is switched off, or stands still";
 }
 
-void report_reboot(std::string_view by) {
-  report::info("the rehearsed system ends", {{"by", by}, {"a_machine", after_the_end(by)}});
+void report_reboot(std::string_view by, const PayloadLog& log) {
+  report::info("the rehearsed system ends",
+               {{"by", by},
+                {"command", log.ended_before_command() ? "was not started" : "was started"},
+                {"a_machine", after_the_end(by)}});
 }
 
 }  // namespace
 
 void report_verdict(int status, const PayloadLog& log, const Plan& plan, bool is_saved) {
   // Nobody else can end the init of a namespace by these (reboot(2)).
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP) return report_reboot("reboot");
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGINT) return report_reboot("poweroff or halt");
-  if (WIFEXITED(status) && !log.end_of_system().empty()) return report_reboot(log.end_of_system());
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP) return report_reboot("reboot", log);
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGINT)
+    return report_reboot("poweroff or halt", log);
+  if (WIFEXITED(status) && !log.end_of_system().empty())
+    return report_reboot(log.end_of_system(), log);
   const auto& said = log.last();
   const std::string last = said && WIFEXITED(status) ? said->message : "";
   if (last == "the command has ended") {

@@ -8,6 +8,9 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
+#include <optional>
+#include <utility>
 
 #include "payload/children/credentials.hpp"
 #include "payload/children/fork.hpp"
@@ -80,6 +83,24 @@ Task<int> wait_for_execve(Patience& pipe) {
   }
 }
 
+/// A process between fork and execve: its end is told only when it has become the program.
+struct Beginning {
+  explicit Beginning(Children::Ended to_tell) : ended(std::move(to_tell)) {}
+
+  void end(int with) {
+    status = with;
+    if (is_executed && ended) ended(with);
+  }
+  void execute() {
+    is_executed = true;
+    if (status) end(*status);
+  }
+
+  Children::Ended ended;
+  std::optional<int> status;
+  bool is_executed = false;
+};
+
 }  // namespace
 
 Task<pid_t> start_program(Children& children, Program program, std::vector<UniqueFd> stdio,
@@ -91,13 +112,14 @@ Task<pid_t> start_program(Children& children, Program program, std::vector<Uniqu
   Patience pipe(co_await boost::asio::this_coro::executor, UniqueFd(ends[0]));
   const auto argv = pointers_to(program.arguments);
   const auto envp = pointers_to(program.environment);
+  const auto beginning = std::make_shared<Beginning>(std::move(ended));
   auto starting = fork_patiently([&] {
     std::vector<int> keep{write_end.get()};
     for (const auto& fd : stdio) keep.push_back(fd.get());
     const pid_t child = fork_child(program.executable, std::move(keep), [&] {
       be_child(program, stdio, argv.data(), envp.data(), write_end.get());
     });
-    children.add(child, program.kind, std::move(ended));
+    children.add(child, program.kind, [beginning](int status) { beginning->end(status); });
     return child;
   });
   const pid_t pid = co_await std::move(starting);
@@ -105,7 +127,10 @@ Task<pid_t> start_program(Children& children, Program program, std::vector<Uniqu
   stdio.clear();
   auto executing = wait_for_execve(pipe);
   const int error = co_await std::move(executing);
-  if (error == 0) co_return pid;
+  if (error == 0) {
+    beginning->execute();
+    co_return pid;
+  }
   if (error == ETIMEDOUT && children.contains(pid)) ::kill(pid, SIGKILL);
   children.forget(pid);
   sys::fail(error, {"start ", program.executable, " in ", program.working_directory});

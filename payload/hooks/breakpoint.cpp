@@ -53,6 +53,7 @@ class Breakpoint {
     while (!ended_ && !requests_.requested() && Clock::now() < end)
       co_await changed_.wait_until(end);
     if (!ended_) context_.children.forget(shell);
+    co_await settle();
     co_await end_session(shell);
     // A shell that is killed leaves its terminal as it had it: raw.
     co_await context_.console.restore(settings);

@@ -62,6 +62,7 @@ Task<std::string> run(Context& context, const Hook& hook) {
   const auto end = Clock::now() + context.plan.hook_timeout;
   while (!status && !is_asked_to_end() && Clock::now() < end) co_await changed.wait_until(end);
   if (!status) context.children.forget(pid);
+  co_await settle();
   co_await end_session(pid);
   output.finish();
   if (is_asked_to_end()) co_await end_system(context, *requests->requested());
@@ -74,7 +75,7 @@ Task<std::string> run(Context& context, const Hook& hook) {
 }  // namespace
 
 Task<> run_hook(Context& context, const Hook& hook) {
-  context.log.info("hook", {{"at", to_string(hook.at)}, {"program", hook.arguments.back()}});
+  context.log.info("running", {{"at", to_string(hook.at)}, {"program", hook.arguments.back()}});
   std::string failure;
   try {
     auto running = run(context, hook);

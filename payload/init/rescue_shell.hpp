@@ -7,9 +7,9 @@
 
 namespace dboot {
 
-/// Starts a shell on the console: of this root or, where it has none, of the old one, of the one
-/// that has been prepared, or the busybox in layout::directory. `ended` gets its wait status.
-/// Throws std::system_error when it cannot be started, std::runtime_error when there is none.
+/// Starts a shell on the console, the first that can be started: of this root, of the one that has
+/// been prepared, of the old one, or the busybox in layout::directory. `ended` gets its wait
+/// status. Throws std::runtime_error when there is none.
 Task<pid_t> start_rescue_shell(Context& context, std::vector<std::string> environment,
                                Children::Ended ended);
 

@@ -98,6 +98,7 @@ class Supervisor {
   /// Nothing is waited for before it is looked at: what came while nobody waited has told nobody.
   Task<> wait_for_its_end() {
     for (;;) {
+      if (status_) co_await settle();
       co_await obey();
       if (status_) co_return;
       co_await changed_.wait();

@@ -68,6 +68,8 @@ TEST_F(Breakpoints, AnswerToAReboot) {
                                  {"--break", "after:release"});
     EXPECT_EQ(result.status, 0) << result.output;
     EXPECT_THAT(result.output, HasSubstr("info power the system ends by=" + how));
+    EXPECT_THAT(result.output,
+                HasSubstr("the rehearsed system ends by=" + how + " command=\"was not started\""));
     EXPECT_THAT(result.output, Not(HasSubstr("the new system\n")));
   }
 }
@@ -98,6 +100,21 @@ TEST_F(Breakpoints, EndWhatWasStartedInThem) {
   const auto result = rehearse("sleep 1000 & (sleep 1000 &) ; exit\n", {"--break", "after:release"},
                                "ps | grep -c '[s]leep 1000'");
   EXPECT_THAT(result.output, HasSubstr("\n0\n"));
+}
+
+TEST_F(Breakpoints, TakeTheFirstShellThatCanBeStarted) {
+  TarBuilder tar;
+  tar.directory("bin").file("bin/tool", sys::read_file(DBOOT_HOOK_PROGRAM), 0755);
+  tar.directory("bin/bash").file("bin/sh", "garbage", 0755);
+  write_text(image_, tar.finish());
+  const auto result = host_.run({"/bin/busybox", "sh", "-c",
+                                 "echo 'echo in $(readlink /proc/$$/exe)' | " DBOOT_INJECT
+                                 " --rehearse --break after:release " +
+                                     image_ + " /bin/tool"});
+  EXPECT_EQ(result.status, 0) << result.output;
+  EXPECT_THAT(result.output, HasSubstr("warning break this shell cannot be started root=/ "
+                                       "path=/bin/sh reason="));
+  EXPECT_THAT(result.output, HasSubstr("in /run/dboot/busybox\n"));
 }
 
 TEST_F(Breakpoints, NeedNoShellInTheImage) {

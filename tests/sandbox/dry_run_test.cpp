@@ -44,7 +44,7 @@ TEST_F(DryRun, IsAPageForAPerson) {
             ContainsRegex("from host    /etc/hosts\n +/etc/resolv.conf\n"),
             ContainsRegex("payload +[^\n]*/dboot-init, [0-9.]+ MiB\n +sha256:[0-9a-f]+\n"
                           " +understands plans up to 1\\.[0-9]+\n"),
-            HasSubstr("starts       sh -c exit 3, supervised by the payload\n"),
+            HasSubstr("starts       sh -c 'exit 3', supervised by the payload\n"),
             ContainsRegex("ends +[0-9]+ processes"), HasSubstr("\nstays        the kernel "),
             HasSubstr("\nThe plan:\nscope: namespace\n"), Not(HasSubstr("refused"))));
 }
@@ -111,6 +111,30 @@ TEST_F(DryRun, HasEveryFieldInItsManualPage) {
   for (const auto& key : keys) EXPECT_THAT(page, HasSubstr('`' + key + '`'));
   EXPECT_EQ(found.at("format").to_number<int>(), 1);
   EXPECT_EQ(found.at("plan").at("hooks").at(0).at("at").as_string(), "before:release");
+}
+
+TEST_F(DryRun, NamesThatThePayloadHasNoPlace) {
+  ASSERT_EQ(host_.run({"/bin/sh", "-c", "echo >/run/dboot"}).status, 0);
+  EXPECT_THAT(run({image(), "sh"}),
+              ContainsRegex("refused +now: /run/dboot is no directory[^\n]*mend it: remove it"));
+  const auto takeover = host_.run({DBOOT_INJECT, "--yes", image(), "sh"});
+  EXPECT_EQ(takeover.status, 125);
+  EXPECT_THAT(takeover.output, HasSubstr("/run/dboot is no directory"));
+}
+
+TEST_F(DryRun, NamesTheCapabilitiesThatAreMissing) {
+  const auto result =
+      host_.run({"setpriv", "--bounding-set", "-sys_admin,-sys_chroot", "--inh-caps",
+                 "-sys_admin,-sys_chroot", DBOOT_INJECT, "--dry-run", image(), "sh"});
+  EXPECT_EQ(result.status, 125);
+  EXPECT_THAT(result.output, HasSubstr("CAP_SYS_ADMIN, CAP_SYS_CHROOT"));
+}
+
+TEST_F(DryRun, SaysWhenStandardOutputIsClosed) {
+  const auto result = host_.run(
+      {"/bin/sh", "-c", "exec \"$@\" >&-", "sh", DBOOT_INJECT, "--dry-run", image(), "sh"});
+  EXPECT_EQ(result.status, 125);
+  EXPECT_THAT(result.output, HasSubstr("cannot write to standard output"));
 }
 
 TEST_F(DryRun, SaysWhenNobodyCanReadIt) {

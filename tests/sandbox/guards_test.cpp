@@ -96,8 +96,9 @@ TEST_F(Guards, DryRunGoesOnWherePid1IsNotToBeSeen) {
   const auto result = host_.run({"setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps",
                                  "-sys_ptrace", DBOOT_INJECT, "--dry-run", image(), "sh"});
   EXPECT_EQ(result.status, 0) << result.output;
-  EXPECT_THAT(result.output, AllOf(HasSubstr("PID 1, which would be taken over, is not to be seen"),
-                                   HasSubstr("/bin/sh")));
+  EXPECT_THAT(result.output,
+              AllOf(HasSubstr("refused      now: the PID namespace of PID 1 cannot be read"),
+                    HasSubstr("/bin/sh")));
 }
 
 TEST_F(Guards, ProcessThatFillsTheRootIsTheFirstToGoWhenMemoryEnds) {

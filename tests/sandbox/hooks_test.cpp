@@ -197,9 +197,12 @@ TEST_F(Hooks, ThatCannotBeRunAreRefusedBeforeAnythingHappens) {
     EXPECT_THAT(result.output, AllOf(HasSubstr(words), HasSubstr("to mend it"))) << hook;
     EXPECT_THAT(result.output, Not(HasSubstr("PID 1 has"))) << hook;
   }
-  const auto result = rehearse({"--busybox", "/bin/bash"}, "echo started");
-  EXPECT_EQ(result.status, 125);
-  EXPECT_THAT(result.output, HasSubstr("cannot use /bin/bash: "));
+  for (const std::string other : {"/bin/bash", DBOOT_HOOK_PROGRAM}) {
+    const auto result = rehearse({"--busybox", other}, "echo started");
+    EXPECT_EQ(result.status, 125);
+    EXPECT_THAT(result.output, AllOf(HasSubstr("cannot use " + other + ": it is no busybox"),
+                                     HasSubstr("name a static busybox")));
+  }
 }
 
 /// "sh -e" is what the kernel would execute.

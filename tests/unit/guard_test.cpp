@@ -118,6 +118,29 @@ TEST(Confirmation, WithoutATerminalNeedsYes) {
   ::dup2(saved.get(), STDIN_FILENO);
 }
 
+TEST_F(Guard, ThePlaceOfThePayloadMustBeUsable) {
+  EXPECT_NO_THROW(guard::refuse_unusable_directory(root.get()));
+  const auto there = directory / "run/dboot";
+  std::filesystem::create_directory(there);
+  EXPECT_NO_THROW(guard::refuse_unusable_directory(root.get()));
+  std::filesystem::remove(there);
+  std::filesystem::create_symlink("/nowhere", there);
+  EXPECT_THROW(guard::refuse_unusable_directory(root.get()), Failure);
+  std::filesystem::remove(there);
+  write("run/dboot", "");
+  EXPECT_THAT([&] { guard::refuse_unusable_directory(root.get()); },
+              testing::Throws<Failure>(
+                  testing::Property(&Failure::what, HasSubstr("/run/dboot is no directory"))));
+  std::filesystem::remove_all(directory / "run");
+  EXPECT_THROW(guard::refuse_unusable_directory(root.get()), Failure);
+}
+
+TEST(Capabilities, AreReadAsBits) {
+  EXPECT_EQ(guard::capabilities_of("CapPrm:\t0000000000000000\nCapEff:\t0000000000200001\nCapBnd:"),
+            0x200001U);
+  EXPECT_EQ(guard::capabilities_of("Name:\tx\n"), 0U);
+}
+
 TEST_F(Guard, LockIsHeldByOneAtATime) {
   auto first = guard::lock(root.get());
   EXPECT_THROW(guard::lock(root.get()), Failure);

@@ -123,6 +123,14 @@ TEST(Options, GraceIsANumberOfSeconds) {
     EXPECT_EQ(answer({"--grace", grace, "debian"}).status, 125) << grace;
 }
 
+TEST(Options, ValueThatIsMissingBehindItsEqualsSignIsNotTheNextArgument) {
+  for (const char* option : {"--hook=", "--grace=", "--host=", "--env=", "--copy=", "--init="}) {
+    const auto given = answer({option, "debian"});
+    EXPECT_EQ(given.status, 125) << option;
+    EXPECT_THAT(given.what(), HasSubstr("a value is missing behind the =")) << option;
+  }
+}
+
 TEST(Options, SwitchWithAValueBehindTheImageBelongsToTheCommand) {
   EXPECT_THAT(parse({"debian", "run", "--yes=false", "--force="}).command,
               ElementsAre("run", "--yes=false", "--force="));

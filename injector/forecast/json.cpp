@@ -4,8 +4,9 @@
 #include <boost/json/value.hpp>
 
 #include "injector/forecast/forecast.hpp"
-#include "injector/forecast/plan_json.hpp"
 #include "injector/way_back.hpp"
+#include "shared/log/json.hpp"
+#include "shared/plan/json.hpp"
 
 namespace dboot::forecast {
 namespace {
@@ -150,7 +151,7 @@ std::string json(const Forecast& forecast) {
       {"from_host",
        array_of(forecast.from_host, [](const rootfs::Taken& taken) { return json_of(taken); })},
       {"payload", json_of(forecast.payload)},
-      {"plan", json_of(plan)},
+      {"plan", plan::to_json(plan)},
       {"host", forecast.host ? value(json_of(*forecast.host)) : value()},
       {"way_back", way_back_of(plan)}};
   return boost::json::serialize(document) + '\n';

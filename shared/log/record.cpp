@@ -17,8 +17,17 @@ bool is_control(unsigned char byte) {
   return byte < ' ' || byte == 0x7f;
 }
 
+/// Whether it begins with one of the characters that end a line or turn the text behind them round
+/// (U+2028 to U+202E, U+2066 to U+2069), so that a name looks like another one.
+bool is_layout(std::string_view text) {
+  const bool is_there = text.size() >= 3 && text[0] == '\xe2';
+  if (!is_there) return false;
+  if (text[1] == '\x80') return text[2] >= '\xa8' && text[2] <= '\xae';
+  return text[1] == '\x81' && text[2] >= '\xa6' && text[2] <= '\xa9';
+}
+
 /// The size of the character of UTF-8 that a text begins with; 0 when there is none, or it is a
-/// control character of ISO 6429 (U+0080 to U+009F), which some terminals act on.
+/// control character of ISO 6429 (U+0080 to U+009F), which some terminals act on, or of layout.
 std::size_t character_size(std::string_view text) {
   const auto byte = [text](std::size_t at) { return static_cast<unsigned char>(text[at]); };
   const unsigned char first = byte(0);
@@ -32,7 +41,7 @@ std::size_t character_size(std::string_view text) {
   const bool is_not_shortest = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
   const bool is_no_character = (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f);
   const bool is_c1 = first == 0xc2 && second < 0xa0;
-  return is_not_shortest || is_no_character || is_c1 ? 0 : size;
+  return is_not_shortest || is_no_character || is_c1 || is_layout(text) ? 0 : size;
 }
 
 /// Whether it may stand in a value without quotes.
@@ -69,6 +78,33 @@ std::string escaped(std::string_view text, std::string_view also) {
       result += text.substr(0, size);
     }
     text.remove_prefix(std::max<std::size_t>(size, 1));
+  }
+  return result;
+}
+
+std::optional<std::string> unescaped(std::string_view text) {
+  std::string result;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] != '\\') {
+      result += text[at];
+      continue;
+    }
+    const char next = ++at < text.size() ? text[at] : '\0';
+    if (next == 'x') {
+      const auto digits = text.substr(at + 1, 2);
+      unsigned char byte = 0;
+      const auto* const end = digits.data() + digits.size();
+      if (digits.size() != 2 || std::from_chars(digits.data(), end, byte, 16).ptr != end)
+        return std::nullopt;
+      result += static_cast<char>(byte);
+      at += 2;
+    } else if (next == 'n') {
+      result += '\n';
+    } else if (next == '\\' || next == '"') {
+      result += next;
+    } else {
+      return std::nullopt;
+    }
   }
   return result;
 }
@@ -170,33 +206,9 @@ class Reader {
   }
 
   std::string unescaped(std::string_view text) {
-    std::string result;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-      if (text[at] != '\\') {
-        result += text[at];
-        continue;
-      }
-      const char next = ++at < text.size() ? text[at] : '\0';
-      if (next == 'x') {
-        result += hexadecimal(text.substr(at + 1, 2));
-        at += 2;
-      } else if (next == 'n') {
-        result += '\n';
-      } else if (next == '\\' || next == '"') {
-        result += next;
-      } else {
-        failed_ = true;
-      }
-    }
-    return result;
-  }
-
-  char hexadecimal(std::string_view digits) {
-    unsigned char byte = 0;
-    const auto* const end = digits.data() + digits.size();
-    if (digits.size() != 2 || std::from_chars(digits.data(), end, byte, 16).ptr != end)
-      failed_ = true;
-    return static_cast<char>(byte);
+    auto result = log::unescaped(text);
+    if (!result) failed_ = true;
+    return result.value_or("");
   }
 
   std::string_view rest_;

@@ -60,6 +60,10 @@ Record of_call(std::string_view name, std::string_view about, std::string_view r
 /// characters those in `also` too.
 std::string escaped(std::string_view text, std::string_view also = {});
 
+/// The other way round, for a text in which backslashes were escaped as well. Empty when it is
+/// none.
+std::optional<std::string> unescaped(std::string_view text);
+
 /// The line, without its newline. In the message a backslash, an equals sign, control characters
 /// and what is no UTF-8 are escaped as in C; a value that is no plain word is a C string.
 std::string format(const Record& record);

@@ -13,7 +13,7 @@ function(rehearse expected_status expected_text)
   endif()
 endfunction()
 
-foreach(page man8/dboot-inject.8 man8/dboot-init.8 man5/dboot-dry-run.5 man5/dboot-log.5 man7/dboot-payload.7)
+foreach(page man8/dboot-inject.8 man8/dboot-init.8 man5/dboot-dry-run.5 man5/dboot-log.5 man1/dboot-log.1 man1/dboot-plan.1 man5/dboot-plan.5 man7/dboot-payload.7)
   if(NOT EXISTS ${PREFIX}/share/man/${page})
     message(FATAL_ERROR "no manual page ${page}")
   endif()

@@ -191,6 +191,24 @@ TEST(Forecast, MountsThatNeedAServerAndWhatIsOnlyInMemoryAreNamedOnce) {
   EXPECT_THAT(mounts.lost, ElementsAre("/run"));
 }
 
+TEST(Forecast, OverlayIsInMemoryWhereWhatIsWrittenToItIs) {
+  const auto mounts = mounts_of(parse_mount_table(
+      "22 1 0:30 / / rw - overlay overlay rw,lowerdir=/squash,upperdir=/run/live/rw\n"
+      "23 22 0:31 / /run rw - tmpfs tmpfs rw\n"
+      "24 22 254:1 / /var rw - ext4 /dev/vda1 rw\n"
+      "25 22 0:32 / /srv rw - overlay overlay rw,lowerdir=/a,upperdir=/var/rw\n"
+      "26 22 0:33 / /opt ro - overlay overlay rw,lowerdir=/a:/b\n"));
+  EXPECT_THAT(mounts.lost, ElementsAre("/", "/run"));
+}
+
+TEST(Forecast, MountsOfTheKernelsOwnAreNothingThatIsLost) {
+  const auto mounts =
+      mounts_of(parse_mount_table("22 1 254:1 / / rw - ext4 /dev/vda1 rw\n"
+                                  "23 22 0:31 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n"
+                                  "24 22 0:32 / /dev/shm rw - tmpfs tmpfs rw\n"));
+  EXPECT_THAT(mounts.lost, ElementsAre("/dev/shm"));
+}
+
 TEST(Forecast, WhoRemovesAddressesAtItsEndIsNamedOnce) {
   EXPECT_THAT(removers_of_addresses(processes_of_a_server()), ElementsAre("systemd-networkd"));
   EXPECT_THAT(removers_of_addresses({process(4, "dhcpcd"), process(5, "dhcpcd")}),
@@ -213,7 +231,7 @@ Forecast forecast_of_a_server() {
   forecast.payload.digest = "sha256:2e";
   forecast.payload.plans = {1, 1, 3};
   forecast.plan.executable = "/bin/bash";
-  forecast.plan.arguments = {"bash", "-c", "\x1b[31m"};
+  forecast.plan.arguments = {"bash", "-c", "\x1b[31m's"};
   forecast.plan.hostname = "server";
   const Place before_release{Moment::before, "release"};
   forecast.plan.hooks.push_back({before_release, {"/run/dboot/hook"}, true});
@@ -243,7 +261,7 @@ from host    kernel modules: /lib/modules/6.1, 4.0 MiB
 payload      /usr/libexec/dboot/dboot-init, 2.0 MiB
              sha256:2e
              understands plans up to 1.3
-starts       bash -c \x1b[31m, supervised by the payload
+starts       bash -c '\x1b[31m'\''s', supervised by the payload
 hooks        before:release: /run/dboot/hook, which must succeed
 breakpoints  after:sync: a shell, for 600 s
 disks        vda is released
@@ -278,6 +296,12 @@ The plan:
   EXPECT_THAT(page, HasSubstr("hostname: server\n"));
 }
 
+TEST(Forecast, BackslashOfANameIsNoEscape) {
+  auto forecast = forecast_of_a_server();
+  forecast.image.name = "\\x1b";
+  EXPECT_THAT(json(forecast), HasSubstr(R"("name":"\\\\x1b")"));
+}
+
 TEST(Forecast, SaysThatTheDisksAreNotKnown) {
   auto forecast = forecast_of_a_server();
   forecast.host->disks_are_known = false;
@@ -308,7 +332,7 @@ TEST(Forecast, TellsAProgramTheSame) {
            R"({"what":"file","from":"/root/key","to":"/etc/key","bytes":12})",
            R"("payload":{"file":"/usr/libexec/dboot/dboot-init","bytes":2097152,)"
            R"("digest":"sha256:2e","newest_plan":"1.3","proved":true})",
-           R"("arguments":["bash","-c","\\x1b[31m"])",
+           R"("arguments":["bash","-c","\\x1b[31m's"])",
            R"("user":{"uid":0,"gid":0,"groups":[]})",
            R"("hooks":[{"at":"before:release","arguments":["/run/dboot/hook"],)"
            R"("must_succeed":true}])",

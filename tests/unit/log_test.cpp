@@ -51,6 +51,11 @@ TEST(LogRecord, HasWhatIsUtf8AsItIsAndTheRestEscaped) {
             R"([1.000042] info release \x9b \xc2\x9b \xc3 \xed\xa0\x80 \xc0\xaf \xf4\x90\x80\x80)");
 }
 
+TEST(LogRecord, HasNoCharacterThatTurnsTheLineRound) {
+  EXPECT_EQ(format(record("\u202e \u2066 \u2028 \u2010")),
+            "[1.000042] info release \\xe2\\x80\\xae \\xe2\\x81\\xa6 \\xe2\\x80\\xa8 \u2010");
+}
+
 TEST(LogRecord, ParsesBackToWhatItWasMadeOf) {
   const std::string all_bytes = [] {
     std::string bytes;

@@ -1,0 +1,331 @@
+#include "tools/dboot-log/account.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+
+#include "shared/plan/layout.hpp"
+#include "shared/proc/fields.hpp"
+
+namespace dboot {
+namespace {
+
+using log::Level;
+using log::Record;
+
+bool is_one_of(std::string_view text, std::initializer_list<std::string_view> texts) {
+  return std::find(texts.begin(), texts.end(), text) != texts.end();
+}
+
+bool is_the_injectors(std::string_view phase) {
+  return is_one_of(phase, {"preflight", "image", "inject"});
+}
+
+bool is_of_the_new_system(std::string_view phase) {
+  return is_one_of(phase, {"start", "supervise"});
+}
+
+std::string text_of(const Record& record, std::string_view key) {
+  return std::string(record.fact(key).value_or(""));
+}
+
+bool frees(const Record& record) {
+  if (record.message == "call")
+    return record.fact("name") == "umount2" && record.fact("result") == "ok";
+  if (record.message == "released") return record.fact("device").has_value();
+  return is_one_of(record.message, {"swap detached", "loop device detached"});
+}
+
+bool stays_busy(const Record& record) {
+  return record.level >= Level::warning &&
+         is_one_of(record.message,
+                   {"still busy", "still busy, detached", "unmount hangs", "not unmounted",
+                    "swap stays", "loop device stays", "disks stay busy", "binfmt_misc stays",
+                    "process survives SIGKILL", "disk not unmounted"});
+}
+
+bool leaves_out(const Record& record) {
+  return is_one_of(record.message,
+                   {"skipped in a namespace", "this payload has no such phase",
+                    "no console for a shell: going on", "no shell: going on", "going on without it",
+                    "not mounted", "storage daemons not looked for", "no log there",
+                    "no log on the disk", "no kernel log", "no console", "no console at all",
+                    "no switch", "its disks are not known, nor looked at",
+                    "more output is left out", "something is mounted there, which is left out",
+                    "not synced", "watchdog not fed: it will reset the machine"});
+}
+
+bool is_the_end_of(const Record& record) {
+  return is_one_of(record.message, {"finished", "failed"}) && record.fact("duration");
+}
+
+bool is_slower(const Account::Process& a, const Account::Process& b) {
+  return a.took() > b.took();
+}
+
+Account::Process process_of(const Record& record) {
+  Account::Process process;
+  process.pid = text_of(record, "pid");
+  process.command = text_of(record, "command");
+  process.ended = record.elapsed;
+  process.asked = record.elapsed - parse_duration(text_of(record, "after")).value_or(Time{0});
+  process.killed = text_of(record, "killed");
+  if (process.killed == "no") process.killed.clear();
+  return process;
+}
+
+/// A path below where the old root lies after the pivot, as it was before.
+std::string in_the_old_root(std::string path) {
+  const std::string_view root = layout::old_root;
+  if (path == root) return "/";
+  if (path.starts_with(root) && path[root.size()] == '/') path.erase(0, root.size());
+  return path;
+}
+
+std::string facts_of(const Record& record, std::initializer_list<std::string_view> but) {
+  std::string text;
+  for (const auto& fact : record.facts) {
+    if (is_one_of(fact.key, but)) continue;
+    text += text.empty() ? "" : ", ";
+    text.append(fact.key).append(" ").append(in_the_old_root(fact.value));
+  }
+  return text.empty() ? "" : " (" + text + ")";
+}
+
+std::string end_of(const Account::Process& process) {
+  const auto who = "the end of " + process.command + " (pid " + process.pid + ")";
+  return process.killed.empty() ? who : who + ", which was killed: " + process.killed;
+}
+
+}  // namespace
+
+void Records::add(const Record& record) {
+  if (++count <= most) first.push_back(record);
+}
+
+std::optional<Time> parse_duration(std::string_view text) {
+  if (!text.ends_with("ms")) return std::nullopt;
+  text.remove_suffix(2);
+  const auto dot = text.find('.');
+  if (dot == std::string_view::npos || dot + 2 != text.size()) return std::nullopt;
+  const auto whole = number_in<std::int64_t>(text.substr(0, dot));
+  const auto tenth = number_in<std::int64_t>(text.substr(dot + 1));
+  constexpr std::int64_t most = std::int64_t{1} << 50U;
+  if (!whole || !tenth || *whole < 0 || *whole > most || *tenth < 0) return std::nullopt;
+  return Time(*whole * 1000 + *tenth * 100);
+}
+
+Time Account::without_a_system() const noexcept {
+  Time end = last;
+  for (const auto& phase : phases) {
+    if (!is_of_the_new_system(phase.name)) continue;
+    end = phase.began;
+    break;
+  }
+  return end - no_return.value_or(Time{0});
+}
+
+std::string words_of(const Record& record) {
+  const auto fact = [&](std::string_view key) { return text_of(record, key); };
+  std::string text;
+  if (record.message == "call") {
+    text = fact("name");
+    if (!fact("about").empty()) text.append(" ").append(in_the_old_root(fact("about")));
+    if (fact("result") != "ok") text += ": " + fact("result");
+  } else if (record.message == "released") {
+    text = fact("device") + ", which was " + fact("was");
+  } else if (record.message == "started") {
+    text = "the beginning of " + record.phase;
+  } else if (record.message == "gone") {
+    text = end_of(process_of(record));
+  } else if (is_one_of(record.message, {"still busy", "still busy, detached"})) {
+    text = record.fact("device") ? fact("device") : in_the_old_root(fact("mount"));
+    text += ": " + (record.fact("reason") ? fact("reason") : "busy");
+    if (!fact("held_by").empty()) text += ", held by " + fact("held_by");
+  } else if (record.message == "still waiting") {
+    text = fact("what") + ", for " + fact("for") + facts_of(record, {"what", "for"});
+  } else {
+    text = record.message + facts_of(record, {log::mend_key});
+  }
+  return log::escaped(text);
+}
+
+std::vector<Step> critical_path(const Account& account) {
+  constexpr int most_steps = 100;
+  std::vector<Step> steps;
+  Time whole{0};
+  for (const auto& phase : account.phases) {
+    // How long its command runs is no part of a takeover.
+    if (phase.name == "supervise") break;
+    whole = phase.ended;
+    if (phase.last_process && phase.last_process->took() > Time{0}) {
+      steps.push_back(
+          {phase.name, phase.last_process->took(), log::escaped(end_of(*phase.last_process))});
+    } else if (phase.longest) {
+      steps.push_back({phase.name, phase.longest->took, words_of(phase.longest->until)});
+    }
+  }
+  std::erase_if(steps, [&](const Step& step) { return step.took * most_steps < whole; });
+  return steps;
+}
+
+bool Teller::begins_anew(const Record& record) const {
+  if (record.message == "record begins") return true;
+  // In the kernel's log a takeover begins here.
+  if (record.phase != "wake" || record.message != "started") return false;
+  const auto& phases = account_.phases;
+  const bool was_there = std::any_of(phases.begin(), phases.end(), [](const Account::Phase& phase) {
+    return phase.name == "wake";
+  });
+  // What comes before the log is ready is written before that line.
+  const bool is_its_first = phases.back().name == "wake" && !has_begun_;
+  return was_there && !is_its_first;
+}
+
+void Teller::begin(const Record& record) {
+  if (is_any_) ++earlier_;
+  is_any_ = true;
+  account_ = {};
+  before_ = {};
+  has_before_ = false;
+  has_begun_ = false;
+  is_whole_ = record.message == "record begins";
+  account_.time = text_of(record, "time");
+  const auto format = number_in<int>(text_of(record, "format"));
+  account_.newer_format = is_whole_ && (!format || *format > log::format_version);
+}
+
+void Teller::note_wait(Account::Phase& phase, const Record& record) const {
+  const Time took = record.elapsed - before_.elapsed;
+  if (!phase.longest || took > phase.longest->took)
+    phase.longest = Account::Wait{before_.elapsed, took, record};
+}
+
+void Teller::note_phase(const Record& record) {
+  auto& phases = account_.phases;
+  auto* phase = phases.empty() ? nullptr : &phases.back();
+  // Both programs write at the moment in which the one becomes the other, and a rehearsal's verdict
+  // comes last.
+  const bool is_late =
+      phase != nullptr && is_the_injectors(record.phase) && !is_the_injectors(phase->name);
+  if (is_late) return;
+  const bool begins = record.message == "started" && record.fact("line");
+  const bool again = begins && has_begun_;
+  const bool is_other = phase == nullptr || phase->name != record.phase || again;
+  has_begun_ = begins || (has_begun_ && !is_other);
+  if (is_other) {
+    if (phase != nullptr && phase->end == Account::Phase::End::open) {
+      phase->ended = std::max(phase->began, record.elapsed);
+      if (has_before_) note_wait(*phase, record);
+    }
+    if (phases.size() == Records::most) return;
+    phase = &phases.emplace_back();
+    phase->name = record.phase;
+    phase->began = phase->ended = record.elapsed;
+    return;
+  }
+  if (has_before_ && before_.phase == record.phase) note_wait(*phase, record);
+  if (phase->end == Account::Phase::End::open)
+    phase->ended = std::max(phase->ended, record.elapsed);
+  if (!is_the_end_of(record)) return;
+  using End = Account::Phase::End;
+  phase->end = record.message == "finished" ? End::finished : End::failed;
+  phase->reason = text_of(record, "reason");
+}
+
+void Teller::note_process(const Record& record) {
+  if (record.message != "gone" || !record.fact("pid")) return;
+  auto process = process_of(record);
+  ++account_.processes;
+  if (!process.killed.empty()) ++account_.killed;
+  if (!account_.phases.empty()) account_.phases.back().last_process = process;
+  auto& slowest = account_.slowest;
+  // A heap with the fastest in front.
+  slowest.push_back(std::move(process));
+  std::push_heap(slowest.begin(), slowest.end(), is_slower);
+  if (slowest.size() <= Records::most) return;
+  std::pop_heap(slowest.begin(), slowest.end(), is_slower);
+  slowest.pop_back();
+}
+
+void Teller::note_outcome(const Record& record) {
+  using Outcome = Account::Outcome;
+  auto& account = account_;
+  const auto fail = [&](Outcome outcome, std::string reason) {
+    account.outcome = outcome;
+    account.reason = std::move(reason);
+  };
+  const auto& message = record.message;
+  if (message == "asked for") account.image = text_of(record, "image");
+  if (message == "starting") account.command = text_of(record, "executable");
+  if (record.fact("scope")) account.scope = text_of(record, "scope");
+  if (message == "PID 1 has executed the payload") account.no_return = record.elapsed;
+  if (message == "call" && record.fact("name") == "pivot_root") account.pivot = record.elapsed;
+  if (message == "started" && is_of_the_new_system(record.phase)) fail(Outcome::started, "");
+  if (message == "failed" && record.fact("duration"))
+    fail(Outcome::failed, text_of(record, "reason"));
+  if (is_one_of(message, {"the takeover has failed", "the command cannot be started"})) {
+    fail(Outcome::failed, text_of(record, "reason"));
+    note_failure_of_phase();
+  }
+  if (message == "the system ends" && account.outcome != Outcome::failed)
+    fail(Outcome::ended, text_of(record, "by"));
+  if (record.level == Level::error && is_the_injectors(record.phase) && !account.no_return) {
+    fail(Outcome::not_taken, message + facts_of(record, {log::mend_key}));
+    account.mend = text_of(record, log::mend_key);
+  }
+}
+
+/// Of the one before the way out, where it has not said so itself.
+void Teller::note_failure_of_phase() {
+  auto& phases = account_.phases;
+  const auto phase = std::find_if(phases.rbegin(), phases.rend(),
+                                  [](const Account::Phase& one) { return one.name != "failure"; });
+  if (phase == phases.rend() || phase->end != Account::Phase::End::open) return;
+  phase->end = Account::Phase::End::failed;
+  phase->reason = account_.reason;
+}
+
+void Teller::note_rest(const Record& record) {
+  auto& account = account_;
+  if (record.message == "call" && record.fact("result") != "ok") account.failed_calls.add(record);
+  if (record.message == "still waiting") return account.waited.add(record);
+  if (record.message == "lines left out")
+    account.lines_lost += number_in<std::size_t>(text_of(record, "count")).value_or(0);
+  if (frees(record)) return account.freed.add(record);
+  if (stays_busy(record)) return account.busy.add(record);
+  if (leaves_out(record)) return account.skipped.add(record);
+  const bool is_told = is_the_end_of(record) || record.message == "the takeover has failed" ||
+                       account.outcome == Account::Outcome::not_taken;
+  if (record.level >= Level::warning && !is_told) account.troubles.add(record);
+}
+
+void Teller::tell(const Record& record) {
+  if (!is_any_ || begins_anew(record)) begin(record);
+  auto& account = account_;
+  ++account.lines;
+  account.last = std::max(account.last, record.elapsed);
+  account.has_details = account.has_details || record.level <= Level::debug;
+  if (record.message == "started" && is_whole_ && account.has_details) {
+    const auto number = number_in<std::size_t>(text_of(record, "line")).value_or(0);
+    if (number > account.lines + account.lines_lost) account.lines_lost = number - account.lines;
+  }
+  note_phase(record);
+  note_process(record);
+  note_outcome(record);
+  note_rest(record);
+  before_ = record;
+  has_before_ = true;
+}
+
+std::optional<Account> Teller::finish() {
+  if (!std::exchange(is_any_, false)) return std::nullopt;
+  auto account = std::exchange(account_, {});
+  std::sort_heap(account.slowest.begin(), account.slowest.end(), is_slower);
+  return account;
+}
+
+}  // namespace dboot

@@ -1,0 +1,133 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shared/log/record.hpp"
+
+namespace dboot {
+
+using Time = std::chrono::microseconds;
+
+/// The first ones of a list that may be of any length.
+struct Records {
+  static constexpr std::size_t most = 1000;
+  void add(const log::Record& record);
+
+  std::vector<log::Record> first;
+  std::size_t count = 0;
+};
+
+/// What a takeover did, put together from its record. However long that is, this is not.
+struct Account {
+  /// A time in which nothing was written, and what ended it.
+  struct Wait {
+    Time began{0};
+    Time took{0};
+    log::Record until;
+  };
+  /// A process of the old system.
+  struct Process {
+    std::string pid;
+    std::string command;
+    Time asked{0};
+    Time ended{0};
+    std::string killed;  ///< why; empty for one that has ended by itself
+    Time took() const noexcept { return ended - asked; }
+  };
+  struct Phase {
+    enum class End { open, finished, failed };
+    std::string name;
+    Time began{0};
+    Time ended{0};  ///< where it has not said so, of the next phase's begin or the last line
+    End end = End::open;
+    std::string reason;                   ///< why it has failed
+    std::optional<Wait> longest;          ///< what it waited for most
+    std::optional<Process> last_process;  ///< the last one that has ended in it
+  };
+  enum class Outcome {
+    unfinished,  ///< the record stops
+    started,     ///< the new system has begun
+    failed,
+    ended,      ///< the new system has ended by the payload
+    not_taken,  ///< nothing was replaced: the host is as it was
+  };
+
+  std::string time;     ///< of the day, UTC, when it began; empty when its beginning is not there
+  std::string image;    ///< as it was asked for
+  std::string command;  ///< that the new system begins with
+  std::string scope;    ///< machine or namespace
+  Time last{0};         ///< of the last line
+  Outcome outcome = Outcome::unfinished;
+  std::string reason;  ///< of a failure
+  std::string mend;
+  std::optional<Time> no_return;  ///< PID 1 has executed the payload
+  std::optional<Time> pivot;
+  std::vector<Phase> phases;  ///< at most Records::most
+  std::vector<Process>
+      slowest;  ///< of those that were ended, the slowest first, at most Records::most
+  std::size_t processes = 0;  ///< that were ended
+  std::size_t killed = 0;
+  Records freed;     ///< unmounted, detached, released
+  Records busy;      ///< what stayed busy, and why
+  Records skipped;   ///< what was not done
+  Records waited;    ///< what took longer than a tenth of its time
+  Records troubles;  ///< other warnings and errors
+  Records failed_calls;
+  std::size_t lines = 0;  ///< of the record, that were there
+  std::size_t lines_lost =
+      0;                      ///< by the numbers of lines that phases begin with, or as a copy says
+  bool has_details = false;   ///< lines of debug: it is no copy of the kernel's log
+  bool newer_format = false;  ///< of a version that this program does not know
+
+  /// From the point of no return to the new system's start; all of it where that is not known.
+  Time without_a_system() const noexcept;
+};
+
+/// Reads the records of a stream. Of several takeovers the last one is told.
+class Teller {
+ public:
+  void tell(const log::Record& record);
+  /// The account of all that was told; empty when there was none.
+  std::optional<Account> finish();
+  /// That were told before the last one.
+  std::size_t earlier() const noexcept { return earlier_; }
+
+ private:
+  bool begins_anew(const log::Record& record) const;
+  void begin(const log::Record& record);
+  void note_wait(Account::Phase& phase, const log::Record& record) const;
+  void note_phase(const log::Record& record);
+  void note_process(const log::Record& record);
+  void note_outcome(const log::Record& record);
+  void note_failure_of_phase();
+  void note_rest(const log::Record& record);
+
+  Account account_;
+  bool is_any_ = false;  ///< something was told
+  log::Record before_;
+  bool has_before_ = false;
+  std::size_t earlier_ = 0;
+  bool is_whole_ = false;   ///< from its first line on
+  bool has_begun_ = false;  ///< the phase has said so
+};
+
+/// "74.5ms", as the record has durations; empty when it is none.
+std::optional<Time> parse_duration(std::string_view text);
+
+/// "what happened (what about it)", in one line and escaped: a record for a person.
+std::string words_of(const log::Record& record);
+
+/// The steps that the takeover's time went to: of each phase what it waited for most, from the
+/// first to the last, without those below a hundredth of the whole.
+struct Step {
+  std::string phase;
+  Time took{0};
+  std::string what;
+};
+std::vector<Step> critical_path(const Account& account);
+
+}  // namespace dboot

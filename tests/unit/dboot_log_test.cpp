@@ -207,6 +207,29 @@ TEST(DbootLogAccount, NoticesThatLinesAreMissing) {
             7U);
 }
 
+TEST(DbootLogAccount, TellsACopyForAScreenFromAShortRecord) {
+  const std::string begin = "[0.000010] info preflight record begins format=1\n";
+  EXPECT_TRUE(account_of(begin + "[0.100000] info image started line=2\n").has_details);
+  const auto shown = account_of(begin + "[0.100000] info image started line=9\n");
+  EXPECT_FALSE(shown.has_details);
+  EXPECT_EQ(shown.lines_lost, 0U);
+}
+
+TEST(DbootLogAccount, TakesDatagramsAsTheyCome) {
+  const auto account = account_of(
+      "[1.000000] info wake started line=2\n"
+      "[2.000000] info terminate started line=4\n"
+      "[1.500000] info wake finished duration=500.0ms\n"
+      "[3.000000] info terminate finished duration=1000.0ms\n");
+  EXPECT_THAT(account.phases, SizeIs(2));
+}
+
+TEST(DbootLogAccount, KnowsARehearsalThatCameToNothing) {
+  EXPECT_EQ(
+      account_of("[0.1] x\n[0.000020] info preflight asked for what=rehearse image=x\n").scope,
+      "namespace");
+}
+
 TEST(DbootLogAccount, KnowsANewerFormat) {
   EXPECT_FALSE(of_the_takeover().newer_format);
   EXPECT_TRUE(account_of("[0.000000] info preflight record begins format=2\n").newer_format);

@@ -192,6 +192,7 @@ void Teller::begin(const Record& record) {
   before_ = {};
   has_before_ = false;
   has_begun_ = false;
+  missing_ = 0;
   is_whole_ = record.message == "record begins";
   account_.time = text_of(record, "time");
   const auto format = number_in<int>(text_of(record, "format"));
@@ -207,10 +208,11 @@ void Teller::note_wait(Account::Phase& phase, const Record& record) const {
 void Teller::note_phase(const Record& record) {
   auto& phases = account_.phases;
   auto* phase = phases.empty() ? nullptr : &phases.back();
-  // Both programs write at the moment in which the one becomes the other, and a rehearsal's verdict
-  // comes last.
-  const bool is_late =
-      phase != nullptr && is_the_injectors(record.phase) && !is_the_injectors(phase->name);
+  // Both programs write at the moment in which the one becomes the other, a rehearsal's verdict
+  // comes last, and datagrams come as they like.
+  const bool is_late = phase != nullptr && phase->name != record.phase &&
+                       ((is_the_injectors(record.phase) && !is_the_injectors(phase->name)) ||
+                        record.elapsed < phase->began);
   if (is_late) return;
   const bool begins = record.message == "started" && record.fact("line");
   const bool again = begins && has_begun_;
@@ -259,7 +261,10 @@ void Teller::note_outcome(const Record& record) {
     account.reason = std::move(reason);
   };
   const auto& message = record.message;
-  if (message == "asked for") account.image = text_of(record, "image");
+  if (message == "asked for") {
+    account.image = text_of(record, "image");
+    account.scope = record.fact("what") == "rehearse" ? "namespace" : "";
+  }
   if (message == "starting") account.command = text_of(record, "executable");
   if (record.fact("scope")) account.scope = text_of(record, "scope");
   if (message == "PID 1 has executed the payload") account.no_return = record.elapsed;
@@ -309,9 +314,9 @@ void Teller::tell(const Record& record) {
   ++account.lines;
   account.last = std::max(account.last, record.elapsed);
   account.has_details = account.has_details || record.level <= Level::debug;
-  if (record.message == "started" && is_whole_ && account.has_details) {
+  if (record.message == "started" && is_whole_) {
     const auto number = number_in<std::size_t>(text_of(record, "line")).value_or(0);
-    if (number > account.lines + account.lines_lost) account.lines_lost = number - account.lines;
+    if (number > account.lines) missing_ = std::max(missing_, number - account.lines);
   }
   note_phase(record);
   note_process(record);
@@ -324,6 +329,9 @@ void Teller::tell(const Record& record) {
 std::optional<Account> Teller::finish() {
   if (!std::exchange(is_any_, false)) return std::nullopt;
   auto account = std::exchange(account_, {});
+  // A copy for a screen lacks lines on purpose.
+  if (account.has_details) account.lines_lost = std::max(account.lines_lost, missing_);
+  account.has_details = account.has_details || (is_whole_ && missing_ == 0);
   std::sort_heap(account.slowest.begin(), account.slowest.end(), is_slower);
   return account;
 }

@@ -80,7 +80,7 @@ struct Account {
   std::size_t lines = 0;  ///< of the record, that were there
   std::size_t lines_lost =
       0;                      ///< by the numbers of lines that phases begin with, or as a copy says
-  bool has_details = false;   ///< lines of debug: it is no copy of the kernel's log
+  bool has_details = false;   ///< it is no copy for a screen, or of the kernel's log
   bool newer_format = false;  ///< of a version that this program does not know
 
   /// From the point of no return to the new system's start; all of it where that is not known.
@@ -111,8 +111,9 @@ class Teller {
   log::Record before_;
   bool has_before_ = false;
   std::size_t earlier_ = 0;
-  bool is_whole_ = false;   ///< from its first line on
-  bool has_begun_ = false;  ///< the phase has said so
+  std::size_t missing_ = 0;  ///< lines, by the numbers that phases begin with
+  bool is_whole_ = false;    ///< from its first line on
+  bool has_begun_ = false;   ///< the phase has said so
 };
 
 /// "74.5ms", as the record has durations; empty when it is none.

@@ -38,7 +38,7 @@ TEST(Hooks, ThatMustSucceedAndFailLeadToTheWayOut) {
 TEST(Breakpoints, AreAShellOnTheConsole) {
   SmallHost host({.root = "disk"});
   host.take_over("--break before:release --break after:release --on-exit poweroff",
-                 "sh -c 'echo the new system is there'");
+                 "sh -c 'echo the new system is there" + std::string(until_it_is_sent) + "'");
   auto& console = host.console();
   console.expect("warning break stopped: .* at=before:release", 60s);
   console.expect("# ");

@@ -24,7 +24,7 @@ TEST(Watchdog, IsFedWhileSomebodyLooksAndStoppedForTheNewSystem) {
   SmallHost host({.devices = {"i6300esb"}});
   ASSERT_NO_FATAL_FAILURE(arm(host));
   host.take_over("--break before:release --break-timeout 20 --on-exit poweroff",
-                 "sh -c 'echo it is $(" + std::string(state) + ")'");
+                 "sh -c 'echo it is $(" + std::string(state) + ")" + until_it_is_sent + "'");
   auto& console = host.console();
   console.expect("info wake watchdog kept fed device=watchdog0 timeout=\"15 s\"", 60s);
   console.expect("warning break nobody has left the shell in time", 60s);
@@ -36,8 +36,8 @@ TEST(Watchdog, IsFedWhileSomebodyLooksAndStoppedForTheNewSystem) {
 TEST(Watchdog, ThatCannotBeStoppedIsFedOn) {
   SmallHost host({.command_line = "i6300esb.nowayout=1", .devices = {"i6300esb"}});
   ASSERT_NO_FATAL_FAILURE(arm(host));
-  host.take_over("--on-exit poweroff",
-                 "sh -c 'sleep 20; echo it is $(" + std::string(state) + ")'");
+  host.take_over("--on-exit poweroff", "sh -c 'sleep 20; echo it is $(" + std::string(state) + ")" +
+                                           until_it_is_sent + "'");
   auto& console = host.console();
   console.expect("warning hand-over watchdog cannot be stopped: it is fed on device=watchdog0",
                  60s);
@@ -58,7 +58,8 @@ TEST(Watchdog, ThatCannotBeStoppedResetsAMachineWhoseInitDoesNotFeedIt) {
 
 TEST(Watchdog, ThatIsNotArmedIsLeftAlone) {
   SmallHost host({.devices = {"i6300esb"}});
-  host.take_over("--on-exit poweroff", "sh -c 'echo it is $(" + std::string(state) + ")'");
+  host.take_over("--on-exit poweroff",
+                 "sh -c 'echo it is $(" + std::string(state) + ")" + until_it_is_sent + "'");
   host.console().expect("it is inactive", 60s);
   EXPECT_THAT(host.console().text(), ::testing::Not(HasSubstr("watchdog kept fed")));
   EXPECT_EQ(host.machine().wait_for_end(), "guest-shutdown");

@@ -10,6 +10,10 @@
 
 namespace dboot::machine {
 
+/// Comes behind the last words of a command that are to be seen: the kernel drops what a serial
+/// line has not sent yet when the leader of its session ends, and this waits for it (TCSADRAIN).
+constexpr const char* until_it_is_sent = "; busybox stty sane";
+
 /// The machine of tools/small-host, booted: busybox's init and a shell. The programs under test are
 /// in PATH, /opt/busybox.tar is an image.
 class SmallHost {

@@ -16,8 +16,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
-#include <vector>
 
 #include "injector/failure.hpp"
 #include "injector/rootfs/elf.hpp"
@@ -30,16 +28,14 @@
 #include "shared/proc/fields.hpp"
 #include "shared/system/syscalls.hpp"
 
+// carried_payload.cpp. A program that is linked without it, a test, carries none.
+extern "C" [[gnu::weak]] const char dboot_carried_payload_begin[];
+extern "C" [[gnu::weak]] const char dboot_carried_payload_end[];
+
 namespace dboot::payload_file {
 namespace {
 
 constexpr const char* file_name = "dboot-init";
-
-std::vector<std::string> places() {
-  std::error_code ignored;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
-  return {self / file_name, (self / DBOOT_LIBEXEC_FROM_SBIN / file_name).lexically_normal()};
-}
 
 constexpr std::size_t most_words = 512;
 
@@ -85,24 +81,26 @@ void require_file(const struct stat& status, const std::string& name) {
                 "name the program itself with --payload");
 }
 
-Payload locate(const std::string& path) {
-  const bool own = path.empty();
-  std::string looked;
-  for (const auto& place : own ? places() : std::vector{path}) {
-    struct stat status {};
-    if (::stat(place.c_str(), &status) == 0) {
-      require_file(status, "the payload " + place);
-      UniqueFd fd(::open(place.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-      if (fd) return {std::move(fd), place, 0, {}, {}};
-    }
-    if (errno != ENOENT) {
-      throw Failure("cannot open the payload " + place + ": " + ::strerror(errno),
-                    "name a program that can be read");
-    }
-    looked += (looked.empty() ? "" : " and ") + place;
+/// In a file, as every other one.
+Payload carried() {
+  if (dboot_carried_payload_begin == nullptr)
+    throw Failure("this program carries no payload", "name one with --payload");
+  UniqueFd file(
+      static_cast<int>(sys::check(::memfd_create(file_name, MFD_CLOEXEC), "memfd_create")));
+  sys::write_all(file.get(), {dboot_carried_payload_begin, dboot_carried_payload_end});
+  return {std::move(file), file_name, true, 0, {}, {}};
+}
+
+Payload open_file(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0) {
+    require_file(status, "the payload " + path);
+    UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (fd) return {std::move(fd), path, false, 0, {}, {}};
   }
-  throw Failure("the payload is not there: looked for " + looked,
-                own ? "install dboot-init, or name it with --payload" : "correct --payload");
+  if (errno == ENOENT) throw Failure("the payload " + path + " is not there", "correct --payload");
+  throw Failure("cannot open the payload " + path + ": " + ::strerror(errno),
+                "name a program that can be read");
 }
 
 std::uint64_t size_of(int fd) {
@@ -142,7 +140,7 @@ void require_understanding(const std::string& name, const PlanVersions& plans) {
 }  // namespace
 
 Payload open(const std::string& path) {
-  Payload payload = locate(path);
+  Payload payload = path.empty() ? carried() : open_file(path);
   const std::string name = "the payload " + payload.path;
   const auto program = elf::check_loadable(payload.fd.get(), name);
   if (!program.interpreter.empty()) {

@@ -18,16 +18,16 @@ struct PlanVersions {
 
 struct Payload {
   UniqueFd fd;
-  std::string path;
+  std::string path;        ///< "dboot-init" for the one that this program carries
+  bool is_carried = false;
   std::uint64_t size = 0;  ///< in bytes
   std::string digest;      ///< "sha256:9f2c…", see compute_digest()
   /// Empty when it does not say so. One that does can be proved.
   std::optional<PlanVersions> plans;
 };
 
-/// Opens the payload: `path` when it is not empty, else dboot-init beside this program (a build
-/// tree), else the installed one. Throws Failure where there is none, where the kernel cannot load
-/// it, where it needs other files (no library of the old or of the new system is promised to it),
+/// Opens the payload: `path`, or where that is empty the dboot-init that this program carries.
+/// Throws Failure where there is none, where the kernel cannot load it, where it needs other files (no library of the old or of the new system is promised to it),
 /// and where it says that it does not understand the plans of this program.
 Payload open(const std::string& path);
 

@@ -50,7 +50,7 @@ object json_of(const rootfs::Taken& taken) {
 }
 
 object json_of(const payload_file::Payload& payload) {
-  return {{"file", json_text(payload.path)},
+  return {{"file", payload.is_carried ? value() : json_text(payload.path)},
           {"bytes", payload.size},
           {"digest", payload.digest},
           {"newest_plan", payload.plans ? value(to_string(*payload.plans)) : value()},

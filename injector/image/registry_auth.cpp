@@ -1,7 +1,6 @@
 #include "injector/image/registry_auth.hpp"
 
-#include <openssl/evp.h>
-#include <pwd.h>
+#include <nettle/base64.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 
 #include "injector/image/json.hpp"
 #include "injector/report.hpp"
+#include "injector/rootfs/user.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::image {
@@ -24,24 +24,22 @@ namespace json = boost::json;
 constexpr const char* docker_hub = "https://index.docker.io/v1/";
 
 std::optional<std::string> decode_base64(const std::string& text) {
-  std::string bytes(text.size(), '\0');
-  const int size = ::EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                     reinterpret_cast<const unsigned char*>(text.data()),
-                                     static_cast<int>(text.size()));
-  if (size < 0) return {};
-  bytes.resize(static_cast<std::size_t>(size));
-  // Padding is decoded as NUL bytes.
-  while (!bytes.empty() && bytes.back() == '\0') bytes.pop_back();
+  std::string bytes(BASE64_DECODE_LENGTH(text.size()), '\0');
+  base64_decode_ctx context{};
+  ::base64_decode_init(&context);
+  std::size_t size = bytes.size();
+  auto* const raw = reinterpret_cast<std::uint8_t*>(bytes.data());
+  if (::base64_decode_update(&context, &size, raw, text.size(), text.data()) == 0) return {};
+  if (::base64_decode_final(&context) == 0) return {};
+  bytes.resize(size);
   return bytes;
 }
 
 /// With the alphabet for URLs, as the engine wants it.
 std::string encode_base64(const std::string& bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int size = ::EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                     reinterpret_cast<const unsigned char*>(bytes.data()),
-                                     static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(size));
+  std::string text(BASE64_ENCODE_RAW_LENGTH(bytes.size()), '\0');
+  ::base64_encode_raw(text.data(), bytes.size(),
+                      reinterpret_cast<const std::uint8_t*>(bytes.data()));
   std::replace(text.begin(), text.end(), '+', '-');
   std::replace(text.begin(), text.end(), '/', '_');
   return text;
@@ -98,9 +96,11 @@ std::vector<std::string> config_directories() {
   std::vector<std::string> directories;
   if (const char* directory = ::getenv("DOCKER_CONFIG")) directories.emplace_back(directory);
   if (const char* home = ::getenv("HOME")) directories.push_back(std::string(home) + "/.docker");
+  if (const char* home = ::getenv("SUDO_HOME")) directories.push_back(std::string(home) + "/.docker");
+  // Not of getpwnam(3): a static program asks no directory service.
   if (const char* user = ::getenv("SUDO_USER")) {
-    if (const passwd* entry = ::getpwnam(user); entry != nullptr)
-      directories.push_back(std::string(entry->pw_dir) + "/.docker");
+    const auto home = rootfs::home_of(user, sys::read_file_or_empty("/etc/passwd"));
+    if (!home.empty()) directories.push_back(home + "/.docker");
   }
   return directories;
 }

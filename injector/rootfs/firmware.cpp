@@ -1,7 +1,5 @@
 #include "injector/rootfs/firmware.hpp"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -12,7 +10,10 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
+#include "injector/stream/decompress.hpp"
+#include "injector/stream/file_stream.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs::firmware {
@@ -77,28 +78,14 @@ std::string_view modinfo_of(std::string_view module) {
 }
 
 std::string read_module(int directory, const std::string& file) {
-  const UniqueFd fd = sys::open_at(directory, file, O_RDONLY);
-  const std::unique_ptr<archive, int (*)(archive*)> reader(::archive_read_new(),
-                                                           &::archive_read_free);
-  if (!reader) throw std::bad_alloc();
-  // What kmod knows.
-  ::archive_read_support_filter_gzip(reader.get());
-  ::archive_read_support_filter_xz(reader.get());
-  ::archive_read_support_filter_zstd(reader.get());
-  ::archive_read_support_format_raw(reader.get());
-  archive_entry* entry = nullptr;
-  if (::archive_read_open_fd(reader.get(), fd.get(), 1U << 16U) != ARCHIVE_OK ||
-      ::archive_read_next_header(reader.get(), &entry) != ARCHIVE_OK)
-    throw std::runtime_error(file + " cannot be read");
+  auto fd = sys::open_at(directory, file, O_RDONLY);
+  const auto stream = decompress(file_stream(std::move(fd), file), file);
   std::string content;
-  std::array<char, 1U << 16U> buffer;
-  for (;;) {
-    const auto count = ::archive_read_data(reader.get(), buffer.data(), buffer.size());
-    if (count < 0 || content.size() > most_bytes)
-      throw std::runtime_error(file + " cannot be read");
-    if (count == 0) return content;
-    content.append(buffer.data(), static_cast<std::size_t>(count));
+  for (auto bytes = stream->next(); !bytes.empty(); bytes = stream->next()) {
+    if (content.size() > most_bytes) throw std::runtime_error(file + " is too large for a module");
+    content.append(bytes.data(), bytes.size());
   }
+  return content;
 }
 
 bool is_one_of(const std::string& file, const std::set<std::string>& names) {

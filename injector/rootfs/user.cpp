@@ -25,6 +25,8 @@ namespace {
 constexpr off_t largest_database = off_t{64} << 20U;
 
 using Fields = std::vector<std::string>;
+constexpr std::size_t passwd_fields = 7;
+constexpr std::size_t group_fields = 4;
 
 std::optional<std::uint32_t> parse_id(std::string_view text) {
   constexpr std::uint32_t largest = (1U << 31U) - 1;  // as docker
@@ -102,8 +104,6 @@ int try_as(int root_fd, const std::string& path, const Credentials& credentials)
 
 User resolve_user(const std::string& specification, std::string_view passwd,
                   std::string_view group) {
-  constexpr std::size_t passwd_fields = 7;
-  constexpr std::size_t group_fields = 4;
   const auto colon = specification.find(':');
   const std::string user_name = colon == 0 ? "0" : specification.substr(0, colon);
   const std::string group_name =
@@ -141,6 +141,12 @@ User resolve_user(const std::string& specification, std::string_view passwd,
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   return user;
+}
+
+std::string home_of(const std::string& name, std::string_view passwd) {
+  for (const auto& line : parse_database(passwd, passwd_fields))
+    if (line[0] == name) return line[5];
+  return {};
 }
 
 User find_user(int root_fd, const std::string& specification) {

@@ -24,6 +24,9 @@ User resolve_user(const std::string& specification, std::string_view passwd,
 /// entries.
 User find_user(int root_fd, const std::string& specification);
 
+/// The home directory of the user `name` in a passwd(5); empty where there is no such user.
+std::string home_of(const std::string& name, std::string_view passwd);
+
 /// Throws Failure, status 126, unless that user may execute the file at `path`, as the kernel has
 /// it, inside the root. Does nothing where this process may not become another user itself.
 void check_permission(int root_fd, const std::string& path, const std::string& user,

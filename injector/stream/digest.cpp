@@ -1,12 +1,13 @@
 #include "injector/stream/digest.hpp"
 
-#include <openssl/evp.h>
+#include <nettle/nettle-meta.h>
+#include <nettle/sha2.h>
 
 #include <algorithm>
 #include <array>
-#include <new>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "injector/stream/damage.hpp"
 
@@ -15,11 +16,11 @@ namespace {
 
 struct Algorithm {
   std::string_view name;
-  const EVP_MD* (*function)();
+  const nettle_hash& hash;
   std::size_t digits;
 };
 constexpr std::array<Algorithm, 2> algorithms{
-    {{"sha256", &::EVP_sha256, 64}, {"sha512", &::EVP_sha512, 128}}};
+    {{"sha256", ::nettle_sha256, 64}, {"sha512", ::nettle_sha512, 128}}};
 
 const Algorithm& algorithm_of(const std::string& name) {
   for (const Algorithm& algorithm : algorithms) {
@@ -32,35 +33,29 @@ const Algorithm& algorithm_of(const std::string& name) {
 class Hash {
  public:
   explicit Hash(const std::string& algorithm)
-      : algorithm_(algorithm), context_(::EVP_MD_CTX_new(), &::EVP_MD_CTX_free) {
-    if (!context_) throw std::bad_alloc();
-    check(::EVP_DigestInit_ex(context_.get(), algorithm_of(algorithm).function(), nullptr));
+      : algorithm_(algorithm_of(algorithm)), context_(algorithm_.hash.context_size) {
+    algorithm_.hash.init(context_.data());
   }
 
   void add(std::span<const char> bytes) {
-    check(::EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()));
+    algorithm_.hash.update(context_.data(), bytes.size(),
+                           reinterpret_cast<const std::uint8_t*>(bytes.data()));
   }
 
   Digest finish() {
     constexpr std::string_view digits = "0123456789abcdef";
-    std::array<unsigned char, EVP_MAX_MD_SIZE> raw{};
-    unsigned size = 0;
-    check(::EVP_DigestFinal_ex(context_.get(), raw.data(), &size));
-    Digest result{algorithm_, {}};
-    for (const unsigned char byte : std::span(raw).first(size))
+    std::array<std::uint8_t, SHA512_DIGEST_SIZE> raw{};
+    const std::size_t size = algorithm_.digits / 2;
+    algorithm_.hash.digest(context_.data(), size, raw.data());
+    Digest result{std::string(algorithm_.name), {}};
+    for (const auto byte : std::span(raw).first(size))
       result.hexadecimal += {digits[byte >> 4U], digits[byte & 15U]};
     return result;
   }
 
  private:
-  /// libcrypto has no other reason to fail here, except where a policy of the system forbids the
-  /// algorithm.
-  void check(int result) const {
-    if (result != 1) throw std::runtime_error("libcrypto does not compute " + algorithm_);
-  }
-
-  std::string algorithm_;
-  std::unique_ptr<EVP_MD_CTX, decltype(&::EVP_MD_CTX_free)> context_;
+  const Algorithm& algorithm_;
+  std::vector<std::byte> context_;
 };
 
 class VerifiedStream : public ByteStream {

@@ -42,7 +42,7 @@ TEST_F(DryRun, IsAPageForAPerson) {
       AllOf(ContainsRegex("image +[^\n]*busybox.tar[^\n]* MiB\n"),
             ContainsRegex("new root +[0-9.]+ MiB of [0-9.]+ GiB that are available"),
             ContainsRegex("from host    /etc/hosts\n +/etc/resolv.conf\n"),
-            ContainsRegex("payload +[^\n]*/dboot-init, [0-9.]+ MiB\n +sha256:[0-9a-f]+\n"
+            ContainsRegex("payload +dboot-init of this program, [0-9.]+ MiB\n +sha256:[0-9a-f]+\n"
                           " +understands plans up to 1\\.[0-9]+\n"),
             HasSubstr("starts       sh -c 'exit 3', supervised by the payload\n"),
             ContainsRegex("ends +[0-9]+ processes"), HasSubstr("\nstays        the kernel "),

@@ -1,15 +1,14 @@
-# Installs into a prefix of its own and rehearses from there: the two programs must find each other in it, and say where
-# they looked when they do not. Variables: BUILD, PREFIX, IMAGE_SCRIPT.
+# Installs into a prefix of its own and rehearses from there, and from a root that has nothing but dboot-inject and the
+# kernel's own filesystems. Variables: BUILD, PREFIX, IMAGE_SCRIPT.
 file(REMOVE_RECURSE ${PREFIX})
 execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --prefix ${PREFIX} OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND ${IMAGE_SCRIPT} ${PREFIX}/image.tar COMMAND_ERROR_IS_FATAL ANY)
 
-function(rehearse expected_status expected_text)
-  execute_process(
-    COMMAND ${PREFIX}/sbin/dboot-inject --rehearse ${PREFIX}/image.tar -- /bin/sh -c "exit 42"
-    RESULT_VARIABLE status ERROR_VARIABLE errors OUTPUT_QUIET)
-  if(NOT status EQUAL expected_status OR NOT errors MATCHES "${expected_text}")
-    message(FATAL_ERROR "status ${status}, not ${expected_status}; it said: ${errors}")
+# rehearse(COMMAND…): what ends with a rehearsal whose command exits with 42
+function(rehearse)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status ERROR_VARIABLE errors OUTPUT_QUIET)
+  if(NOT status EQUAL 42 OR NOT errors MATCHES "rehearsing")
+    message(FATAL_ERROR "status ${status}, not 42; it said: ${errors}")
   endif()
 endfunction()
 
@@ -18,7 +17,11 @@ foreach(page man8/dboot-inject.8 man8/dboot-init.8 man5/dboot-dry-run.5 man5/dbo
     message(FATAL_ERROR "no manual page ${page}")
   endif()
 endforeach()
-rehearse(42 "rehearsing")
-file(REMOVE ${PREFIX}/libexec/dboot/dboot-init)
-rehearse(125 "looked for ${PREFIX}/sbin/dboot-init and ${PREFIX}/libexec/dboot/dboot-init")
+rehearse(${PREFIX}/sbin/dboot-inject --rehearse ${PREFIX}/image.tar -- /bin/sh -c "exit 42")
+set(bare
+    "mount --make-rprivate / && mkdir -p root && mount -t tmpfs bare root && cd root && mkdir dev proc run sys"
+    "&& cp ../sbin/dboot-inject ../image.tar . && mount --rbind /dev dev && mount --rbind /sys sys && mount -t proc proc proc"
+    "&& exec chroot . /dboot-inject --rehearse ./image.tar -- /bin/sh -c 'exit 42'")
+list(JOIN bare " " bare)
+rehearse(${CMAKE_COMMAND} -E chdir ${PREFIX} unshare --fork --pid --mount --kill-child sh -c "${bare}")
 file(REMOVE_RECURSE ${PREFIX})

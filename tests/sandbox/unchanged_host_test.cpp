@@ -186,7 +186,8 @@ TEST_F(UnchangedHost, PayloadThatFailsItsProof) {
 }
 
 TEST_F(UnchangedHost, PayloadThatNeedsLibraries) {
-  expect_refusal({"--payload", DBOOT_INJECT, image(), "sh"}, 125,
+  const auto this_test = std::filesystem::read_symlink("/proc/self/exe").string();
+  expect_refusal({"--payload", this_test, image(), "sh"}, 125,
                  HasSubstr("is linked dynamically, and asks for /lib"));
 }
 

@@ -226,7 +226,7 @@ Forecast forecast_of_a_server() {
       {"file", "/root/key", "/etc/key", 12},
       {"file", "/etc/resolv.conf", "/etc/resolv.conf", 0},
   };
-  forecast.payload.path = "/usr/libexec/dboot/dboot-init";
+  forecast.payload.path = "/root/own-payload";
   forecast.payload.size = 2U << 20U;
   forecast.payload.digest = "sha256:2e";
   forecast.payload.plans = {1, 1, 3};
@@ -258,7 +258,7 @@ from host    kernel modules: /lib/modules/6.1, 4.0 MiB
              /root/key as /etc/key, 12 bytes
              /etc/resolv.conf
              the hostname server
-payload      /usr/libexec/dboot/dboot-init, 2.0 MiB
+payload      /root/own-payload, 2.0 MiB
              sha256:2e
              understands plans up to 1.3
 starts       bash -c '\x1b[31m'\''s', supervised by the payload
@@ -330,7 +330,7 @@ TEST(Forecast, TellsAProgramTheSame) {
            R"("memory":{"available_bytes":4294967296,"root_bytes":94371840,)"
            R"("root_limit_bytes":4194304000})",
            R"({"what":"file","from":"/root/key","to":"/etc/key","bytes":12})",
-           R"("payload":{"file":"/usr/libexec/dboot/dboot-init","bytes":2097152,)"
+           R"("payload":{"file":"/root/own-payload","bytes":2097152,)"
            R"("digest":"sha256:2e","newest_plan":"1.3","proved":true})",
            R"("arguments":["bash","-c","\\x1b[31m's"])",
            R"("user":{"uid":0,"gid":0,"groups":[]})",

@@ -5,26 +5,22 @@
 namespace dboot::machine {
 namespace {
 
-/// The small host's archive, and one with the programs, the libraries that they are linked with and
-/// an image: the kernel unpacks one after the other.
+/// The small host's archive, and one with the program, what else a test needs, and an image: the
+/// kernel unpacks one after the other.
 void make_initramfs(const std::string& file, const std::vector<std::string>& more) {
   const std::string script =
       "set -e\n"
       "tree=$(mktemp -d)\n"
       "mkdir -p $tree/opt\n"
-      "cp $PROGRAMS/dboot-inject $PROGRAMS/dboot-init $tree/opt/\n"
+      "cp $PROGRAM $tree/opt/\n"
       "cp $IMAGE $tree/opt/busybox.tar\n"
       "for file in $MORE; do cp $file $tree/opt/; done\n"
-      "ldd $PROGRAMS/dboot-inject | grep -o '/[^ ]*' | while read -r library; do\n"
-      "  mkdir -p $tree$(dirname $library)\n"
-      "  cp -L $library $tree$library\n"
-      "done\n"
       "cp $BASE $FILE\n"
       "(cd $tree && find . | busybox cpio -o -H newc 2>/dev/null) >>$FILE\n"
       "rm -r $tree\n";
   std::string listed;
   for (const auto& name : more) listed += name + ' ';
-  const auto made = run_program({"env", "MORE=" + listed, "PROGRAMS=" + files::program(""),
+  const auto made = run_program({"env", "MORE=" + listed, "PROGRAM=" + files::program("dboot-inject"),
                                  "IMAGE=" + files::image("busybox"),
                                  "BASE=" + files::made("small-host", "initramfs"), "FILE=" + file,
                                  "sh", "-c", script});

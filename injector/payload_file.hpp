@@ -18,7 +18,7 @@ struct PlanVersions {
 
 struct Payload {
   UniqueFd fd;
-  std::string path;        ///< "dboot-init" for the one that this program carries
+  std::string path;  ///< "dboot-init" for the one that this program carries
   bool is_carried = false;
   std::uint64_t size = 0;  ///< in bytes
   std::string digest;      ///< "sha256:9f2c…", see compute_digest()
@@ -27,8 +27,9 @@ struct Payload {
 };
 
 /// Opens the payload: `path`, or where that is empty the dboot-init that this program carries.
-/// Throws Failure where there is none, where the kernel cannot load it, where it needs other files (no library of the old or of the new system is promised to it),
-/// and where it says that it does not understand the plans of this program.
+/// Throws Failure where there is none, where the kernel cannot load it, where it needs other files
+/// (no library of the old or of the new system is promised to it), and where it says that it does
+/// not understand the plans of this program.
 Payload open(const std::string& path);
 
 /// Reads all of it: when it is known that there is room for it.

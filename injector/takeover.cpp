@@ -361,6 +361,7 @@ int run(const Options& options) {
     forecast.payload = std::move(payload);
     forecast.plan = std::move(plan);
     tell(std::move(forecast), options);
+    report::note("the dry run ends", {});
     return 0;
   }
   report::begin_phase("inject");

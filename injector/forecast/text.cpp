@@ -86,7 +86,7 @@ void show_image(Page& page, const Forecast& forecast) {
 
 void show_payload(Page& page, const payload_file::Payload& payload) {
   page.line("payload", payload.path + (payload.is_carried ? " of this program, " : ", ") +
-                            byte_size(payload.size));
+                           byte_size(payload.size));
   page.line("payload", payload.digest);
   page.line("payload", payload.plans ? "understands plans up to " + to_string(*payload.plans)
                                      : "does not say which plans it understands");

@@ -96,7 +96,8 @@ std::vector<std::string> config_directories() {
   std::vector<std::string> directories;
   if (const char* directory = ::getenv("DOCKER_CONFIG")) directories.emplace_back(directory);
   if (const char* home = ::getenv("HOME")) directories.push_back(std::string(home) + "/.docker");
-  if (const char* home = ::getenv("SUDO_HOME")) directories.push_back(std::string(home) + "/.docker");
+  if (const char* home = ::getenv("SUDO_HOME"))
+    directories.push_back(std::string(home) + "/.docker");
   // Not of getpwnam(3): a static program asks no directory service.
   if (const char* user = ::getenv("SUDO_USER")) {
     const auto home = rootfs::home_of(user, sys::read_file_or_empty("/etc/passwd"));

@@ -56,10 +56,8 @@ std::string PayloadLog::take() {
     is_there_ = true;
     if (!record || record->level >= level_) shown += std::string(line) + '\n';
     if (!record) continue;
-    if (record->message == "the system ends") {
-      end_of_system_ = record->fact("by").value_or("");
-      ended_early_ = record->phase != "supervise";
-    }
+    if (record->phase == "supervise") had_command_ = true;
+    if (record->message == "the system ends") end_of_system_ = record->fact("by").value_or("");
     last_ = record;
   }
   if (!unfinished_.empty()) is_there_ = true;

@@ -28,8 +28,8 @@ class PayloadLog {
   /// The last line that it has written, and what its system ends by ("reboot"), if it has said so.
   const std::optional<log::Record>& last() const noexcept { return last_; }
   const std::string& end_of_system() const noexcept { return end_of_system_; }
-  /// The payload itself has ended the system, before it came to the command of the new one.
-  bool ended_before_command() const noexcept { return ended_early_; }
+  /// The payload came to the command of the new system, and looked after it.
+  bool had_command() const noexcept { return had_command_; }
   /// The last call has not taken all.
   bool has_more() const noexcept { return more_; }
 
@@ -43,7 +43,7 @@ class PayloadLog {
   std::string unfinished_;
   std::optional<log::Record> last_;
   std::string end_of_system_;
-  bool ended_early_ = false;
+  bool had_command_ = false;
   bool more_ = false;
   bool is_there_ = false;
 };

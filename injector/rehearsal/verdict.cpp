@@ -29,7 +29,7 @@ std::string after_the_end(std::string_view by) {
 void report_reboot(std::string_view by, const PayloadLog& log) {
   report::info("the rehearsed system ends",
                {{"by", by},
-                {"command", log.ended_before_command() ? "was not started" : "was started"},
+                {"command", log.had_command() ? "was started" : "was not started"},
                 {"a_machine", after_the_end(by)}});
 }
 

@@ -39,7 +39,9 @@ std::size_t character_size(std::string_view text) {
   }
   const unsigned char second = byte(1);
   const bool is_not_shortest = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
-  const bool is_no_character = (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f);
+  const bool is_no_character = (first == 0xed && second > 0x9f) ||
+                               (first == 0xf4 && second > 0x8f) ||
+                               text.starts_with("\xef\xbf\xbe") || text.starts_with("\xef\xbf\xbf");
   const bool is_c1 = first == 0xc2 && second < 0xa0;
   return is_not_shortest || is_no_character || is_c1 || is_layout(text) ? 0 : size;
 }
@@ -181,21 +183,58 @@ class Reader {
   }
 
   Fact fact() {
-    expect(" ");
-    const auto key = up_to('=');
-    if (!std::all_of(key.begin(), key.end(), is_of_key)) failed_ = true;
+    const auto key = key_of_fact();
     if (rest_.starts_with('"')) return {key, quoted()};
-    const auto size = std::min(rest_.find(' '), rest_.size());
-    const auto value = rest_.substr(0, size);
+    const auto value = bare();
     if (value.empty() || !is_plain(value)) failed_ = true;
-    rest_.remove_prefix(size);
     return {key, value};
   }
 
+  /// The same of what others have passed on.
+  Fact lenient_fact() {
+    const auto key = key_of_fact();
+    if (!rest_.starts_with('"')) {
+      const auto value = bare();
+      if (value.empty()) failed_ = true;
+      return {key, log::unescaped(value).value_or(std::string(value))};
+    }
+    const auto end = end_of_string();
+    if (end < rest_.size()) return {key, quoted()};
+    auto text = std::exchange(rest_, {}).substr(1);
+    // An escape that is cut has three more characters at most.
+    constexpr int longest_escape = 4;
+    auto value = log::unescaped(text);
+    for (int cut = 0; !value && cut < longest_escape && !text.empty(); ++cut) {
+      text.remove_suffix(1);
+      value = log::unescaped(text);
+    }
+    return {key, value.value_or("") + "…"};
+  }
+
  private:
-  std::string quoted() {
+  std::string_view key_of_fact() {
+    expect(" ");
+    const auto key = up_to('=');
+    if (!std::all_of(key.begin(), key.end(), is_of_key)) failed_ = true;
+    return key;
+  }
+
+  std::string_view bare() {
+    const auto size = std::min(rest_.find(' '), rest_.size());
+    const auto value = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return value;
+  }
+
+  /// Where its closing quote is; behind the end where there is none.
+  std::size_t end_of_string() const {
     std::size_t end = 1;
     while (end < rest_.size() && rest_[end] != '"') end += rest_[end] == '\\' ? 2 : 1;
+    return end;
+  }
+
+  std::string quoted() {
+    const auto end = end_of_string();
     if (end >= rest_.size()) {
       failed_ = true;
       return {};
@@ -256,8 +295,10 @@ std::string format(const Record& record) {
                     record);
 }
 
-std::optional<Record> parse(std::string_view line) {
-  Reader reader(line);
+namespace {
+
+/// All but its facts.
+std::optional<Record> parse_head(Reader& reader) {
   reader.expect("[");
   const auto seconds = reader.number(reader.up_to('.'));
   const auto fraction = reader.up_to(']');
@@ -268,13 +309,31 @@ std::optional<Record> parse(std::string_view line) {
   std::string message = reader.message();
   constexpr std::int64_t most = std::int64_t{1} << 40U;  // of the seconds, some 30,000 years
   if (reader.failed() || fraction.size() != 6 || !level || seconds > most) return std::nullopt;
-  Record record{std::chrono::microseconds(seconds * 1'000'000 + micros),
+  return Record{std::chrono::microseconds(seconds * 1'000'000 + micros),
                 *level,
                 std::move(phase),
                 std::move(message),
                 {}};
-  while (!reader.at_end() && !reader.failed()) record.facts.push_back(reader.fact());
+}
+
+}  // namespace
+
+std::optional<Record> parse(std::string_view line) {
+  Reader reader(line);
+  auto record = parse_head(reader);
+  while (record && !reader.at_end() && !reader.failed()) record->facts.push_back(reader.fact());
   if (reader.failed()) return std::nullopt;
+  return record;
+}
+
+std::optional<Record> parse_leniently(std::string_view line) {
+  Reader reader(line);
+  auto record = parse_head(reader);
+  while (record && !reader.at_end()) {
+    auto fact = reader.lenient_fact();
+    if (reader.failed()) break;
+    record->facts.push_back(std::move(fact));
+  }
   return record;
 }
 

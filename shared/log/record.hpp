@@ -71,6 +71,11 @@ std::string format(const Record& record);
 /// The other way round; empty when the line is not one of a record.
 std::optional<Record> parse(std::string_view line);
 
+/// The same of a line that others have passed on: what can be read of it up to the first thing that
+/// cannot. A value that is cut off ends in an ellipsis. dmesg(1) and /dev/kmsg have what is no
+/// ASCII as in C, in values without quotes too.
+std::optional<Record> parse_leniently(std::string_view line);
+
 /// What the fact `mend` is called: how to get rid of the cause.
 inline constexpr std::string_view mend_key = "mend";
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "shared/log/destination.hpp"
 #include "shared/log/json.hpp"
 
 namespace dboot::plan {
@@ -18,14 +19,14 @@ using boost::json::value;
 /// "before:release".
 array places(const std::vector<Place>& wanted) {
   array list;
-  for (const auto& place : wanted) list.emplace_back(dboot::to_string(place));
+  for (const auto& place : wanted) list.emplace_back(json_text(dboot::to_string(place)));
   return list;
 }
 
 array hooks(const std::vector<Hook>& wanted) {
   array list;
   for (const auto& hook : wanted)
-    list.push_back(object{{"at", dboot::to_string(hook.at)},
+    list.push_back(object{{"at", json_text(dboot::to_string(hook.at))},
                           {"arguments", json_texts(hook.arguments)},
                           {"must_succeed", hook.must_succeed}});
   return list;
@@ -147,6 +148,7 @@ Place as_place(const std::string& field, const value& given) {
   if (colon == std::string::npos || colon + 1 == text.size() ||
       (moment != "before" && moment != "after"))
     refuse(field, "is '" + log::escaped(text) + "', and not before:PHASE or after:PHASE");
+  if (text == "after:start") refuse(field, "is after:start, where the new system has the machine");
   return {moment == "before" ? Moment::before : Moment::after, text.substr(colon + 1)};
 }
 
@@ -161,7 +163,8 @@ Hook as_hook(const std::string& field, const value& given) {
   return hook;
 }
 
-constexpr std::int64_t most_32 = std::numeric_limits<std::uint32_t>::max();
+/// The highest one says "unchanged" to setresuid(2).
+constexpr std::int64_t most_32 = std::numeric_limits<std::uint32_t>::max() - 1;
 
 Credentials as_user(const std::string& field, const value& given) {
   Fields fields(given, field);
@@ -173,6 +176,20 @@ Credentials as_user(const std::string& field, const value& given) {
   });
   fields.end();
   return user;
+}
+
+/// What a payload could not use.
+void check_texts(const Plan& plan) {
+  for (const auto& variable : plan.environment) {
+    if (const auto equals = variable.find('='); equals == 0 || equals == std::string::npos)
+      refuse("environment", "has '" + log::escaped(variable) + "', which is not NAME=VALUE");
+  }
+  if (!plan.console.empty() && !log::is_terminal_name(plan.console))
+    refuse("console", "is '" + log::escaped(plan.console) + "', and not a name below /dev");
+  for (const auto& text : plan.log_to) {
+    if (!log::parse_destination(text))
+      refuse("log_to", "has '" + log::escaped(text) + "': see --log-to in dboot-inject(8)");
+  }
 }
 
 }  // namespace
@@ -249,6 +266,7 @@ Plan from_json(const value& document) {
   });
   fields.text("injector_version", plan.injector_version);
   fields.end();
+  check_texts(plan);
   return plan;
 }
 

@@ -109,6 +109,11 @@ void check_values(const Plan& plan) {
     if (hook.arguments.empty() || !hook.arguments.front().starts_with('/'))
       throw Error(fmt::format("the plan's hook {} names no absolute path", to_string(hook.at)));
   }
+  const auto& [uid, gid, groups] = plan.credentials;
+  constexpr auto unchanged = std::numeric_limits<std::uint32_t>::max();
+  if (uid == unchanged || gid == unchanged)
+    throw Error("the plan's user or group is 4294967295, which setresuid(2) takes for none");
+  if (plan.began.count() < 0) throw Error("the plan began before the machine");
   constexpr int last_signal = 64;
   if (plan.stop_signal < 1 || plan.stop_signal > last_signal)
     throw Error(fmt::format("the plan's stop signal is {}, which is none", plan.stop_signal));
@@ -322,7 +327,7 @@ std::string describe(const Plan& plan) {
   for (const auto& fact : facts(plan)) {
     std::string field = fact.key;
     std::replace(field.begin(), field.end(), '_', ' ');
-    text += fmt::format("{}: {}\n", field, fact.value);
+    text += fmt::format("{}: {}\n", field, log::escaped(fact.value));
     if (field == "arguments") text += fmt::format("environment: {}\n", plan.environment);
   }
   return text;

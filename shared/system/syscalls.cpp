@@ -3,10 +3,14 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
+#include <cstdio>
+#include <filesystem>
 #include <system_error>
 
 namespace dboot::sys {
@@ -95,6 +99,27 @@ void write_all(int fd, std::string_view data) {
     const ssize_t count = ::write(fd, data.data(), data.size());
     if (count < 0 && errno == EINTR) continue;
     data.remove_prefix(static_cast<std::size_t>(check(count, "write")));
+  }
+}
+
+void replace_file(const std::string& path, std::string_view data, mode_t mode) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
+    return write_all(open(path, O_WRONLY).get(), data);
+  std::error_code ignored;
+  // What a link names is replaced, and not the link.
+  const auto target = std::filesystem::canonical(path, ignored).string();
+  const auto& place = target.empty() ? path : target;
+  std::string partial = place + ".XXXXXX";
+  const UniqueFd file(
+      static_cast<int>(check(::mkostemp(partial.data(), O_CLOEXEC), "write ", place)));
+  try {
+    write_all(file.get(), data);
+    check(::fchmod(file.get(), mode), "chmod ", partial);
+    check(::rename(partial.c_str(), place.c_str()), "write ", place);
+  } catch (...) {
+    ::unlink(partial.c_str());
+    throw;
   }
 }
 

@@ -56,5 +56,8 @@ std::string read_file_or_empty(const std::string& path) noexcept;
 void write_file(const std::string& path, std::string_view text);
 /// Writes all of `data`, retrying short writes and EINTR. Throws.
 void write_all(int fd, std::string_view data);
+/// Writes a new file and puts it in the place of the one at `path`, where there is one: whatever
+/// goes wrong, that is as it was. A device or a pipe is written to. Throws.
+void replace_file(const std::string& path, std::string_view data, mode_t mode);
 
 }  // namespace dboot::sys

@@ -41,13 +41,14 @@ TEST_F(Reading, TellsARehearsal) {
   EXPECT_EQ(page.status, 0);
   EXPECT_THAT(page.output, AllOf(StartsWith("A rehearsal with " + image + ", begun 20"),
                                  HasSubstr("The new system has started with /bin/sh, "),
-                                 ContainsRegex("\n  release +[0-9.]+ s +[0-9.]+ s"),
+                                 ContainsRegex("\n  release +[0-9.]+ s +[0-9.]+ m?s"),
                                  HasSubstr("skipped in a namespace")));
   const auto document = boost::json::parse(log("--json " + record).output).as_object();
   EXPECT_EQ(document.at("lines_lost").to_number<int>(), 0);
   EXPECT_EQ(document.at("scope").as_string(), "namespace");
   const auto same = log("diff " + record + " " + record);
-  EXPECT_THAT(same.output, AllOf(StartsWith("Before: The new system"), HasSubstr("x1.00")));
+  EXPECT_THAT(same.output,
+              AllOf(StartsWith("Before: The new system"), HasSubstr("Nothing else has changed.")));
 }
 
 TEST_F(Reading, SaysWhyThereIsNothingToTell) {
@@ -65,7 +66,7 @@ TEST_F(Reading, SaysWhyThereIsNothingToTell) {
       {"diff " + newer + " " + empty, "newer format"},
       {"--svg /nonexistent/x " +
            file("record", "[0.000010] info preflight record begins format=1\n"),
-       "cannot write /nonexistent/x"},
+       "write /nonexistent/x: No such file"},
   };
   for (const auto& [arguments, words] : cases) {
     const auto result = log(arguments);
@@ -73,8 +74,34 @@ TEST_F(Reading, SaysWhyThereIsNothingToTell) {
     EXPECT_THAT(result.output, AllOf(HasSubstr("dboot-log: error: "), HasSubstr(words),
                                      HasSubstr("dboot-log: to mend it: ")));
   }
-  for (const std::string wrong : {"--colour", "a b", "diff a", "--previous a", "--svg"})
+  for (const std::string wrong :
+       {"--colour", "a b", "diff a", "--previous a", "--svg", "--svg x diff a b", "diff '' a",
+        "--previous diff a b", "a diff b c", "--svg '' a"})
     EXPECT_EQ(log(wrong).status, 2) << wrong;
+  EXPECT_THAT(log("- <&-").output, HasSubstr("cannot read standard input"));
+  EXPECT_THAT(log("- </").output, HasSubstr("cannot read standard input"));
+}
+
+TEST_F(Reading, DrawsToAFileOrStandardOutputAndNotOverTheRecord) {
+  const auto record = file("record", "[0.000010] info preflight record begins format=1\n");
+  const auto picture = (directory_ / "picture.svg").string();
+  EXPECT_EQ(log("--svg " + picture + " " + record).output, "");
+  EXPECT_EQ(log("--svg - " + record).output, sh("cat " + picture).output);
+  EXPECT_THAT(log("--svg " + record + " " + record).output,
+              HasSubstr("would take the place of the record"));
+}
+
+TEST_F(Reading, FindsTheNewestOfThePreviousByWhatItSaysOfItself) {
+  const std::string begins = "[0.000010] info preflight record begins format=1 time=";
+  const auto prepare =
+      "set -e; mount -t tmpfs x /var/log; mkdir /var/log/dboot; cd /var/log/dboot; echo '" +
+      begins + "2030-01-01T00:00:00Z' >a.log; echo '" + begins +
+      "2020-01-01T00:00:00Z' >b.log; touch -d 2001-01-01 a.log; ln -s /proc/self/mem c.log; ";
+  const auto result = sh(prepare + DBOOT_LOG " --previous");
+  EXPECT_EQ(result.status, 0);
+  EXPECT_THAT(result.output,
+              AllOf(HasSubstr("begun 2030"), HasSubstr("from /var/log/dboot/a.log"),
+                    HasSubstr("there is also /var/log/dboot/b.log"), HasSubstr("passed over")));
 }
 
 TEST_F(Reading, NoticesThatNobodyReads) {
@@ -107,6 +134,29 @@ TEST_F(Reading, PlanComesBackAsItWasMade) {
   const auto again = sh(DBOOT_PLAN " show --json " + made +
                         " | " DBOOT_PLAN " make - --output - | cmp - " + made + " && echo same");
   EXPECT_EQ(again.output, "same\n");
+  // What was there has been replaced, and nobody else reads the new one.
+  const auto old = file("old", "x");
+  EXPECT_EQ(plan("make " + json + " --output " + old).output, "");
+  EXPECT_EQ(sh("stat -c %a " + old).output, "600\n");
+  EXPECT_EQ(sh("cmp " + old + " " + made).status, 0);
+}
+
+TEST_F(Reading, APlanThatCannotBeWrittenLeavesWhatWasThere) {
+  const auto json = file("plan.json", R"({"executable":"/bin/sh"})");
+  const auto result =
+      sh("mkdir /tmp/small; mount -t tmpfs -o size=4k x /tmp/small; cd /tmp/small; "
+         "echo old >plan; " DBOOT_PLAN " make " +
+         json + " --output plan; echo $?; cat plan; ls");
+  EXPECT_THAT(result.output, AllOf(HasSubstr("No space left"), HasSubstr("\n1\nold\nplan\n")));
+}
+
+/// Nothing of a plan reaches a terminal as it is.
+TEST_F(Reading, APlanCannotDraw) {
+  const auto made = (directory_ / "plan").string();
+  const auto json = file("plan.json", R"({"executable":"/bin/\\x1b[2J\\n","hostname":"h\\nx: y"})");
+  ASSERT_EQ(plan("make " + json + " --output " + made).output, "");
+  EXPECT_THAT(plan("show " + made).output, AllOf(HasSubstr("executable: /bin/\\x1b[2J\\n\n"),
+                                                 HasSubstr("hostname: h\\nx: y\n")));
 }
 
 TEST_F(Reading, SaysWhyAPlanIsNone) {
@@ -117,7 +167,8 @@ TEST_F(Reading, SaysWhyAPlanIsNone) {
       {"show", "/run/dboot/plan"},
       {"check " + directory_.path().string(), "Is a directory"},
       {"check /dev/zero", "larger than any plan"},
-      {"make " + file("half.json", "{\"executable\":") + " --output -", "is no JSON"},
+      {"make " + file("half.json", "{\n \"executable\":,") + " --output -",
+       "is no JSON: syntax error at line 2, column 15"},
       {"make " + file("other.json", "{\"executable\":\"/x\",\"color\":1}") + " --output -",
        "the field color is unknown"},
       {"make " + file("relative.json", "{\"executable\":\"x\"}") + " --output -",

@@ -13,6 +13,7 @@
 #include "tools/dboot-log/comparison.hpp"
 #include "tools/dboot-log/json.hpp"
 #include "tools/dboot-log/page.hpp"
+#include "tools/dboot-log/path.hpp"
 #include "tools/dboot-log/reader.hpp"
 #include "tools/dboot-log/sources.hpp"
 #include "tools/dboot-log/timeline.hpp"
@@ -113,8 +114,23 @@ TEST(DbootLogReader, TakesWhatIsThereOfALineThatIsCut) {
   const auto found = reader::find_record(R"([1.000000] info wake x a=1 b="cut he)");
   ASSERT_TRUE(found);
   EXPECT_EQ(found->message, "x");
-  ASSERT_THAT(found->facts, SizeIs(1));
+  ASSERT_THAT(found->facts, SizeIs(2));
   EXPECT_EQ(found->fact("a"), "1");
+  EXPECT_EQ(found->fact("b"), "cut he…");
+  const auto fact_of = [](const std::string& line) {
+    const auto record = reader::find_record("[1.000000] info wake x " + line);
+    return record ? std::string(record->fact("b").value_or("none")) : "no record";
+  };
+  EXPECT_EQ(fact_of(R"(b="cut \x1)"), "cut …");
+  EXPECT_EQ(fact_of(R"(b="cut \)"), "cut …");
+  EXPECT_EQ(fact_of("a=1 b=2 c"), "2");
+  std::string words = "b=\"w";
+  for (int count = 0; count < 100; ++count) words += " w";
+  EXPECT_THAT(fact_of(words), HasSubstr("w w w…"));
+  // As dmesg has them in the locale C, and /dev/kmsg always.
+  EXPECT_EQ(fact_of(R"(a=\xc3\xa9 b=caf\xc3\xa9)"), "caf\u00e9");
+  // With something of another program's behind it.
+  EXPECT_EQ(fact_of(R"(b="x y"[   12.0] usb)"), "x y");
 }
 
 TEST(DbootLogReader, TellsARepeatedLineOnce) {
@@ -165,12 +181,138 @@ TEST(DbootLogAccount, HasWhatWasEndedFreedAndWhatStayedBusy) {
 
 TEST(DbootLogAccount, KnowsWhatTheTimeWentTo) {
   std::vector<std::string> steps;
-  for (const auto& step : critical_path(of_the_takeover()))
+  for (const auto& step : path::critical(of_the_takeover()))
     steps.push_back(step.phase + ": " + step.what);
   EXPECT_THAT(steps,
               ElementsAre("image: the new root is filled (bytes 100, duration 4000.0ms)",
                           "terminate: the end of stuck (pid 30), which was killed: the grace "
                           "period is over"));
+}
+
+std::vector<std::string> path_of(const std::string& text) {
+  std::vector<std::string> steps;
+  for (const auto& step : path::critical(account_of(text)))
+    steps.push_back(page::duration(step.took) + ' ' + step.phase + ": " + step.what);
+  return steps;
+}
+
+/// Whoever is killed last has come late, and is not what was waited for.
+TEST(DbootLogPath, IsOfThoseThatWereWaitedForOneAfterTheOther) {
+  EXPECT_THAT(
+      path_of("[0.300000] info terminate started line=2\n"
+              "[2.300000] debug terminate gone pid=9 command=quick after=2000.0ms killed=no\n"
+              "[30.300000] debug terminate gone pid=10 command=slow after=30000.0ms killed=no\n"
+              "[30.301000] debug terminate gone pid=11 command=child after=0.2ms killed=no\n"
+              "[35.301000] debug terminate gone pid=12 command=store after=4999.0ms killed=no\n"
+              "[35.302000] info terminate finished duration=35002.0ms\n"
+              "[35.400000] info release started line=6\n"
+              "[65.400000] debug release call name=umount2 about=/nfs result=ok\n"
+              "[65.401000] debug release gone pid=13 command=iscsid after=0.5ms killed=no\n"
+              "[65.402000] info release finished duration=30002.0ms\n"),
+      ElementsAre("30.000 s terminate: the end of slow (pid 10)",
+                  "4.999 s terminate: the end of store (pid 12)",
+                  "30.000 s release: umount2 /nfs"));
+}
+
+TEST(DbootLogPath, HasEveryLongWaitOfAPhaseAndNothingThatCameLate) {
+  EXPECT_THAT(path_of("[1.000000] info release started line=2\n"
+                      "[2.000000] debug release call name=umount2 about=/a result=ok\n"
+                      "[2.600000] info release still waiting what=\"umount2 /b\" for=600.0ms\n"
+                      "[5.000000] debug release call name=umount2 about=/b result=ok\n"
+                      "[1.500000] debug release call name=sync about=/ result=ok\n"
+                      "[6.000000] info release finished duration=5000.0ms\n"
+                      "[6.000000] info start started line=7\n"),
+              ElementsAre("1.000 s release: umount2 /a", "3.000 s release: umount2 /b",
+                          "1.000 s release: up to its end"));
+}
+
+TEST(DbootLogAccount, KnowsHowTheNewSystemHasEnded) {
+  const std::string begin =
+      "[1.000000] info start started line=2\n[1.100000] info supervise started line=3\n"
+      "[5.100000] info supervise the command has ended how=\"exit status 3\"\n";
+  EXPECT_EQ(account_of(begin).command_ended, "exit status 3");
+  EXPECT_THAT(page::outcome(account_of(begin)), HasSubstr("ended: exit status 3."));
+  const auto told =
+      account_of(begin +
+                 "[6.000000] info power started line=5\n"
+                 "[6.000000] info power the system ends by=reboot\n"
+                 "[6.500000] debug power gone pid=9 command=sh after=500.0ms killed=no\n");
+  EXPECT_EQ(told.outcome, Account::Outcome::ended);
+  EXPECT_EQ(told.reason, "reboot");
+  // It was no process of the old system.
+  EXPECT_EQ(told.processes, 0U);
+  EXPECT_THAT(timeline(told), AllOf(HasSubstr(">power: 0.500 s<"), Not(HasSubstr("-"
+                                                                                 "0."))));
+}
+
+TEST(DbootLogAccount, KnowsASystemThatWasToldToEndBeforeItHadBegun) {
+  const auto account = account_of(
+      "[1.000000] info break started line=2\n"
+      "[1.000000] warning break stopped: exit goes on at=after:release\n"
+      "[2.000000] info power started line=4\n"
+      "[2.000000] info power the system ends by=reboot\n");
+  EXPECT_EQ(account.phases[0].label(), "break after:release");
+  EXPECT_EQ(page::outcome(account),
+            "The system was told to end: reboot, and its command was not started; it was stopped "
+            "at after:release.");
+}
+
+TEST(DbootLogAccount, TakesAnInitThatHasEndedForAFailure) {
+  const auto account = account_of(
+      "[1.000000] info start started line=2\n"
+      "[1.100000] warning inject PID 1 has ended, which it must not: the kernel of a machine "
+      "panics "
+      "how=\"exit status 4\" a_machine=\"reboots\"\n");
+  EXPECT_EQ(page::outcome(account),
+            "The takeover has failed: PID 1 has ended: exit status 4.\nA machine reboots.");
+}
+
+TEST(DbootLogAccount, HasWhatAHookHasSaidThatFailed) {
+  std::string text =
+      "[1.000000] info hook started line=2\n"
+      "[1.000000] info hook running at=before:release program=/run/dboot/hooks/1\n";
+  for (const char* word : {"1", "2", "3", "4", "5", "6"})
+    text += std::string("[1.100000] info hook output text=") + word + '\n';
+  text +=
+      "[1.200000] warning hook the hook has failed reason=\"exit status 7\"\n"
+      "[1.300000] info hook finished duration=300.0ms\n";
+  const auto account = account_of(text);
+  EXPECT_THAT(account.phases[0].said, ElementsAre("2", "3", "4", "5", "6"));
+  EXPECT_THAT(page::text(account),
+              AllOf(HasSubstr("  hook before:release "),
+                    HasSubstr("  warning: exit status 7\n      it wrote: 2\n")));
+}
+
+TEST(DbootLogAccount, KnowsWhoWasStillThereWhereTheRecordStops) {
+  const auto account = account_of(
+      "[1.000000] info terminate started line=2\n"
+      "[1.100000] debug terminate asked to end pid=5 command=a\n"
+      "[1.100000] debug terminate asked to end pid=6 command=b\n"
+      "[1.200000] debug terminate gone pid=5 command=a after=100.0ms killed=no\n");
+  EXPECT_THAT(page::text(account),
+              HasSubstr("Asked to end, and not gone by the last line\n     1.100 s  b (pid 6)\n"));
+}
+
+TEST(DbootLogAccount, TakesADryRunAndACopyOnADiskForWhatTheyAre) {
+  EXPECT_EQ(account_of("[1.000000] info image the dry run ends\n").outcome,
+            Account::Outcome::dry_run);
+  EXPECT_THAT(page::outcome(account_of("[1.000000] info release the log is on the disk\n")),
+              HasSubstr("this copy is of the old system's disk"));
+}
+
+TEST(DbootLogAccount, TakesAnErrorForNoneWhereATakeoverFollows) {
+  const auto account = account_of(
+      "[0.100000] error preflight E\n[0.400000] info wake started line=3\n"
+      "[0.610000] warning release y reason=z\n");
+  EXPECT_EQ(account.outcome, Account::Outcome::unfinished);
+  EXPECT_EQ(account.troubles.count, 1U);
+}
+
+TEST(DbootLogAccount, NoticesThatItsBeginningIsMissing) {
+  const auto text = std::string(takeover);
+  const auto account = account_of(text.substr(text.find("[4.400000] info terminate")));
+  EXPECT_EQ(account.lines_lost, 10U);
+  EXPECT_THAT(page::outcome(account), HasSubstr("14.550 s after the takeover began."));
 }
 
 TEST(DbootLogAccount, TellsTheLastOfSeveralTakeovers) {
@@ -221,7 +363,9 @@ TEST(DbootLogAccount, TakesDatagramsAsTheyCome) {
       "[2.000000] info terminate started line=4\n"
       "[1.500000] info wake finished duration=500.0ms\n"
       "[3.000000] info terminate finished duration=1000.0ms\n");
-  EXPECT_THAT(account.phases, SizeIs(2));
+  ASSERT_THAT(account.phases, SizeIs(2));
+  EXPECT_EQ(account.phases[0].end, Account::Phase::End::finished);
+  EXPECT_EQ(account.phases[0].ended, 1500ms);
 }
 
 TEST(DbootLogAccount, KnowsARehearsalThatCameToNothing) {
@@ -299,39 +443,39 @@ TEST(DbootLogPage, IsForAPerson) {
 The new system has started with /sbin/init, 10.250 s after the point of no return.
 Point of no return at 4.300 s, pivot at 14.430 s.
 
-Phases               began        took
-  preflight         0.000 s     0.100 s
-  image             0.100 s     4.100 s  ########
-  inject            4.200 s     0.090 s
-  wake              4.290 s     0.020 s
-  terminate         4.400 s    10.010 s  #####################
-  release          14.420 s     0.100 s
-  hand-over        14.530 s     0.010 s
-  start            14.550 s     0.000 s
+Phases                       began        took
+  preflight                 0.000 s     0.100 s
+  image                     0.100 s     4.100 s  ########
+  inject                    4.200 s     90.0 ms
+  wake                      4.290 s     20.0 ms
+  terminate                 4.400 s    10.010 s  #####################
+  release                  14.420 s     0.100 s
+  hand-over                14.530 s     10.0 ms
+  start                    14.550 s      0.0 ms
 
 Where the time went
      4.000 s  image: the new root is filled (bytes 100, duration 4000.0ms)
     10.000 s  terminate: the end of stuck (pid 30), which was killed: the grace period is over
 
-Ended: 2 processes, 1 of them killed; the slowest first
-    10.000 s  stuck (pid 30), killed: the grace period is over
-     0.008 s  cron (pid 20)
-
-Freed
-    14.440 s  umount2 /srv
-
 Stayed busy
-    14.500 s  /: busy, held by pid 7
+    14.500 s  / of the old system: busy, held by pid 7
     14.510 s  /dev/vda1: EBUSY, held by dm-0
-
-Waited for
-     5.400 s  the end of a process, for 1000.0ms (pid 30, command stuck)
 
 Warnings and errors
     14.400 s  killed: not ended within the grace period (pid 30, command stuck)
 
+Waited for
+     5.400 s  the end of a process, for 1000.0ms (pid 30, command stuck)
+
+Ended: 2 processes, 1 of them killed; the slowest first
+    10.000 s  stuck (pid 30), killed: the grace period is over
+      8.0 ms  cron (pid 20)
+
 Calls that failed, and were tried again or done without
     14.441 s  umount2 /: Device or resource busy
+
+Freed
+    14.440 s  umount2 /srv
 )");
 }
 
@@ -381,7 +525,7 @@ TEST(DbootLogTimeline, IsWellFormedAndHasEverything) {
   const auto svg = timeline(account_of(text));
   EXPECT_THAT(svg, AllOf(HasSubstr("&lt;b&gt;&amp;&quot; 30"), Not(HasSubstr("<b>")),
                          HasSubstr("point of no return"), HasSubstr(">pivot<"),
-                         HasSubstr("prefers-color-scheme: dark"), HasSubstr("stayed busy (2)"),
+                         HasSubstr("prefers-color-scheme: dark"), HasSubstr("stayed busy: /"),
                          HasSubstr("killed, the grace period is over")));
   EXPECT_THAT(timeline(Account{}), HasSubstr("</svg>"));
 }
@@ -399,8 +543,21 @@ TEST(DbootLogComparison, NamesWhatGotSlowerAndWhatIsNew) {
   EXPECT_THAT(comparison.troubles, ElementsAre("/dev/vdb: EBUSY, held by dm-0"));
   EXPECT_THAT(comparison.mended, ElementsAre("/dev/vda1: EBUSY, held by dm-0"));
   EXPECT_THAT(::dboot::text(comparison),
-              AllOf(HasSubstr("release             0.100 s     2.000 s      +1.900 s  x20.00\n"),
-                    HasSubstr("cron                0.008 s     2.008 s      +2.000 s")));
+              AllOf(HasSubstr("release                   0.100 s     2.000 s  +1.900 s  x20.00\n"),
+                    HasSubstr("cron                       8.0 ms     2.008 s  +2.000 s")));
+}
+
+TEST(DbootLogComparison, SaysNothingOfProcessesThatItMayNotKnow) {
+  const auto line = [](int pid, const std::string& command, int took) {
+    return "[9.000000] debug terminate gone pid=" + std::to_string(pid) + " command=" + command +
+           " after=" + std::to_string(took) + ".0ms killed=\"it ignores SIGTERM\"\n";
+  };
+  const std::string both = line(1, "zz", 150) + line(2, "x", 200);
+  std::string many = both;
+  for (int pid = 3; pid < 1100; ++pid) many += line(pid, "x", 200);
+  const auto comparison = compare(account_of(many), account_of(both));
+  EXPECT_THAT(comparison.processes, IsEmpty());
+  EXPECT_THAT(comparison.killed, IsEmpty());
 }
 
 TEST(DbootLogComparison, OfARecordWithItselfNamesNothing) {
@@ -409,6 +566,7 @@ TEST(DbootLogComparison, OfARecordWithItselfNamesNothing) {
   EXPECT_THAT(comparison.troubles, IsEmpty());
   EXPECT_THAT(comparison.mended, IsEmpty());
   EXPECT_THAT(comparison.killed, IsEmpty());
+  EXPECT_THAT(text(comparison), HasSubstr("Nothing else has changed."));
 }
 
 class DbootLogSources : public ::testing::Test {
@@ -448,11 +606,32 @@ TEST_F(DbootLogSources, PartsOfADumpAreReadInTheirOrder) {
   EXPECT_EQ(text, "Panic#1 Part10\nvery first\nPanic#1 Part2\nfirst\nPanic#1 Part1\nlast\n");
 }
 
+/// Each first dump of a system is called Panic#1.
+TEST_F(DbootLogSources, DumpsOfSeveralSystemsAreSeveral) {
+  write("sys/fs/pstore/dmesg-efi-11", "Panic#1 Part1\nold end\n", 9h);
+  write("sys/fs/pstore/dmesg-efi-12", "Panic#1 Part2\nold\n", 9h);
+  write("sys/fs/pstore/dmesg-efi-21", "Panic#1 Part1\nnew end\n", 1h);
+  write("sys/fs/pstore/dmesg-efi-22", "Panic#1 Part2\nnew\n", 1h);
+  const auto found = sources::of_previous_systems(root());
+  ASSERT_THAT(found, SizeIs(2));
+  EXPECT_THAT(found[0].files, ElementsAre(HasSubstr("efi-22"), HasSubstr("efi-21")));
+  EXPECT_THAT(found[1].files, ElementsAre(HasSubstr("efi-12"), HasSubstr("efi-11")));
+}
+
+/// systemd-pstore keeps the parts of what it has put together.
+TEST_F(DbootLogSources, PartsOfWhatIsWholeAreNotReadOnceMore) {
+  write("var/lib/systemd/pstore/17/dmesg.txt", "Panic#1 Part2\nx\nPanic#1 Part1\ny\n", 1h);
+  write("var/lib/systemd/pstore/17/dmesg-efi-1", "Panic#1 Part1\ny\n", 1h);
+  const auto found = sources::of_previous_systems(root());
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_THAT(found[0].name, HasSubstr("dmesg.txt"));
+}
+
 TEST_F(DbootLogSources, OfNothingThereIsNone) {
   EXPECT_THAT(sources::of_previous_systems(root()), IsEmpty());
   const std::string missing = root() + "missing";
-  EXPECT_THROW(sources::read({missing, {missing}}, [](std::istream&) {}), std::system_error);
-  EXPECT_THROW(sources::read({root(), {root()}}, [](std::istream&) {}), std::system_error);
+  EXPECT_THROW(sources::read({missing, {missing}, {}}, [](std::istream&) {}), std::system_error);
+  EXPECT_THROW(sources::read({root(), {root()}, {}}, [](std::istream&) {}), std::system_error);
 }
 
 }  // namespace

@@ -33,14 +33,14 @@ Plan plan_of_everything() {
   plan.began = std::chrono::nanoseconds(7);
   plan.kernel_panic = -1;
   plan.injector_version = "0.1";
-  plan.credentials = {4'294'967'295, 2, {3, 4}};
+  plan.credentials = {4'294'967'294, 2, {3, 4}};
   plan.stop_signal = 37;
   plan.disk_log = false;
   plan.log_to = {"tty5"};
   const Place after_release{Moment::after, "release"};
   plan.hooks.push_back({after_release, {"/run/dboot/hook"}, true});
   plan.hook_timeout = std::chrono::milliseconds(1);
-  plan.breakpoints.push_back({Moment::before, "sync"});
+  plan.breakpoints.push_back({Moment::before, "sy\\nc\xff"});
   plan.break_timeout = std::chrono::milliseconds(2);
   return plan;
 }
@@ -104,6 +104,11 @@ TEST(PlanJson, NamesTheFieldThatIsWrong) {
        "breakpoints[0] is 'sync', and not before:PHASE"},
       {R"({"executable":"/x","hooks":[{"at":"after:sync"}]})", "hooks[0] lacks at or arguments"},
       {R"({"executable":"/x","hooks":[{"at":"x","arguments":[]}]})", "hooks[0].at is 'x'"},
+      {R"({"executable":"/x","breakpoints":["after:start"]})", "the new system has the machine"},
+      {R"({"executable":"/x","user":{"uid":4294967295}})", "user.uid is no whole number"},
+      {R"({"executable":"/x","environment":["FOO"]})", "'FOO', which is not NAME=VALUE"},
+      {R"({"executable":"/x","console":"/dev/tty3"})", "and not a name below /dev"},
+      {R"({"executable":"/x","log_to":["udp:x:y"]})", "the field log_to has 'udp:x:y'"},
       {R"({"executable":"/x","kernel_panic":-2147483648})", "kernel_panic is no whole number"},
   };
   for (const auto& [text, words] : cases) {

@@ -9,6 +9,7 @@
 
 #include "shared/plan/layout.hpp"
 #include "shared/proc/fields.hpp"
+#include "tools/dboot-log/path.hpp"
 
 namespace dboot {
 namespace {
@@ -71,7 +72,8 @@ Account::Process process_of(const Record& record) {
   process.pid = text_of(record, "pid");
   process.command = text_of(record, "command");
   process.ended = record.elapsed;
-  process.asked = record.elapsed - parse_duration(text_of(record, "after")).value_or(Time{0});
+  const auto after = parse_duration(text_of(record, "after")).value_or(Time{0});
+  process.asked = std::max(Time{0}, record.elapsed - after);
   process.killed = text_of(record, "killed");
   if (process.killed == "no") process.killed.clear();
   return process;
@@ -95,15 +97,20 @@ std::string facts_of(const Record& record, std::initializer_list<std::string_vie
   return text.empty() ? "" : " (" + text + ")";
 }
 
+}  // namespace
+
 std::string end_of(const Account::Process& process) {
   const auto who = "the end of " + process.command + " (pid " + process.pid + ")";
   return process.killed.empty() ? who : who + ", which was killed: " + process.killed;
 }
 
-}  // namespace
-
 void Records::add(const Record& record) {
-  if (++count <= most) first.push_back(record);
+  ++count;
+  auto size = record.message.size();
+  for (const auto& fact : record.facts) size += fact.key.size() + fact.value.size();
+  if (first.size() == most || bytes + size > most_bytes) return;
+  bytes += size;
+  first.push_back(record);
 }
 
 std::optional<Time> parse_duration(std::string_view text) {
@@ -116,6 +123,11 @@ std::optional<Time> parse_duration(std::string_view text) {
   constexpr std::int64_t most = std::int64_t{1} << 50U;
   if (!whole || !tenth || *whole < 0 || *whole > most || *tenth < 0) return std::nullopt;
   return Time(*whole * 1000 + *tenth * 100);
+}
+
+bool Account::is_there() const noexcept {
+  return std::any_of(phases.begin(), phases.end(),
+                     [](const Phase& phase) { return is_of_the_new_system(phase.name); });
 }
 
 Time Account::without_a_system() const noexcept {
@@ -143,6 +155,7 @@ std::string words_of(const Record& record) {
     text = end_of(process_of(record));
   } else if (is_one_of(record.message, {"still busy", "still busy, detached"})) {
     text = record.fact("device") ? fact("device") : in_the_old_root(fact("mount"));
+    if (text == "/") text = "/ of the old system";
     text += ": " + (record.fact("reason") ? fact("reason") : "busy");
     if (!fact("held_by").empty()) text += ", held by " + fact("held_by");
   } else if (record.message == "still waiting") {
@@ -151,25 +164,6 @@ std::string words_of(const Record& record) {
     text = record.message + facts_of(record, {log::mend_key});
   }
   return log::escaped(text);
-}
-
-std::vector<Step> critical_path(const Account& account) {
-  constexpr int most_steps = 100;
-  std::vector<Step> steps;
-  Time whole{0};
-  for (const auto& phase : account.phases) {
-    // How long its command runs is no part of a takeover.
-    if (phase.name == "supervise") break;
-    whole = phase.ended;
-    if (phase.last_process && phase.last_process->took() > Time{0}) {
-      steps.push_back(
-          {phase.name, phase.last_process->took(), log::escaped(end_of(*phase.last_process))});
-    } else if (phase.longest) {
-      steps.push_back({phase.name, phase.longest->took, words_of(phase.longest->until)});
-    }
-  }
-  std::erase_if(steps, [&](const Step& step) { return step.took * most_steps < whole; });
-  return steps;
 }
 
 bool Teller::begins_anew(const Record& record) const {
@@ -200,9 +194,20 @@ void Teller::begin(const Record& record) {
 }
 
 void Teller::note_wait(Account::Phase& phase, const Record& record) const {
-  const Time took = record.elapsed - before_.elapsed;
-  if (!phase.longest || took > phase.longest->took)
-    phase.longest = Account::Wait{before_.elapsed, took, record};
+  if (record.elapsed > before_.elapsed && record.message != "still waiting")
+    path::add(phase, before_.elapsed, record.elapsed - before_.elapsed, record);
+}
+
+/// Of a phase that is over: where it has ended.
+void Teller::note_late(const Record& record) {
+  auto& phases = account_.phases;
+  const auto phase = std::find_if(phases.rbegin(), phases.rend(),
+                                  [&](const auto& one) { return one.name == record.phase; });
+  if (phase == phases.rend() || !is_the_end_of(record)) return;
+  using End = Account::Phase::End;
+  phase->end = record.message == "finished" ? End::finished : End::failed;
+  phase->ended = std::max(phase->began, record.elapsed);
+  if (phase->end == End::failed) phase->reason = text_of(record, "reason");
 }
 
 void Teller::note_phase(const Record& record) {
@@ -213,17 +218,18 @@ void Teller::note_phase(const Record& record) {
   const bool is_late = phase != nullptr && phase->name != record.phase &&
                        ((is_the_injectors(record.phase) && !is_the_injectors(phase->name)) ||
                         record.elapsed < phase->began);
-  if (is_late) return;
+  if (is_late) return note_late(record);
   const bool begins = record.message == "started" && record.fact("line");
   const bool again = begins && has_begun_;
   const bool is_other = phase == nullptr || phase->name != record.phase || again;
   has_begun_ = begins || (has_begun_ && !is_other);
+  if (begins && !is_other) phase->began = std::min(phase->began, record.elapsed);
   if (is_other) {
+    if (phases.size() == Records::most) return;
     if (phase != nullptr && phase->end == Account::Phase::End::open) {
       phase->ended = std::max(phase->began, record.elapsed);
       if (has_before_) note_wait(*phase, record);
     }
-    if (phases.size() == Records::most) return;
     phase = &phases.emplace_back();
     phase->name = record.phase;
     phase->began = phase->ended = record.elapsed;
@@ -235,15 +241,22 @@ void Teller::note_phase(const Record& record) {
   if (!is_the_end_of(record)) return;
   using End = Account::Phase::End;
   phase->end = record.message == "finished" ? End::finished : End::failed;
-  phase->reason = text_of(record, "reason");
+  if (phase->end == End::failed) phase->reason = text_of(record, "reason");
 }
 
 void Teller::note_process(const Record& record) {
-  if (record.message != "gone" || !record.fact("pid")) return;
+  if (!record.fact("pid")) return;
   auto process = process_of(record);
+  auto& running = account_.running;
+  if (record.message == "asked to end" && running.size() < Records::most)
+    running[process.pid] = process;
+  if (record.message != "gone") return;
+  running.erase(process.pid);
+  if (!account_.phases.empty()) path::add(account_.phases.back(), process);
+  // Those of the new system are told by the time of its end alone.
+  if (account_.is_there()) return;
   ++account_.processes;
   if (!process.killed.empty()) ++account_.killed;
-  if (!account_.phases.empty()) account_.phases.back().last_process = process;
   auto& slowest = account_.slowest;
   // A heap with the fastest in front.
   slowest.push_back(std::move(process));
@@ -251,6 +264,33 @@ void Teller::note_process(const Record& record) {
   if (slowest.size() <= Records::most) return;
   std::pop_heap(slowest.begin(), slowest.end(), is_slower);
   slowest.pop_back();
+}
+
+/// What a hook or a breakpoint is about, and what it says.
+void Teller::note_hook(const Record& record) {
+  constexpr std::size_t most_lines = 5;
+  if (account_.phases.empty()) return;
+  auto& phase = account_.phases.back();
+  if (record.phase != phase.name || (phase.name != "hook" && phase.name != "break")) return;
+  if (const auto at = record.fact("at"); at && phase.at.empty()) phase.at = *at;
+  if (record.message == "the hook has failed") phase.reason = text_of(record, "reason");
+  if (record.message != "output") return;
+  if (phase.said.size() == most_lines) phase.said.erase(phase.said.begin());
+  phase.said.push_back(text_of(record, "text"));
+}
+
+/// Of the new one, or of the old one that never came to it.
+void Teller::note_end_of_system(const Record& record) {
+  auto& account = account_;
+  if (account.outcome == Account::Outcome::failed) return;
+  const auto& phases = account.phases;
+  const bool had_command = account.is_there();
+  account.outcome = Account::Outcome::ended;
+  account.reason = text_of(record, "by");
+  if (had_command) return;
+  account.reason += ", and its command was not started";
+  if (phases.size() > 1 && phases[phases.size() - 2].name == "break")
+    account.reason += "; it was stopped at " + phases[phases.size() - 2].at;
 }
 
 void Teller::note_outcome(const Record& record) {
@@ -270,14 +310,21 @@ void Teller::note_outcome(const Record& record) {
   if (message == "PID 1 has executed the payload") account.no_return = record.elapsed;
   if (message == "call" && record.fact("name") == "pivot_root") account.pivot = record.elapsed;
   if (message == "started" && is_of_the_new_system(record.phase)) fail(Outcome::started, "");
+  // An error that was none.
+  if (record.phase == "wake" && account.outcome == Outcome::not_taken)
+    fail(Outcome::unfinished, "");
   if (message == "failed" && record.fact("duration"))
     fail(Outcome::failed, text_of(record, "reason"));
   if (is_one_of(message, {"the takeover has failed", "the command cannot be started"})) {
     fail(Outcome::failed, text_of(record, "reason"));
     note_failure_of_phase();
   }
-  if (message == "the system ends" && account.outcome != Outcome::failed)
-    fail(Outcome::ended, text_of(record, "by"));
+  if (message == "the system ends") note_end_of_system(record);
+  if (message == "the command has ended") account.command_ended = text_of(record, "how");
+  if (record.fact("a_machine")) account.a_machine = text_of(record, "a_machine");
+  if (message.starts_with("PID 1 has ended, which it must not"))
+    fail(Outcome::failed, "PID 1 has ended: " + text_of(record, "how"));
+  if (message == "the dry run ends") fail(Outcome::dry_run, "");
   if (record.level == Level::error && is_the_injectors(record.phase) && !account.no_return) {
     fail(Outcome::not_taken, message + facts_of(record, {log::mend_key}));
     account.mend = text_of(record, log::mend_key);
@@ -304,6 +351,7 @@ void Teller::note_rest(const Record& record) {
   if (stays_busy(record)) return account.busy.add(record);
   if (leaves_out(record)) return account.skipped.add(record);
   const bool is_told = is_the_end_of(record) || record.message == "the takeover has failed" ||
+                       record.fact("a_machine") || record.message.starts_with("stopped: ") ||
                        account.outcome == Account::Outcome::not_taken;
   if (record.level >= Level::warning && !is_told) account.troubles.add(record);
 }
@@ -314,14 +362,19 @@ void Teller::tell(const Record& record) {
   ++account.lines;
   account.last = std::max(account.last, record.elapsed);
   account.has_details = account.has_details || record.level <= Level::debug;
-  if (record.message == "started" && is_whole_) {
+  if (record.message == "started") {
     const auto number = number_in<std::size_t>(text_of(record, "line")).value_or(0);
     if (number > account.lines) missing_ = std::max(missing_, number - account.lines);
   }
   note_phase(record);
   note_process(record);
+  note_hook(record);
   note_outcome(record);
   note_rest(record);
+  // What is said of a wait does not end it.
+  if (record.message == "still waiting" && has_before_) return;
+  // Nor does what comes late.
+  if (has_before_ && record.elapsed < before_.elapsed) return;
   before_ = record;
   has_before_ = true;
 }
@@ -332,6 +385,9 @@ std::optional<Account> Teller::finish() {
   // A copy for a screen lacks lines on purpose.
   if (account.has_details) account.lines_lost = std::max(account.lines_lost, missing_);
   account.has_details = account.has_details || (is_whole_ && missing_ == 0);
+  if (account.outcome == Account::Outcome::unfinished &&
+      before_.message == "the log is on the disk")
+    account.reason = "this copy is of the old system's disk, and ends where that was let go of";
   std::sort_heap(account.slowest.begin(), account.slowest.end(), is_slower);
   return account;
 }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,10 +16,12 @@ using Time = std::chrono::microseconds;
 /// The first ones of a list that may be of any length.
 struct Records {
   static constexpr std::size_t most = 1000;
+  static constexpr std::size_t most_bytes = std::size_t{8} << 20U;
   void add(const log::Record& record);
 
   std::vector<log::Record> first;
   std::size_t count = 0;
+  std::size_t bytes = 0;  ///< of their texts
 };
 
 /// What a takeover did, put together from its record. However long that is, this is not.
@@ -27,7 +30,7 @@ struct Account {
   struct Wait {
     Time began{0};
     Time took{0};
-    log::Record until;
+    std::string until;  ///< escaped, the beginning of it
   };
   /// A process of the old system.
   struct Process {
@@ -41,12 +44,15 @@ struct Account {
   struct Phase {
     enum class End { open, finished, failed };
     std::string name;
+    std::string at;  ///< of a hook or a breakpoint: "before:terminate"
     Time began{0};
     Time ended{0};  ///< where it has not said so, of the next phase's begin or the last line
     End end = End::open;
-    std::string reason;                   ///< why it has failed
-    std::optional<Wait> longest;          ///< what it waited for most
-    std::optional<Process> last_process;  ///< the last one that has ended in it
+    std::string reason;             ///< why it has failed, or what was a warning of a hook
+    std::vector<std::string> said;  ///< the last lines that a hook has written
+    std::vector<Wait> waits;        ///< the longest ones, see path.hpp
+    std::vector<Process> ends;      ///< those that it waited for one after the other
+    std::string label() const { return at.empty() ? name : name + " " + at; }
   };
   enum class Outcome {
     unfinished,  ///< the record stops
@@ -54,6 +60,7 @@ struct Account {
     failed,
     ended,      ///< the new system has ended by the payload
     not_taken,  ///< nothing was replaced: the host is as it was
+    dry_run,    ///< it was tried, and undone
   };
 
   std::string time;     ///< of the day, UTC, when it began; empty when its beginning is not there
@@ -64,11 +71,15 @@ struct Account {
   Outcome outcome = Outcome::unfinished;
   std::string reason;  ///< of a failure
   std::string mend;
+  std::string command_ended;      ///< how that command has ended: "exit status 3"
+  std::string a_machine;          ///< what it would have done where this rehearsal has ended
   std::optional<Time> no_return;  ///< PID 1 has executed the payload
   std::optional<Time> pivot;
   std::vector<Phase> phases;  ///< at most Records::most
   std::vector<Process>
       slowest;  ///< of those that were ended, the slowest first, at most Records::most
+  std::map<std::string, Process>
+      running;                ///< by pid: asked, and not ended yet; at most Records::most
   std::size_t processes = 0;  ///< that were ended
   std::size_t killed = 0;
   Records freed;     ///< unmounted, detached, released
@@ -83,6 +94,8 @@ struct Account {
   bool has_details = false;   ///< it is no copy for a screen, or of the kernel's log
   bool newer_format = false;  ///< of a version that this program does not know
 
+  /// Whether the new system has begun.
+  bool is_there() const noexcept;
   /// From the point of no return to the new system's start; all of it where that is not known.
   Time without_a_system() const noexcept;
 };
@@ -100,9 +113,12 @@ class Teller {
   bool begins_anew(const log::Record& record) const;
   void begin(const log::Record& record);
   void note_wait(Account::Phase& phase, const log::Record& record) const;
+  void note_late(const log::Record& record);
   void note_phase(const log::Record& record);
   void note_process(const log::Record& record);
+  void note_hook(const log::Record& record);
   void note_outcome(const log::Record& record);
+  void note_end_of_system(const log::Record& record);
   void note_failure_of_phase();
   void note_rest(const log::Record& record);
 
@@ -122,13 +138,7 @@ std::optional<Time> parse_duration(std::string_view text);
 /// "what happened (what about it)", in one line and escaped: a record for a person.
 std::string words_of(const log::Record& record);
 
-/// The steps that the takeover's time went to: of each phase what it waited for most, from the
-/// first to the last, without those below a hundredth of the whole.
-struct Step {
-  std::string phase;
-  Time took{0};
-  std::string what;
-};
-std::vector<Step> critical_path(const Account& account);
+/// "the end of cron (pid 20)", and why it was killed; not escaped.
+std::string end_of(const Account::Process& process);
 
 }  // namespace dboot

@@ -25,7 +25,7 @@ Times phases_of(const Account& account) {
   Times times;
   for (const auto& phase : account.phases) {
     // How long the new system's command runs is no part of a takeover.
-    if (phase.name != "supervise") time_of(times, phase.name) += phase.ended - phase.began;
+    if (phase.name != "supervise") time_of(times, phase.label()) += phase.ended - phase.began;
   }
   return times;
 }
@@ -91,6 +91,11 @@ std::vector<Change> changed_phases(const Account& before, const Account& after) 
   return changes;
 }
 
+/// Whether it is known of all processes, and not of the slowest alone.
+bool knows_all(const Account& account) {
+  return account.slowest.size() == account.processes;
+}
+
 std::vector<Change> changed_processes(const Account& before, const Account& after) {
   constexpr Time least{100'000};
   std::map<std::string, Change> all;
@@ -101,6 +106,9 @@ std::vector<Change> changed_processes(const Account& before, const Account& afte
   }
   std::vector<Change> changes;
   for (const auto& [command, change] : all) {
+    const bool is_known =
+        (change.before || knows_all(before)) && (change.after || knows_all(after));
+    if (!is_known) continue;
     const Time difference(std::abs(change.more().count()));
     if (difference >= least && difference * 10 >= change.before.value_or(Time{0}))
       changes.push_back(change);
@@ -111,14 +119,19 @@ std::vector<Change> changed_processes(const Account& before, const Account& afte
 }
 
 std::string line_of(const Change& change) {
+  constexpr Time noise{10'000};
   const auto shown = [](const std::optional<Time>& time) {
-    return time ? page::seconds(*time) : std::string("-");
+    return time ? page::duration(*time) : std::string("-");
   };
-  auto line = fmt::format("  {:<16} {:>10}  {:>10}", log::escaped(change.name),
+  auto line = fmt::format("  {:<22} {:>10}  {:>10}", log::escaped(change.name),
                           shown(change.before), shown(change.after));
-  if (!change.before || !change.after) return line;
-  line += fmt::format("  {:>+10.3f} s", std::chrono::duration<double>(change.more()).count());
-  if (change.before->count() != 0)
+  if (!change.before) return line + "  new";
+  if (!change.after) return line + "  gone";
+  const Time more = change.more();
+  if (Time(std::abs(more.count())) < noise) return line;
+  line += fmt::format("  {}{}", more > Time{0} ? '+' : '-',
+                      page::duration(Time(std::abs(more.count()))));
+  if (*change.before >= noise)
     line += fmt::format("  x{:.2f}", static_cast<double>(change.after->count()) /
                                          static_cast<double>(change.before->count()));
   return line;
@@ -136,7 +149,7 @@ Comparison compare(const Account& before, const Account& after) {
   Comparison comparison;
   comparison.phases = changed_phases(before, after);
   comparison.processes = changed_processes(before, after);
-  comparison.killed = only_in(killed_in(after), killed_in(before));
+  if (knows_all(before)) comparison.killed = only_in(killed_in(after), killed_in(before));
   comparison.troubles = only_in(troubles_of(after), troubles_of(before));
   comparison.mended = only_in(troubles_of(before), troubles_of(after));
   comparison.outcome_before = page::outcome(before);
@@ -147,7 +160,7 @@ Comparison compare(const Account& before, const Account& after) {
 std::string text(const Comparison& comparison) {
   std::string text = "Before: " + comparison.outcome_before +
                      "\nAfter:  " + comparison.outcome_after +
-                     "\n\nPhases                 before       after\n";
+                     "\n\nPhases                       before       after\n";
   for (const auto& change : comparison.phases) text += line_of(change) + '\n';
   if (!comparison.processes.empty()) text += "\nProcesses that ended more slowly or faster\n";
   for (const auto& change : comparison.processes) text += line_of(change) + '\n';
@@ -156,6 +169,9 @@ std::string text(const Comparison& comparison) {
   add_list(text, "Killed, and were not before", killed);
   add_list(text, "New", comparison.troubles);
   add_list(text, "Gone", comparison.mended);
+  if (comparison.processes.empty() && killed.empty() && comparison.troubles.empty() &&
+      comparison.mended.empty())
+    text += "\nNothing else has changed.\n";
   return text;
 }
 

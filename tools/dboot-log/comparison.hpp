@@ -27,7 +27,8 @@ struct Comparison {
   std::string outcome_after;
 };
 
-/// Of several processes of a command the slowest counts; of several phases of a name the sum.
+/// Of processes that one of them does not know, for it has more than an account keeps, nothing is
+/// said. Of several processes of a command the slowest counts; of several phases of a name the sum.
 Comparison compare(const Account& before, const Account& after);
 
 /// For a person.

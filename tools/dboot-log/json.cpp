@@ -6,6 +6,7 @@
 #include <boost/json/value.hpp>
 
 #include "shared/log/json.hpp"
+#include "tools/dboot-log/path.hpp"
 
 namespace dboot {
 namespace {
@@ -38,7 +39,7 @@ array array_of(const List& list, const Convert& convert) {
 
 object json_of(const log::Record& record) {
   object facts;
-  for (const auto& fact : record.facts) facts[fact.key] = json_text(fact.value);
+  for (const auto& fact : record.facts) facts.emplace(fact.key, json_text(fact.value));
   return {{"at_us", micros(record.elapsed)},
           {"level", log::to_string(record.level)},
           {"phase", json_text(record.phase)},
@@ -60,6 +61,13 @@ object json_of(const Account::Process& process) {
           {"killed", text_or_null(process.killed)}};
 }
 
+/// What has not ended.
+object running(const Account::Process& process) {
+  return {{"pid", json_text(process.pid)},
+          {"command", json_text(process.command)},
+          {"asked_us", micros(process.asked)}};
+}
+
 std::string_view name_of(Account::Phase::End end) {
   using End = Account::Phase::End;
   if (end == End::finished) return "finished";
@@ -67,15 +75,17 @@ std::string_view name_of(Account::Phase::End end) {
 }
 
 object json_of(const Account::Phase& phase) {
-  return {{"name", json_text(phase.name)},
-          {"began_us", micros(phase.began)},
-          {"ended_us", micros(phase.ended)},
-          {"end", name_of(phase.end)},
-          {"reason", text_or_null(phase.reason)}};
+  return {{"name", json_text(phase.name)},   {"at", text_or_null(phase.at)},
+          {"began_us", micros(phase.began)}, {"ended_us", micros(phase.ended)},
+          {"end", name_of(phase.end)},       {"reason", text_or_null(phase.reason)},
+          {"said", json_texts(phase.said)}};
 }
 
-object json_of(const Step& step) {
-  return {{"phase", json_text(step.phase)}, {"took_us", micros(step.took)}, {"what", step.what}};
+object json_of(const path::Step& step) {
+  return {{"phase", json_text(step.phase)},
+          {"began_us", micros(step.began)},
+          {"took_us", micros(step.took)},
+          {"what", step.what}};
 }
 
 std::string_view name_of(Account::Outcome outcome) {
@@ -89,6 +99,8 @@ std::string_view name_of(Account::Outcome outcome) {
       return "ended";
     case Outcome::not_taken:
       return "not taken";
+    case Outcome::dry_run:
+      return "dry run";
     default:
       return "unfinished";
   }
@@ -117,19 +129,23 @@ std::string json(const Account& account) {
       {"outcome", name_of(account.outcome)},
       {"reason", text_or_null(account.reason)},
       {"mend", text_or_null(account.mend)},
+      {"command_ended", text_or_null(account.command_ended)},
+      {"a_machine", text_or_null(account.a_machine)},
       {"last_us", micros(account.last)},
       {"no_return_us", micros(account.no_return)},
       {"pivot_us", micros(account.pivot)},
       {"phases",
        array_of(account.phases, [](const Account::Phase& phase) { return json_of(phase); })},
       {"critical_path",
-       array_of(critical_path(account), [](const Step& step) { return json_of(step); })},
-      {"processes", object{{"count", account.processes},
-                           {"killed", account.killed},
-                           {"slowest", array_of(account.slowest,
-                                                [](const Account::Process& process) {
-                                                  return json_of(process);
-                                                })}}},
+       array_of(path::critical(account), [](const path::Step& step) { return json_of(step); })},
+      {"processes",
+       object{
+           {"count", account.processes},
+           {"killed", account.killed},
+           {"slowest", array_of(account.slowest,
+                                [](const Account::Process& process) { return json_of(process); })},
+           {"running",
+            array_of(account.running, [](const auto& entry) { return running(entry.second); })}}},
       {"freed", json_of(account.freed)},
       {"busy", json_of(account.busy)},
       {"left_out", json_of(account.skipped)},
@@ -148,8 +164,8 @@ std::string json(const Comparison& comparison) {
                         {"phases", changes(comparison.phases)},
                         {"processes", changes(comparison.processes)},
                         {"killed", json_texts(comparison.killed)},
-                        {"new", json_texts(comparison.troubles)},
-                        {"gone", json_texts(comparison.mended)},
+                        {"new", array(comparison.troubles.begin(), comparison.troubles.end())},
+                        {"gone", array(comparison.mended.begin(), comparison.mended.end())},
                         {"outcome_before", comparison.outcome_before},
                         {"outcome_after", comparison.outcome_after}};
   return boost::json::serialize(document) + '\n';

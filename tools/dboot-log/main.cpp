@@ -1,13 +1,13 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
-#include <cstring>
-#include <fstream>
+#include <filesystem>
 #include <iostream>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 #include <utility>
 
+#include "shared/system/syscalls.hpp"
 #include "tools/dboot-log/account.hpp"
 #include "tools/dboot-log/comparison.hpp"
 #include "tools/dboot-log/json.hpp"
@@ -55,9 +55,9 @@ struct Options {
   throw std::runtime_error(what + "\ndboot-log: to mend it: " + mend);
 }
 
-std::string mend_of(int error) {
+std::string mend_of(int error, const sources::Source& source) {
   if (error == EACCES) return "run it as root";
-  if (error == ENOENT)
+  if (error == ENOENT && source.name == sources::of_this_system().name)
     return "name a file: this system comes from no takeover, or its record is gone";
   return "name a file that can be read";
 }
@@ -72,7 +72,7 @@ std::optional<Account> account_of(const sources::Source& source, std::size_t* li
           reader::read(stream, [&](const log::Record& record) { teller.tell(record); }).lines;
     });
   } catch (const std::system_error& error) {
-    fail(error.what(), mend_of(error.code().value()));
+    fail(error.what(), mend_of(error.code().value(), source));
   }
   if (lines != nullptr) *lines = counts.lines;
   auto account = teller.finish();
@@ -94,12 +94,39 @@ Account read_account(const sources::Source& source) {
        "name the payload.log of a takeover, or a log that its lines have gone to");
 }
 
+/// One that cannot be read is no reason not to look for others.
+std::optional<Account> try_account_of(const sources::Source& source) try {
+  return account_of(source);
+} catch (const std::exception& error) {
+  std::cerr << "dboot-log: passed over " << log::escaped(source.name) << ": " << error.what()
+            << '\n';
+  return std::nullopt;
+}
+
+/// The newest, by what the records say of their time, else by that of their files.
 Account previous() {
+  std::optional<Account> newest;
+  std::string name;
+  std::string time;
+  std::vector<std::string> others;
   for (const auto& source : sources::of_previous_systems()) {
-    auto account = account_of(source);
+    auto account = try_account_of(source);
     if (!account) continue;
-    std::cerr << "dboot-log: from " << source.name << '\n';
-    return std::move(*account);
+    auto its_time = account->time.empty() ? source.time : account->time;
+    if (newest && its_time <= time) {
+      others.push_back(source.name);
+      continue;
+    }
+    if (newest) others.push_back(name);
+    newest = std::move(account);
+    name = source.name;
+    time = std::move(its_time);
+  }
+  if (newest) {
+    std::cerr << "dboot-log: from " << log::escaped(name) << '\n';
+    for (const auto& other : others)
+      std::cerr << "dboot-log: there is also " << log::escaped(other) << '\n';
+    return std::move(*newest);
   }
   fail(
       "no earlier takeover has left a record in /sys/fs/pstore, /var/lib/systemd/pstore or "
@@ -109,23 +136,30 @@ Account previous() {
 }
 
 void write_picture(const Options& options, const Account& account) {
-  std::ofstream file(options.svg, std::ios::binary | std::ios::trunc);
-  file << timeline(account) << std::flush;
-  if (!file)
-    fail("cannot write " + options.svg + ": " + std::strerror(errno),
-         "name a file that can be written");
+  if (options.svg == "-") {
+    std::cout << timeline(account);
+    return;
+  }
+  std::error_code ignored;
+  if (std::filesystem::equivalent(options.svg, options.file, ignored))
+    fail("--svg " + options.svg + " would take the place of the record", "name another file");
+  try {
+    sys::replace_file(options.svg, timeline(account), 0644);
+  } catch (const std::system_error& error) {
+    fail(error.what(), "name a file that can be written");
+  }
 }
 
 void run(const Options& options) {
   if (!options.before.empty()) {
-    const auto before = read_account({options.before, {options.before}});
-    const auto comparison = compare(before, read_account({options.after, {options.after}}));
+    const auto before = read_account({options.before, {options.before}, {}});
+    const auto comparison = compare(before, read_account({options.after, {options.after}, {}}));
     std::cout << (options.json ? json(comparison) : text(comparison));
     return;
   }
   const auto account = options.previous       ? previous()
                        : options.file.empty() ? read_account(sources::of_this_system())
-                                              : read_account({options.file, {options.file}});
+                                              : read_account({options.file, {options.file}, {}});
   if (!options.svg.empty()) write_picture(options, account);
   if (options.json) {
     std::cout << json(account);
@@ -135,17 +169,16 @@ void run(const Options& options) {
 }
 
 void declare(CLI::App& app, Options& options) {
+  const CLI::Validator is_named(
+      [](const std::string& name) { return name.empty() ? "its name is empty" : ""; }, "");
   app.description(description);
   app.footer(footer);
   app.set_version_flag("--version", "dboot-log " DBOOT_VERSION);
-  app.add_option("file", options.file)
-      ->option_text("FILE")
-      ->check(CLI::Validator(
-          [](const std::string& name) { return name.empty() ? "FILE is empty" : std::string(); },
-          ""));
+  app.add_option("file", options.file)->option_text("FILE")->check(is_named);
   app.add_flag("--json", options.json, "As JSON: dboot-log(1) has its fields");
-  auto* const svg = app.add_option("--svg", options.svg, "Draws it, instead of telling it");
-  svg->option_text("FILE");
+  auto* const svg =
+      app.add_option("--svg", options.svg, "Draws it, instead of telling it; - is standard output");
+  svg->option_text("FILE")->check(is_named);
   auto* const since = app.add_flag("--since-boot", options.since_boot,
                                    "The takeover that has led to this system (the default)");
   auto* const before = app.add_flag("--previous", options.previous,
@@ -153,8 +186,9 @@ void declare(CLI::App& app, Options& options) {
   before->excludes(since)->excludes("file");
   since->excludes("file");
   auto* const diff = app.add_subcommand("diff", "What has changed from one takeover to the next");
-  diff->add_option("before", options.before)->required()->option_text("BEFORE");
-  diff->add_option("after", options.after)->required()->option_text("AFTER");
+  diff->excludes(svg)->excludes(since)->excludes(before)->excludes(app.get_option("file"));
+  diff->add_option("before", options.before)->check(is_named)->required()->option_text("BEFORE");
+  diff->add_option("after", options.after)->check(is_named)->required()->option_text("AFTER");
   diff->add_flag("--json", options.json, "As JSON");
 }
 

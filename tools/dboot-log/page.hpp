@@ -11,8 +11,10 @@ namespace dboot::page {
 /// Names are escaped.
 std::string text(const Account& account);
 
-/// "1.234 s".
+/// "1.234 s", for a moment.
 std::string seconds(Time time);
+/// "1.234 s", below a tenth of it "12.3 ms".
+std::string duration(Time time);
 
 /// In a sentence: what has come of it.
 std::string outcome(const Account& account);

@@ -26,18 +26,6 @@ bool may_begin(std::string_view text) {
   return log::level_from(rest.substr(0, rest.find(' '))).has_value();
 }
 
-/// The kernel's log takes 900 bytes of a line: the last fact of a longer one is a part of itself.
-std::optional<log::Record> parse_what_is_there(std::string_view text) {
-  constexpr int most_attempts = 64;
-  for (int attempt = 0; attempt < most_attempts; ++attempt) {
-    if (auto record = log::parse(text)) return record;
-    const auto space = text.rfind(' ');
-    if (space == std::string_view::npos) break;
-    text = text.substr(0, space);
-  }
-  return std::nullopt;
-}
-
 /// The rest of an escape sequence whose ESC has been taken.
 std::string_view behind_sequence(std::string_view text) {
   if (text.empty()) return text;
@@ -74,6 +62,20 @@ bool next_line(std::istream& stream, std::string& line) {
     if (byte == '\n') return true;
     if (line.size() < longest_line) line += static_cast<char>(byte);
   }
+}
+
+/// Of what takes memory for long: no record of ours is as large.
+void shorten(log::Record& record) {
+  constexpr std::size_t most_facts = 64;
+  constexpr std::size_t most_bytes = 4096;
+  const auto cut = [](std::string& text) {
+    if (text.size() > most_bytes) text.resize(most_bytes);
+  };
+  if (record.facts.size() > most_facts)
+    record.facts.erase(record.facts.begin() + most_facts, record.facts.end());
+  cut(record.phase);
+  cut(record.message);
+  for (auto& fact : record.facts) cut(fact.value);
 }
 
 /// Of the last ones.
@@ -116,7 +118,7 @@ std::optional<log::Record> find_record(std::string_view line) {
     line = clean;
   }
   for (auto at = line.find('['); at != std::string_view::npos; at = line.find('[', at + 1)) {
-    if (may_begin(line.substr(at))) return parse_what_is_there(line.substr(at));
+    if (may_begin(line.substr(at))) return log::parse_leniently(line.substr(at));
   }
   return std::nullopt;
 }
@@ -129,6 +131,7 @@ Counts read(std::istream& stream, const std::function<void(log::Record)>& tell) 
     ++counts.lines;
     auto record = find_record(line);
     if (!record) continue;
+    shorten(*record);
     if (!memory.add(*record)) {
       ++counts.repeated;
       continue;

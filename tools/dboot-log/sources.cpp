@@ -1,13 +1,20 @@
 #include "tools/dboot-log/sources.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <map>
 #include <optional>
 #include <system_error>
+#include <tuple>
+#include <utility>
 
 #include "shared/plan/layout.hpp"
 #include "shared/proc/fields.hpp"
@@ -16,11 +23,6 @@ namespace dboot::sources {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Found {
-  Source source;
-  fs::file_time_type time = fs::file_time_type::min();
-};
 
 /// Files below a directory, however deep; none where there is no such directory.
 std::vector<fs::path> files_below(const fs::path& directory) {
@@ -35,10 +37,14 @@ std::vector<fs::path> files_below(const fs::path& directory) {
   return files;
 }
 
-fs::file_time_type time_of(const fs::path& file) {
-  std::error_code error;
-  const auto time = fs::last_write_time(file, error);
-  return error ? fs::file_time_type::min() : time;
+/// Of its last change, as a record has times of the day; empty where that is not known.
+std::string time_of(const std::string& file) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0) return "";
+  std::array<char, 32> text{};
+  std::tm parts{};
+  if (::gmtime_r(&status.st_mtime, &parts) == nullptr) return "";
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
 /// "Panic#2 Part3" in the first line of a file in pstore: a dump's name, and which part of it. The
@@ -61,55 +67,89 @@ std::optional<Part> part_of(const fs::path& file) {
   return Part{line.substr(0, at), *number};
 }
 
-/// The parts of one dump may bear different times, and another machine start the same name.
-std::vector<Found> in_pstore(const fs::path& directory) {
-  std::map<std::string, std::vector<std::pair<unsigned, fs::path>>> dumps;
-  std::vector<Found> found;
+/// Of one dump, the end of the log first.
+struct Piece {
+  std::string time;
+  unsigned number = 0;
+  std::string file;
+};
+
+/// The first dump after each start of the machine has the same name, and what is written first of
+/// it is part 1: where the numbers begin anew, another dump does.
+std::vector<Source> dumps_of(std::vector<Piece> pieces) {
+  std::sort(pieces.begin(), pieces.end(), [](const Piece& a, const Piece& b) {
+    return std::tie(a.time, a.number) < std::tie(b.time, b.number);
+  });
+  std::vector<Source> dumps;
+  unsigned last = 0;
+  for (auto& piece : pieces) {
+    if (dumps.empty() || piece.number <= last) dumps.emplace_back().name = piece.file;
+    last = piece.number;
+    auto& dump = dumps.back();
+    dump.time = piece.time;
+    dump.files.insert(dump.files.begin(), std::move(piece.file));
+  }
+  for (auto& dump : dumps)
+    if (dump.files.size() > 1) dump.name += " and its other parts";
+  return dumps;
+}
+
+std::vector<Source> in_pstore(const fs::path& directory) {
+  std::map<std::string, std::vector<Piece>> dumps;
+  std::vector<Source> found;
   for (const auto& file : files_below(directory)) {
-    if (!file.filename().string().starts_with("dmesg")) continue;
-    if (const auto part = part_of(file)) {
-      dumps[file.parent_path().string() + '/' + part->dump].emplace_back(part->number, file);
+    const auto name = file.filename().string();
+    if (!name.starts_with("dmesg")) continue;
+    // systemd-pstore keeps the parts, and puts them together as well.
+    std::error_code ignored;
+    const bool is_whole = name == "dmesg.txt";
+    if (!is_whole && fs::exists(file.parent_path() / "dmesg.txt", ignored)) continue;
+    const auto part = is_whole ? std::nullopt : part_of(file);
+    const auto time = time_of(file.string());
+    if (part) {
+      dumps[file.parent_path().string() + '/' + part->dump].push_back(
+          {time, part->number, file.string()});
     } else {
-      found.push_back({{file.string(), {file.string()}}, time_of(file)});
+      found.push_back({file.string(), {file.string()}, time});
     }
   }
-  for (auto& [name, parts] : dumps) {
-    std::sort(parts.begin(), parts.end(),
-              [](const auto& a, const auto& b) { return a.first > b.first; });
-    Found dump{{name, {}}};
-    for (const auto& [number, file] : parts) {
-      dump.source.files.push_back(file.string());
-      dump.time = std::max(dump.time, time_of(file));
-    }
-    found.push_back(std::move(dump));
+  for (auto& [name, pieces] : dumps) {
+    for (auto& dump : dumps_of(std::move(pieces))) found.push_back(std::move(dump));
   }
   return found;
+}
+
+/// For which a stream would be at its end at once.
+int error_of_standard_input() {
+  struct stat status {};
+  if (::fstat(STDIN_FILENO, &status) < 0) return errno;
+  return S_ISDIR(status.st_mode) ? EISDIR : 0;
 }
 
 }  // namespace
 
 Source of_this_system(const std::string& root) {
   const auto file = root + layout::payload_log;
-  return {file, {file}};
+  return {file, {file}, {}};
 }
 
 std::vector<Source> of_previous_systems(const std::string& root) {
-  std::vector<Found> found = in_pstore(root + "/sys/fs/pstore");
+  std::vector<Source> found = in_pstore(root + "/sys/fs/pstore");
   for (auto& dump : in_pstore(root + "/var/lib/systemd/pstore")) found.push_back(std::move(dump));
   for (const auto& file : files_below(root + "/var/log/dboot")) {
     if (file.extension() == ".log")
-      found.push_back({{file.string(), {file.string()}}, time_of(file)});
+      found.push_back({file.string(), {file.string()}, time_of(file.string())});
   }
   std::stable_sort(found.begin(), found.end(),
-                   [](const Found& a, const Found& b) { return a.time > b.time; });
-  std::vector<Source> sources;
-  for (auto& one : found) sources.push_back(std::move(one.source));
-  return sources;
+                   [](const Source& a, const Source& b) { return a.time > b.time; });
+  return found;
 }
 
 void read(const Source& source, const std::function<void(std::istream&)>& tell) {
   for (const auto& file : source.files) {
     if (file == "-") {
+      if (const int error = error_of_standard_input(); error != 0)
+        throw std::system_error(error, std::generic_category(), "cannot read standard input");
       tell(std::cin);
       continue;
     }

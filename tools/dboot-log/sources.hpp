@@ -12,6 +12,7 @@ namespace dboot::sources {
 struct Source {
   std::string name;
   std::vector<std::string> files;
+  std::string time;  ///< of the last change, of those of previous systems: "2026-11-27T18:12:13Z"
 };
 
 /// /run/dboot/payload.log: of the takeover that has led to this system. `root`: the directory that

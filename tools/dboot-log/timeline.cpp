@@ -21,7 +21,7 @@ constexpr std::size_t most_processes = 40;
 
 constexpr std::string_view style = R"(<style>
 svg { background: #fff; font: 12px system-ui, sans-serif; }
-text { fill: #222; }
+text { fill: #222; stroke: #fff; stroke-width: 3px; paint-order: stroke; }
 .title { font-size: 16px; font-weight: 600; }
 .section { font-weight: 600; }
 .faint { fill: #667; }
@@ -36,7 +36,7 @@ text { fill: #222; }
 .marked { fill: #8e44ad; }
 @media (prefers-color-scheme: dark) {
   svg { background: #16181d; }
-  text { fill: #e4e6eb; }
+  text { fill: #e4e6eb; stroke: #16181d; }
   .faint { fill: #9aa0ac; }
   .grid { stroke: #2c3038; }
   .phase { fill: #6d9bd1; }
@@ -103,7 +103,7 @@ class Picture {
         "<rect class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.0f}\"><title>{}"
         "</title></rect>\n",
         kind, from, y_, std::max(to - from, 1.0), bar_height, xml(words));
-    const auto took = page::seconds(ended - began);
+    const auto took = page::duration(ended - began);
     constexpr double room = 70;
     if (to + room < right) {
       text(to + 5, y_ + bar_height - 2, took, "faint");
@@ -115,7 +115,7 @@ class Picture {
   void ticks(std::string_view name, const std::vector<const log::Record*>& records,
              std::string_view kind) {
     if (records.empty()) return;
-    text(10, y_ + bar_height - 2, name, "");
+    text(10, y_ + bar_height - 2, short_name(name), "");
     for (const auto* record : records)
       drawn_ += fmt::format(
           "<line class=\"{0}\" x1=\"{1:.1f}\" x2=\"{1:.1f}\" y1=\"{2:.1f}\" y2=\"{3:.1f}\"><title>"
@@ -134,6 +134,21 @@ class Picture {
     place(marks_, at(time) + (at_the_end ? -4 : 4), height + 12, name, "marked",
           at_the_end ? "end" : "start");
   }
+  /// What a colour means, one after the other in a row.
+  void legend(const std::vector<std::pair<std::string_view, std::string_view>>& kinds) {
+    grid_end_ = y_;
+    y_ += row / 2;
+    double x = left;
+    for (const auto& [kind, meaning] : kinds) {
+      drawn_ +=
+          fmt::format("<rect class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"12\" height=\"12\"/>\n",
+                      kind, x, y_);
+      text(x + 17, y_ + bar_height - 2, meaning, "faint");
+      constexpr double of_a_letter = 7;
+      x += 40 + of_a_letter * static_cast<double>(meaning.size());
+    }
+    y_ += row;
+  }
   std::string finish(const std::string& title, const std::string& subtitle) {
     const double height = y_ + row;
     std::string svg = fmt::format(
@@ -143,7 +158,7 @@ class Picture {
     svg += style;
     place(svg, 10, 24, title, "title");
     place(svg, 10, 44, subtitle, "faint");
-    return svg + grid() + drawn_ + marks_ + "</svg>\n";
+    return svg + grid() + marks_ + drawn_ + "</svg>\n";
   }
 
  private:
@@ -174,7 +189,7 @@ class Picture {
       const double x = left + number * step / whole * (right - left);
       lines += fmt::format(
           "<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:.1f}\" y2=\"{2:.1f}\"/>\n", x,
-          top, y_);
+          top, grid_end_);
       place(lines, x, top - 5, fmt::format("{:.{}f} s", number * step, digits), "faint", "middle");
     }
     return lines;
@@ -182,26 +197,26 @@ class Picture {
 
   Time whole_;
   double y_ = top;
+  double grid_end_ = top;
   std::string drawn_;
   std::string marks_;
 };
 
-/// Where the picture ends: how long a supervised command runs is no part of a takeover.
+/// Where the picture ends: how long a supervised command runs is no part of a takeover, unless
+/// there is more behind it.
 Time end_of(const Account& account) {
-  for (const auto& phase : account.phases) {
-    if (phase.name == "supervise") return phase.began;
-  }
-  return account.last;
+  if (account.phases.empty() || account.phases.back().name != "supervise") return account.last;
+  return account.phases.back().began;
 }
 
 void draw_phases(Picture& picture, const Account& account, Time end) {
   picture.section("Phases");
   for (const auto& phase : account.phases) {
-    if (phase.name == "supervise") continue;
+    if (phase.name == "supervise" && phase.began == end) continue;
     const bool failed = phase.end == Account::Phase::End::failed;
     const auto ended = std::min(phase.ended, end);
-    picture.bar(phase.name, phase.began, ended, failed ? "failed" : "phase",
-                phase.name + ": " + page::seconds(ended - phase.began) +
+    picture.bar(phase.label(), phase.began, ended, failed ? "failed" : "phase",
+                phase.label() + ": " + page::duration(ended - phase.began) +
                     (failed ? ", failed: " + phase.reason : ""));
   }
 }
@@ -225,6 +240,14 @@ void draw_processes(Picture& picture, const Account& account) {
   }
 }
 
+/// What a line is about: a device, or where something is mounted.
+std::string place_of(const log::Record& record) {
+  for (const auto* key : {"device", "mount", "area", "path"}) {
+    if (const auto value = record.fact(key)) return std::string(*value);
+  }
+  return record.message;
+}
+
 void draw_resources(Picture& picture, const Account& account) {
   std::vector<const log::Record*> mounts;
   std::vector<const log::Record*> devices;
@@ -234,9 +257,10 @@ void draw_resources(Picture& picture, const Account& account) {
   for (const auto& record : account.busy.first) busy.push_back(&record);
   if (mounts.empty() && devices.empty() && busy.empty()) return;
   picture.section("Let go of");
-  picture.ticks(fmt::format("mounts ({})", mounts.size()), mounts, "tick");
-  picture.ticks(fmt::format("devices ({})", devices.size()), devices, "tick");
-  picture.ticks(fmt::format("stayed busy ({})", busy.size()), busy, "busy");
+  const auto* const more = account.freed.count > account.freed.first.size() ? "+" : "";
+  picture.ticks(fmt::format("mounts ({}{})", mounts.size(), more), mounts, "tick");
+  picture.ticks(fmt::format("devices ({}{})", devices.size(), more), devices, "tick");
+  picture.ticks(busy.empty() ? "" : "stayed busy: " + place_of(*busy.front()), busy, "busy");
 }
 
 }  // namespace
@@ -251,6 +275,10 @@ std::string timeline(const Account& account) {
   constexpr double second = 60;
   if (account.no_return) picture.mark(*account.no_return, "point of no return", first);
   if (account.pivot) picture.mark(*account.pivot, "pivot", second);
+  picture.legend({{"phase", "phase"},
+                  {"process", "process that has ended by itself"},
+                  {"killed", "killed"},
+                  {"failed", "failed, or stayed busy"}});
   auto title = std::string(account.scope == "namespace" ? "Rehearsal" : "Takeover");
   if (!account.image.empty()) title += " with " + account.image;
   if (!account.time.empty()) title += ", " + account.time;

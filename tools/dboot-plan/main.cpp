@@ -2,9 +2,10 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <boost/json/stream_parser.hpp>
 #include <iostream>
 #include <stdexcept>
 #include <string>
@@ -35,6 +36,8 @@ constexpr const char* footer =
     "  dboot-plan make plan.json --output plan  from JSON: dboot-plan(5) has its fields\n"
     "\nExit status: 0, 1 when it is no plan, 2 for a command line that is none.";
 
+constexpr std::size_t largest_plan = std::size_t{16} << 20U;
+
 struct Options {
   std::string file;
   std::string output;
@@ -47,7 +50,6 @@ struct Options {
 
 /// "-" is standard input. What is longer than any plan is refused, not read.
 std::string read(const std::string& name) try {
-  constexpr std::size_t most = std::size_t{16} << 20U;
   UniqueFd file;
   if (name != "-") file = sys::open(name, O_RDONLY);
   const int fd = file ? file.get() : STDIN_FILENO;
@@ -55,7 +57,8 @@ std::string read(const std::string& name) try {
   std::array<char, std::size_t{1} << 16U> buffer{};
   while (const auto count = sys::check(::read(fd, buffer.data(), buffer.size()), "read ", name)) {
     text.append(buffer.data(), static_cast<std::size_t>(count));
-    if (text.size() > most) fail(name + " is larger than any plan", "name the plan of a takeover");
+    if (text.size() > largest_plan)
+      fail(name + " is larger than any plan", "name the plan of a takeover");
   }
   return text;
 } catch (const std::system_error& error) {
@@ -67,7 +70,7 @@ Plan decode(const std::string& name) try {
   return plan::decode({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 } catch (const plan::Error& error) {
   fail(name + ": " + error.what(),
-       "name the plan of a takeover, /run/dboot/plan, as it was written");
+       "name a plan as it was written, and take the dboot-plan of the dboot that has written it");
 }
 
 void show(const Options& options) {
@@ -85,23 +88,44 @@ void check(const Options& options) {
             << plan::minor_version << " takes it\n";
 }
 
+/// Of the byte at `offset`, for a person: "line 3, column 7".
+std::string place_in(std::string_view text, std::size_t offset) {
+  const auto before = text.substr(0, offset);
+  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  const auto begin = before.rfind('\n');
+  const auto column = before.size() - (begin == std::string_view::npos ? 0 : begin + 1) + 1;
+  return "line " + std::to_string(line) + ", column " + std::to_string(column);
+}
+
+boost::json::value parse_json(const std::string& name, std::string_view text) {
+  boost::json::stream_parser parser;
+  boost::json::error_code error;
+  const auto taken = parser.write(text, error);
+  if (!error) parser.finish(error);
+  if (error)
+    fail(name + " is no JSON: " + error.message() + " at " + place_in(text, taken),
+         "mend it there; dboot-plan show --json prints one to begin with");
+  return parser.release();
+}
+
 Plan parse(const std::string& name) try {
-  return plan::from_json(boost::json::parse(read(name)));
-} catch (const boost::system::system_error& error) {
-  fail(name + " is no JSON: " + error.code().message(), "see dboot-plan(5)");
+  return plan::from_json(parse_json(name, read(name)));
 } catch (const plan::Error& error) {
   fail(name + ": " + error.what(), "see dboot-plan(5)");
 }
 
 void make(const Options& options) try {
   const auto bytes = plan::encode(parse(options.file));
+  if (bytes.size() > largest_plan)
+    fail("that would be a plan of " + std::to_string(bytes.size()) + " bytes",
+         "make it shorter: " + std::to_string(largest_plan) + " bytes at most");
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (options.output == "-") {
     if (::isatty(STDOUT_FILENO) == 1) fail("a plan is no text for a terminal", "say --output FILE");
     std::cout << text;
     return;
   }
-  sys::write_all(sys::open(options.output, O_WRONLY | O_CREAT | O_TRUNC, 0600).get(), text);
+  sys::replace_file(options.output, text, 0600);
 } catch (const plan::Error& error) {
   fail(options.file + ": " + error.what(), "see dboot-plan(5)");
 } catch (const std::system_error& error) {

@@ -92,9 +92,8 @@ Host::Host(Console console) : disk_(files::artefact("disk")) {
 
 void install_programs(Machine& machine, Shell& shell) {
   const files::Scratch tar(files::artefact("programs.tar"));
-  const Output packed =
-      run_program({"tar", "--create", "--file", tar.path(), "--directory",
-                   fs::path(files::program("")).string(), "dboot-inject"});
+  const Output packed = run_program({"tar", "--create", "--file", tar.path(), "--directory",
+                                     fs::path(files::program("")).string(), "dboot-inject"});
   if (packed.status != 0) throw std::runtime_error("tar: " + packed.text);
   machine.plug_in("programs", tar.path());
   shell.output_of("udevadm wait --timeout=60 /dev/disk/by-id/virtio-programs");

@@ -20,10 +20,10 @@ void make_initramfs(const std::string& file, const std::vector<std::string>& mor
       "rm -r $tree\n";
   std::string listed;
   for (const auto& name : more) listed += name + ' ';
-  const auto made = run_program({"env", "MORE=" + listed, "PROGRAM=" + files::program("dboot-inject"),
-                                 "IMAGE=" + files::image("busybox"),
-                                 "BASE=" + files::made("small-host", "initramfs"), "FILE=" + file,
-                                 "sh", "-c", script});
+  const auto made = run_program(
+      {"env", "MORE=" + listed, "PROGRAM=" + files::program("dboot-inject"),
+       "IMAGE=" + files::image("busybox"), "BASE=" + files::made("small-host", "initramfs"),
+       "FILE=" + file, "sh", "-c", script});
   if (made.status != 0) throw std::runtime_error("the small host's initramfs: " + made.text);
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "injector/option_values.hpp"
+#include "shared/command_line/completion.hpp"
 
 namespace dboot::options {
 namespace {
@@ -160,7 +161,7 @@ void declare_hooks(CLI::App& app, Options& options, Raw& raw) {
       ->option_text("SECONDS[:continue|:reboot]")
       ->group("The takeover");
   app.add_option("--busybox", options.busybox,
-                 "A static busybox, the shell where neither root has one (the host's)")
+                 "A static busybox, the shell where neither root has one (its own, or the host's)")
       ->check(check_not_empty)
       ->option_text("FILE")
       ->group("The takeover");
@@ -253,6 +254,7 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->group("The takeover");
 
   app.set_help_flag("-h,--help", "This text")->group("About");
+  completion::declare(app)->group("About");
   app.set_version_flag("--version", "dboot-inject " DBOOT_VERSION, "The version")->group("About");
 }
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 
 #include "injector/failure.hpp"
@@ -102,21 +103,34 @@ bool is_busybox(int fd, const std::string& path) {
   }
 }
 
-/// The host's, or nothing.
-std::string find_busybox() {
-  for (const std::string path :
-       {"/bin/busybox", "/usr/bin/busybox", "/bin/busybox.static", "/usr/local/bin/busybox",
-        "/usr/lib/initramfs-tools/bin/busybox"}) {
-    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (!fd) continue;
-    try {
-      const auto program = elf::read(fd.get());
-      if (program && elf::is_native(*program) && program->interpreter.empty()) return path;
-    } catch (const elf::Error&) {
-      // Another one may be whole.
-    }
+bool is_static_program(const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd) return false;
+  try {
+    const auto program = elf::read(fd.get());
+    return program && elf::is_native(*program) && program->interpreter.empty();
+  } catch (const elf::Error&) {
+    return false;
   }
-  return "";
+}
+
+/// The first that is one; empty when none is.
+std::string first_static_program(const std::vector<std::string>& paths) {
+  const auto found = std::find_if(paths.begin(), paths.end(), is_static_program);
+  return found == paths.end() ? "" : *found;
+}
+
+/// That came with this program: beside it, or where a release has it.
+std::string own_busybox() {
+  std::error_code ignored;
+  const auto directory = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
+  return first_static_program(
+      {directory / "busybox", (directory / "../libexec/dboot/busybox").lexically_normal()});
+}
+
+std::string busybox_of_host() {
+  return first_static_program({"/bin/busybox", "/usr/bin/busybox", "/bin/busybox.static",
+                               "/usr/local/bin/busybox", "/usr/lib/initramfs-tools/bin/busybox"});
 }
 
 bool is_in(int root, const std::string& interpreter) {
@@ -148,10 +162,9 @@ Hooks::Hooks(const std::vector<Wanted>& wanted, const std::string& busybox, bool
   const bool is_needed = std::any_of(files_.begin(), files_.end(), [](const File& file) {
     return !file.interpreter.empty() && place::is_before_pivot(file.wanted.at);
   });
-  if (!busybox.empty()) {
-    open_busybox(busybox);
-  } else if (const auto found = find_busybox();
-             !found.empty() && (shell_is_wanted || !files_.empty())) {
+  auto found = busybox.empty() ? own_busybox() : busybox;
+  if (found.empty() && (shell_is_wanted || !files_.empty())) found = busybox_of_host();
+  if (!found.empty()) {
     open_busybox(found);
   } else if (is_needed) {
     throw Failure(

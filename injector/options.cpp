@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "injector/byte_size.hpp"
+#include "injector/completions.hpp"
 #include "injector/declared_options.hpp"
 #include "injector/failure.hpp"
 #include "injector/place.hpp"
@@ -130,6 +131,8 @@ Options parse(int argc, const char* const* argv) {
   // Whatever comes from IMAGE on belongs to COMMAND, options included.
   app.prefix_command();
   declare(app, options, raw);
+  if (auto candidates = completion::answer(argc, argv, app, completions::hints()))
+    throw Answer(*candidates, 0);
   refuse_empty_values(app);
   try {
     auto arguments = reversed_arguments(argc, argv);

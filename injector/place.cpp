@@ -41,9 +41,12 @@ Place parse(const std::string& option, std::string_view text) {
               std::string(text.substr(colon + 1))};
   if (std::find(phase_names.begin(), phase_names.end(), place.phase) == phase_names.end())
     refuse("there is no phase " + quoted(place.phase), "name one of " + list_of_phases());
-  if (position(place) == static_cast<std::ptrdiff_t>(phase_names.size()))
-    refuse("the new system has the machine then", "say before:start");
+  if (!is_possible(place)) refuse("the new system has the machine then", "say before:start");
   return place;
+}
+
+bool is_possible(const Place& place) {
+  return position(place) < static_cast<std::ptrdiff_t>(phase_names.size());
 }
 
 bool is_before_pivot(const Place& place) {

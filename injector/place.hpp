@@ -12,6 +12,9 @@ namespace dboot::place {
 /// Throws Failure.
 Place parse(const std::string& option, std::string_view text);
 
+/// There is no after:start.
+bool is_possible(const Place& place);
+
 /// Whether the old root is "/" there, and the consoles are known.
 bool is_before_pivot(const Place& place);
 bool has_console(const Place& place);

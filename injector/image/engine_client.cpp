@@ -100,6 +100,19 @@ EngineClient::EngineClient(std::string socket_path) : socket_path_(std::move(soc
   if (!version.empty()) prefix_ = "/v" + version;
 }
 
+std::vector<std::string> image_names(const std::string& socket_path) {
+  constexpr std::chrono::seconds patience{1};
+  EngineExchange exchange(EngineSocket(socket_path, patience), {"GET", "/images/json"});
+  if (exchange.status() != 200) refused("list its images", exchange);
+  std::vector<std::string> names;
+  const auto images = parse_json(exchange.rest(), EngineExchange::largest_answer);
+  if (!images.is_array()) return names;
+  for (const auto& image : images.get_array()) {
+    for (auto& name : strings_member(image, "RepoTags")) names.push_back(std::move(name));
+  }
+  return names;
+}
+
 std::optional<EngineImage> EngineClient::find_image(const std::string& name) const {
   EngineExchange exchange(EngineSocket(socket_path_),
                           {"GET", prefix_ + "/images/" + escape(name) + "/json"});

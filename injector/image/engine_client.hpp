@@ -29,6 +29,10 @@ struct EngineImage {
   StoredLayers layers;
 };
 
+/// "debian:12" and so on, of all images that the engine at this socket has. For a person who types:
+/// it waits a second at most. Throws Failure.
+std::vector<std::string> image_names(const std::string& socket_path);
+
 class EngineClient {
  public:
   /// Asks the engine at this socket which API it speaks. Throws Failure.

@@ -11,9 +11,6 @@
 namespace dboot::image {
 namespace {
 
-/// Where root's Podman listens when systemd's podman.socket is active.
-constexpr const char* usual_socket = "/run/podman/podman.sock";
-
 bool somebody_listens_at(const std::string& path) {
   try {
     const EngineSocket socket(path);
@@ -24,8 +21,8 @@ bool somebody_listens_at(const std::string& path) {
 }
 
 Engine connect(const std::string& host) {
-  if (!host.empty() || somebody_listens_at(usual_socket)) {
-    EngineClient client(host.empty() ? usual_socket : engine_socket_path(host));
+  if (!host.empty() || somebody_listens_at(podman_socket)) {
+    EngineClient client(host.empty() ? podman_socket : engine_socket_path(host));
     std::string shown = "Podman at " + client.socket_path();
     return {std::move(shown), "podman", nullptr, std::move(client)};
   }

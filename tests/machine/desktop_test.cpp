@@ -103,9 +103,6 @@ void use_desktop(Machine& machine, Shell& shell) {
 Shell become_shell(Machine& machine, Shell& desktop) {
   machine.plug_in("bash", files::image("bash"));
   install_programs(machine, desktop);
-  // The desktop has none of the libraries that dboot-inject is linked with.
-  desktop.output_of("mkdir -p /mnt/host && mount -o ro /dev/vda1 /mnt/host");
-  desktop.output_of("export LD_LIBRARY_PATH=/mnt/host/usr/lib/x86_64-linux-gnu");
   desktop.start("cat /dev/disk/by-id/virtio-bash | dboot-inject --yes - -- /bin/bash");
   machine.console().expect("hand-over starting executable=/bin/bash", 600s);
   return open_shell(machine, [&](std::string_view line) { machine.qmp().type(line); });

@@ -177,5 +177,19 @@ TEST(Takeover, AnswersPoweroffFromABusyboxShell) {
   EXPECT_EQ(check.status, 0) << check.text;
 }
 
+/// systemd catches its own crash, and then stands still for ever: no systemctl, no reboot.
+TEST(Takeover, IsOfAHostWhoseSystemdHasCrashed) {
+  Host host(Host::Console::serial);
+  host.shell().output_of("kill -SEGV 1");
+  host.console().expect("Freezing execution", 60s);
+  EXPECT_NE(host.run("timeout 5 systemctl is-system-running").status, 0);
+  host.shell().start("dboot-inject --yes bash -- /bin/sh");
+  Serial& console = host.console();
+  console.expect("hand-over starting executable=/bin/sh", 180s);
+  Shell shell = open_shell(host.machine(), [&](std::string_view line) { console.send(line); });
+  EXPECT_EQ(shell.output_of("cat /proc/1/comm"), "dboot-init");
+  EXPECT_THAT(shell.output_of("cat /run/dboot/payload.log"), HasSubstr("busy=0"));
+}
+
 }  // namespace
 }  // namespace dboot::machine

@@ -17,6 +17,12 @@ foreach(page man8/dboot-inject.8 man8/dboot-init.8 man5/dboot-dry-run.5 man5/dbo
     message(FATAL_ERROR "no manual page ${page}")
   endif()
 endforeach()
+foreach(file bash-completion/completions/dboot-inject bash-completion/completions/dboot-log zsh/site-functions/_dboot-plan
+             fish/vendor_completions.d/dboot-inject.fish doc/dboot/README.md doc/dboot/CHANGELOG.md doc/dboot/LICENSE)
+  if(NOT EXISTS ${PREFIX}/share/${file})
+    message(FATAL_ERROR "no ${file}")
+  endif()
+endforeach()
 rehearse(${PREFIX}/sbin/dboot-inject --rehearse ${PREFIX}/image.tar -- /bin/sh -c "exit 42")
 set(bare
     "mount --make-rprivate / && mkdir -p root && mount -t tmpfs bare root && cd root && mkdir dev proc run sys"

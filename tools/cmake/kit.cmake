@@ -17,23 +17,23 @@ function(dboot_kit_library name)
   # A payload is small, and nothing in here is hot.
   target_compile_options(${target} PRIVATE -Os -ffunction-sections -fdata-sections)
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
-  install(TARGETS ${target} EXPORT dboot ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(TARGETS ${target} EXPORT dboot ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT kit)
 endfunction()
 
 # dboot_install_headers(DIRECTORY…): those of this room.
 function(dboot_install_headers)
   cmake_path(GET CMAKE_CURRENT_SOURCE_DIR FILENAME room)
-  install(DIRECTORY ${ARGN} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/dboot/${room}
+  install(DIRECTORY ${ARGN} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/dboot/${room} COMPONENT kit
           FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
 endfunction()
 
 # What finds them, once all of them are there.
 function(dboot_install_kit)
-  install(EXPORT dboot NAMESPACE dboot:: FILE dboot-targets.cmake DESTINATION ${kit_dir})
+  install(EXPORT dboot NAMESPACE dboot:: FILE dboot-targets.cmake DESTINATION ${kit_dir} COMPONENT kit)
   write_basic_package_version_file(
     ${PROJECT_BINARY_DIR}/dboot-config-version.cmake COMPATIBILITY SameMinorVersion)
   install(FILES ${PROJECT_SOURCE_DIR}/tools/cmake/dboot-config.cmake
-                ${PROJECT_BINARY_DIR}/dboot-config-version.cmake DESTINATION ${kit_dir})
+                ${PROJECT_BINARY_DIR}/dboot-config-version.cmake DESTINATION ${kit_dir} COMPONENT kit)
   # Relative, for the prefix may be another one when it is installed.
   file(RELATIVE_PATH prefix_from_pkgconfig /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
   foreach(library system log plan payload)
@@ -42,6 +42,6 @@ function(dboot_install_kit)
     set(requires_payload dboot-plan)
     set(library_requires ${requires_${library}})
     configure_file(${PROJECT_SOURCE_DIR}/tools/cmake/dboot.pc.in ${PROJECT_BINARY_DIR}/dboot-${library}.pc @ONLY)
-    install(FILES ${PROJECT_BINARY_DIR}/dboot-${library}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+    install(FILES ${PROJECT_BINARY_DIR}/dboot-${library}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT kit)
   endforeach()
 endfunction()

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "shared/command_line/completion.hpp"
 #include "shared/system/syscalls.hpp"
 #include "tools/dboot-log/account.hpp"
 #include "tools/dboot-log/comparison.hpp"
@@ -174,6 +175,7 @@ void declare(CLI::App& app, Options& options) {
   app.description(description);
   app.footer(footer);
   app.set_version_flag("--version", "dboot-log " DBOOT_VERSION);
+  completion::declare(app);
   app.add_option("file", options.file)->option_text("FILE")->check(is_named);
   app.add_flag("--json", options.json, "As JSON: dboot-log(1) has its fields");
   auto* const svg =
@@ -198,6 +200,10 @@ int main(int argc, char** argv) {
   Options options;
   CLI::App app("", "dboot-log");
   declare(app, options);
+  if (const auto candidates = completion::answer(argc, argv, app, {})) {
+    std::cout << *candidates;
+    return 0;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

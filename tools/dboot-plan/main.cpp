@@ -12,6 +12,7 @@
 #include <system_error>
 #include <vector>
 
+#include "shared/command_line/completion.hpp"
 #include "shared/plan/json.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/plan/plan.hpp"
@@ -136,6 +137,7 @@ void declare(CLI::App& app, Options& options) {
   app.description(description);
   app.footer(footer);
   app.set_version_flag("--version", "dboot-plan " DBOOT_VERSION);
+  completion::declare(app);
   app.require_subcommand(1);
   auto* const show_it = app.add_subcommand("show", "Tells what is in it");
   show_it->add_flag("--json", options.json, "As JSON: dboot-plan(5) has its fields");
@@ -160,6 +162,10 @@ int main(int argc, char** argv) {
   Options options;
   CLI::App app("", "dboot-plan");
   declare(app, options);
+  if (const auto candidates = completion::answer(argc, argv, app, {})) {
+    std::cout << *candidates;
+    return 0;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -20,8 +20,8 @@ cached() {
     exec {lock}>"$cache/$name.lock"
     flock "$lock"
     if [[ ! -d $directory ]]; then
-      # What an older script has made is of no use any more.
-      rm -rf "${cache:?}/$name-"*
+      # What an older script has made is of no use any more: the same name, with another hash.
+      rm -rf "${cache:?}/$name-"????????????????{,.partial}
       say "making $name: this takes minutes, and once only"
       mkdir "$directory.partial"
       # shellcheck disable=SC2064  # expanded now: the names are gone by then

@@ -1,0 +1,82 @@
+#include "injector/completions.hpp"
+
+#include <array>
+#include <exception>
+
+#include "injector/image/engine_client.hpp"
+#include "injector/image/engine_socket.hpp"
+#include "injector/image/podman.hpp"
+#include "injector/place.hpp"
+#include "shared/plan/phases.hpp"
+
+namespace dboot::completions {
+namespace {
+
+using completion::Candidates;
+
+std::vector<std::string> places(const char* behind, bool with_console) {
+  std::vector<std::string> words;
+  for (const std::string phase : phase_names) {
+    for (const Moment moment : {Moment::before, Moment::after}) {
+      const Place place{moment, phase};
+      const bool is_one = place::is_possible(place) && (!with_console || place::has_console(place));
+      if (is_one) words.push_back(to_string(place) + behind);
+    }
+  }
+  return words;
+}
+
+Candidates hook(const std::string& typed) {
+  const auto equals = typed.find('=');
+  if (equals == std::string::npos) return completion::beginning_with(typed, places("=", false));
+  auto candidates = completion::files(typed.substr(equals + 1));
+  for (auto& candidate : candidates) candidate.word.insert(0, typed, 0, equals + 1);
+  return candidates;
+}
+
+Candidates breakpoint(const std::string& typed) {
+  return completion::beginning_with(typed, places("", true));
+}
+
+/// Of an engine that answers.
+std::vector<std::string> names_in(const std::string& socket, const std::string& transport) {
+  std::vector<std::string> words;
+  try {
+    for (const auto& name : image::image_names(socket)) words.push_back(transport + name);
+  } catch (const std::exception&) {
+    // A shell has no place for a reason.
+  }
+  return words;
+}
+
+Candidates images(const std::string& typed) {
+  for (const std::string transport : {"docker-archive:", "oci-archive:", "oci:", "dir:", "tar:"}) {
+    if (!typed.starts_with(transport)) continue;
+    auto candidates = completion::files(typed.substr(transport.size()));
+    for (auto& candidate : candidates) candidate.word.insert(0, transport);
+    return candidates;
+  }
+  if (!typed.empty() && (typed.front() == '/' || typed.front() == '.' || typed.front() == '~'))
+    return completion::files(typed);
+  const std::string podman = "podman:";
+  if (typed.starts_with(podman))
+    return completion::beginning_with(typed, names_in(image::podman_socket, podman));
+  auto words = names_in(image::docker_socket_path(""), "");
+  for (const char* transport : {"docker-archive:", "docker-daemon:", "oci-archive:", "oci:", "dir:",
+                                "tar:", "podman:", "./"})
+    words.emplace_back(transport);
+  return completion::beginning_with(typed, words);
+}
+
+}  // namespace
+
+completion::Hints hints() {
+  completion::Hints hints;
+  hints.values["--hook"] = hook;
+  hints.values["--break"] = breakpoint;
+  hints.arguments = images;
+  hints.first_argument_ends_it = true;
+  return hints;
+}
+
+}  // namespace dboot::completions

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+/// How a command line may go on, for the shells that ask (bash, zsh and fish). Their part of it is
+/// the same for every program: it calls `PROGRAM --complete -- WORD…` with the words up to the
+/// cursor, and shows what comes back.
+namespace dboot::completion {
+
+struct Candidate {
+  std::string word;
+  std::string help;
+};
+using Candidates = std::vector<Candidate>;
+/// What may stand there, by what is typed of it.
+using Finder = std::function<Candidates(const std::string& typed)>;
+
+/// What the declaration of a command line does not tell.
+struct Hints {
+  std::map<std::string, Finder> values;  ///< of an option, by its long name: "--break"
+  Finder arguments;                      ///< words that are no options; where empty, files
+  /// What follows the first of them is another program's.
+  bool first_argument_ends_it = false;
+};
+
+/// `words` are those behind the program's name; the last one, maybe empty, is what is typed. The
+/// values of an option are known by its option_text: "always|never", FILE, PATH.
+Candidates complete(const CLI::App& app, const std::vector<std::string>& words, const Hints& hints);
+
+/// Files that `typed` may become, directories with a slash; ~/ is the home directory.
+Candidates files(const std::string& typed);
+/// Those that begin as `typed` does.
+Candidates beginning_with(const std::string& typed, const std::vector<std::string>& words);
+
+/// What makes a shell complete `program`; empty for a shell that is not known.
+std::optional<std::string> script(std::string_view shell, const std::string& program);
+
+/// Adds `--completion SHELL`, which prints script(); the parser ends with it as with --version.
+CLI::Option* declare(CLI::App& app);
+
+/// What to print where the command line is `--complete -- WORD…`: a line for each candidate, with a
+/// tab before its help. Empty where it is any other.
+std::optional<std::string> answer(int argc, const char* const* argv, const CLI::App& app,
+                                  const Hints& hints);
+
+}  // namespace dboot::completion

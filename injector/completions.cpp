@@ -38,15 +38,19 @@ Candidates breakpoint(const std::string& typed) {
   return completion::beginning_with(typed, places("", true));
 }
 
-/// Of an engine that answers.
-std::vector<std::string> names_in(const std::string& socket, const std::string& transport) {
-  std::vector<std::string> words;
-  try {
-    for (const auto& name : image::image_names(socket)) words.push_back(transport + name);
-  } catch (const std::exception&) {
-    // A shell has no place for a reason.
-  }
-  return words;
+/// Of an engine that answers. A shell has no place for a reason why it does not.
+std::vector<std::string> docker_images() try {
+  return image::image_names(image::docker_socket_path(""));
+} catch (const std::exception&) {
+  return {};
+}
+
+std::vector<std::string> podman_images() try {
+  auto names = image::image_names(image::podman_socket);
+  for (auto& name : names) name.insert(0, "podman:");
+  return names;
+} catch (const std::exception&) {
+  return {};
 }
 
 Candidates images(const std::string& typed) {
@@ -58,10 +62,8 @@ Candidates images(const std::string& typed) {
   }
   if (!typed.empty() && (typed.front() == '/' || typed.front() == '.' || typed.front() == '~'))
     return completion::files(typed);
-  const std::string podman = "podman:";
-  if (typed.starts_with(podman))
-    return completion::beginning_with(typed, names_in(image::podman_socket, podman));
-  auto words = names_in(image::docker_socket_path(""), "");
+  if (typed.starts_with("podman:")) return completion::beginning_with(typed, podman_images());
+  auto words = docker_images();
   for (const char* transport : {"docker-archive:", "docker-daemon:", "oci-archive:", "oci:", "dir:",
                                 "tar:", "podman:", "./"})
     words.emplace_back(transport);

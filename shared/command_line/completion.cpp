@@ -209,8 +209,9 @@ Candidates beginning_with(const std::string& typed, const std::vector<std::strin
 std::optional<std::string> script(std::string_view shell, const std::string& program) {
   std::string text(shell == "bash" ? bash : shell == "zsh" ? zsh : shell == "fish" ? fish : "");
   if (text.empty()) return std::nullopt;
+  // zsh calls the function that is named as its file.
   std::string function = "_" + program;
-  std::replace(function.begin(), function.end(), '-', '_');
+  if (shell != "zsh") std::replace(function.begin(), function.end(), '-', '_');
   replace_all(text, "FUNCTION", function);
   replace_all(text, "PROGRAM", program);
   return text;

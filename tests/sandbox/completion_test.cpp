@@ -64,6 +64,15 @@ TEST_F(CompletionInShells, Zsh) {
   };
   EXPECT_THAT(complete("dboot-inject", "dboot-inject --modules lo"),
               HasSubstr("\ngot dboot-inject --modules loaded"));
+  // Where it is installed, zsh loads it when it is needed first.
+  const auto installed =
+      run("zsh",
+          "mkdir -p /tmp/site; dboot-log --completion zsh >/tmp/site/_dboot-log; zmodload "
+          "zsh/zpty; zpty z zsh -f -i; zpty -w z 'PS1=; fpath=(/tmp/site $fpath); autoload "
+          "-U compinit; compinit -u -D; echo re\"\"ady'; zpty -r z out '*ready*'; zpty -w -n z "
+          "$'dboot-log dif\\t\\x01echo got \\x05; echo en\"\"d\\n'; zpty -r z out '*end*'; "
+          "print -r -- $out");
+  EXPECT_THAT(installed, HasSubstr("\ngot dboot-log diff"));
   EXPECT_THAT(complete("dboot-plan", "dboot-plan sh"), HasSubstr("\ngot dboot-plan show"));
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -105,6 +106,16 @@ TEST_F(Completion, KnowsFiles) {
   EXPECT_THAT(words_of(images("oci")), AllOf(Contains("oci:"), Contains("oci-archive:")));
 }
 
+/// dboot-inject itself would refuse it.
+TEST_F(Completion, GoesOnWithoutAnEngine) {
+  for (const char* host : {"tcp://x", "unix:///nonexistent", "?"}) {
+    ASSERT_EQ(::setenv("DOCKER_HOST", host, 1), 0);
+    EXPECT_THAT(words_of(completions::hints().arguments("docker-a")),
+                ElementsAre("docker-archive:"));
+  }
+  ::unsetenv("DOCKER_HOST");
+}
+
 TEST(CompletionOfCommands, KnowsThemAndTheirOptions) {
   CLI::App app("", "tool");
   bool value = false;
@@ -125,8 +136,10 @@ TEST(CompletionScript, IsForThreeShells) {
   for (const char* shell : {"bash", "zsh", "fish"}) {
     const auto script = completion::script(shell, "dboot-log");
     ASSERT_TRUE(script) << shell;
-    EXPECT_THAT(*script, AllOf(HasSubstr("dboot-log"), HasSubstr("_dboot_log"),
-                               Not(HasSubstr("PROGRAM")), Not(HasSubstr("FUNCTION"))));
+    EXPECT_THAT(*script,
+                AllOf(HasSubstr("dboot-log"),
+                      HasSubstr(shell == std::string_view("zsh") ? "_dboot-log" : "_dboot_log"),
+                      Not(HasSubstr("PROGRAM")), Not(HasSubstr("FUNCTION"))));
   }
   EXPECT_FALSE(completion::script("tcsh", "dboot-log"));
 }

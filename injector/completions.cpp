@@ -1,6 +1,5 @@
 #include "injector/completions.hpp"
 
-#include <array>
 #include <exception>
 
 #include "injector/image/engine_client.hpp"
@@ -29,9 +28,7 @@ std::vector<std::string> places(const char* behind, bool with_console) {
 Candidates hook(const std::string& typed) {
   const auto equals = typed.find('=');
   if (equals == std::string::npos) return completion::beginning_with(typed, places("=", false));
-  auto candidates = completion::files(typed.substr(equals + 1));
-  for (auto& candidate : candidates) candidate.word.insert(0, typed, 0, equals + 1);
-  return candidates;
+  return completion::files_behind(typed.substr(0, equals + 1), typed);
 }
 
 Candidates breakpoint(const std::string& typed) {
@@ -55,10 +52,7 @@ std::vector<std::string> podman_images() try {
 
 Candidates images(const std::string& typed) {
   for (const std::string transport : {"docker-archive:", "oci-archive:", "oci:", "dir:", "tar:"}) {
-    if (!typed.starts_with(transport)) continue;
-    auto candidates = completion::files(typed.substr(transport.size()));
-    for (auto& candidate : candidates) candidate.word.insert(0, transport);
-    return candidates;
+    if (typed.starts_with(transport)) return completion::files_behind(transport, typed);
   }
   if (!typed.empty() && (typed.front() == '/' || typed.front() == '.' || typed.front() == '~'))
     return completion::files(typed);

@@ -146,6 +146,11 @@ Candidates arguments_of(const Position& position, const std::string& typed, cons
   return candidates;
 }
 
+Candidates behind(std::string_view prefix, Candidates candidates) {
+  for (auto& candidate : candidates) candidate.word.insert(0, prefix);
+  return candidates;
+}
+
 bool is_printable(const std::string& name) {
   return std::none_of(name.begin(), name.end(), [](char letter) {
     return (letter >= '\0' && letter < ' ') || letter == '\x7f';
@@ -170,9 +175,7 @@ Candidates complete(const CLI::App& app, const std::vector<std::string>& words,
   if (equals == std::string::npos) return options_of(*position.app, typed);
   const auto* const option = position.app->get_option_no_throw(typed.substr(0, equals));
   if (option == nullptr || !takes_value(*option)) return {};
-  auto candidates = values_of(*option, typed.substr(equals + 1), hints);
-  for (auto& candidate : candidates) candidate.word.insert(0, typed, 0, equals + 1);
-  return candidates;
+  return behind(typed.substr(0, equals + 1), values_of(*option, typed.substr(equals + 1), hints));
 }
 
 Candidates files(const std::string& typed) {
@@ -196,6 +199,10 @@ Candidates files(const std::string& typed) {
   std::sort(candidates.begin(), candidates.end(),
             [](const Candidate& a, const Candidate& b) { return a.word < b.word; });
   return candidates;
+}
+
+Candidates files_behind(std::string_view prefix, const std::string& typed) {
+  return behind(prefix, files(typed.substr(prefix.size())));
 }
 
 Candidates beginning_with(const std::string& typed, const std::vector<std::string>& words) {

@@ -39,6 +39,8 @@ Candidates complete(const CLI::App& app, const std::vector<std::string>& words, 
 
 /// Files that `typed` may become, directories with a slash; ~/ is the home directory.
 Candidates files(const std::string& typed);
+/// The same behind `prefix`, which is typed already: "docker-archive:", "before:sync=".
+Candidates files_behind(std::string_view prefix, const std::string& typed);
 /// Those that begin as `typed` does.
 Candidates beginning_with(const std::string& typed, const std::vector<std::string>& words);
 

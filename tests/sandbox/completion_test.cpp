@@ -8,7 +8,9 @@
 namespace dboot::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 namespace fs = std::filesystem;
 
 class CompletionInShells : public ::testing::Test {
@@ -40,6 +42,12 @@ TEST_F(CompletionInShells, Bash) {
   EXPECT_EQ(complete("dboot-inject --modules=", "dboot-inject --modules ="),
             "auto|none|loaded|all|");
   EXPECT_EQ(complete("dboot-inject --break after:c", "dboot-inject --break after : c"), "console|");
+}
+
+TEST_F(CompletionInShells, OthersAreRefused) {
+  for (const std::string program : {"dboot-inject", "dboot-log", "dboot-plan"})
+    EXPECT_THAT(run("bash", program + " --completion tcsh; echo status $?"),
+                AllOf(HasSubstr("'tcsh' is none of bash, zsh, fish"), Not(HasSubstr("status 0"))));
 }
 
 TEST_F(CompletionInShells, Fish) {

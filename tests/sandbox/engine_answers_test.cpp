@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "injector/image/engine_client.hpp"
 #include "injector/image/source.hpp"
 #include "tests/support/failure_of.hpp"
 #include "tests/support/scripted_engine.hpp"
@@ -30,6 +31,15 @@ TEST(EngineNotRunning, IsSaidWithTheSocketAndTheMend) {
     ASSERT_EQ(::bind(left_behind.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   }
   EXPECT_THAT(failure_of(open), HasSubstr("refused"));
+}
+
+/// For who types.
+TEST(ScriptedEngine, NamesOfItsImagesAreListed) {
+  const std::string images =
+      R"([{"RepoTags":["debian:12","debian:latest"]},{"RepoTags":null},{"RepoTags":["a/b:1"]}])";
+  ScriptedEngine engine({{"/images/json", ScriptedEngine::ok(images)}});
+  EXPECT_THAT(image::image_names(engine.path()),
+              testing::ElementsAre("debian:12", "debian:latest", "a/b:1"));
 }
 
 TEST(ScriptedEngine, ExportThatBreaksOffIsAFailureAndTheContainerGoes) {

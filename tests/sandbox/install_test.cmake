@@ -1,5 +1,5 @@
-# Installs into a prefix of its own and rehearses from there, and from a root that has nothing but dboot-inject and the
-# kernel's own filesystems. Variables: BUILD, PREFIX, IMAGE_SCRIPT.
+# Installs into a prefix of its own and rehearses from there, and from a root that has nothing but dboot-inject, a busybox
+# beside it, which is to come along, and the kernel's own filesystems. Variables: BUILD, PREFIX, IMAGE_SCRIPT.
 file(REMOVE_RECURSE ${PREFIX})
 execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --prefix ${PREFIX} OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND ${IMAGE_SCRIPT} ${PREFIX}/image.tar COMMAND_ERROR_IS_FATAL ANY)
@@ -26,8 +26,8 @@ endforeach()
 rehearse(${PREFIX}/sbin/dboot-inject --rehearse ${PREFIX}/image.tar -- /bin/sh -c "exit 42")
 set(bare
     "mount --make-rprivate / && mkdir -p root && mount -t tmpfs bare root && cd root && mkdir dev proc run sys"
-    "&& cp ../sbin/dboot-inject ../image.tar . && mount --rbind /dev dev && mount --rbind /sys sys && mount -t proc proc proc"
-    "&& exec chroot . /dboot-inject --rehearse ./image.tar -- /bin/sh -c 'exit 42'")
+    "&& cp ../sbin/dboot-inject ../image.tar $(command -v busybox) . && mount --rbind /dev dev && mount --rbind /sys sys && mount -t proc proc proc"
+    "&& exec chroot . /dboot-inject --rehearse ./image.tar -- /bin/sh -c 'test -x /run/dboot/busybox && exit 42'")
 list(JOIN bare " " bare)
 rehearse(${CMAKE_COMMAND} -E chdir ${PREFIX} unshare --fork --pid --mount --kill-child sh -c "${bare}")
 file(REMOVE_RECURSE ${PREFIX})

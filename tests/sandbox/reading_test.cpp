@@ -139,6 +139,11 @@ TEST_F(Reading, PlanComesBackAsItWasMade) {
   EXPECT_EQ(plan("make " + json + " --output " + old).output, "");
   EXPECT_EQ(sh("stat -c %a " + old).output, "600\n");
   EXPECT_EQ(sh("cmp " + old + " " + made).status, 0);
+  // A link stays one.
+  const auto link = (directory_ / "link").string();
+  EXPECT_EQ(sh("echo x >" + old + "; ln -s " + old + " " + link).status, 0);
+  EXPECT_EQ(plan("make " + json + " --output " + link).output, "");
+  EXPECT_EQ(sh("test -L " + link + " && cmp " + old + " " + made).status, 0);
 }
 
 TEST_F(Reading, APlanThatCannotBeWrittenLeavesWhatWasThere) {

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <limits>
+
 namespace dboot {
 namespace {
 
@@ -94,6 +96,23 @@ TEST(Plan, WithAStopSignalThatIsNoneIsRefused) {
     EXPECT_THAT([&] { plan::encode(plan); },
                 testing::ThrowsMessage<plan::Error>(testing::HasSubstr("stop signal")));
   }
+}
+
+/// setresuid(2) would leave the command root.
+TEST(Plan, WithAUserThatIsNoneIsRefused) {
+  constexpr auto none = std::numeric_limits<std::uint32_t>::max();
+  for (const Credentials& credentials : {Credentials{none, 0, {}}, Credentials{0, none, {}}}) {
+    auto plan = example();
+    plan.credentials = credentials;
+    EXPECT_THAT([&] { plan::encode(plan); },
+                testing::ThrowsMessage<plan::Error>(testing::HasSubstr("4294967295")));
+  }
+}
+
+TEST(Plan, WithATimeBeforeTheMachineIsRefused) {
+  auto plan = example();
+  plan.began = std::chrono::nanoseconds(-1);
+  EXPECT_THROW(plan::encode(plan), plan::Error);
 }
 
 TEST(Plan, WithNulInArgumentIsRefused) {

@@ -63,6 +63,13 @@ bool is_the_end_of(const Record& record) {
   return is_one_of(record.message, {"finished", "failed"}) && record.fact("duration");
 }
 
+/// By a line that is_the_end_of() it.
+void end(Account::Phase& phase, const Record& record) {
+  using End = Account::Phase::End;
+  phase.end = record.message == "finished" ? End::finished : End::failed;
+  if (phase.end == End::failed) phase.reason = text_of(record, "reason");
+}
+
 bool is_slower(const Account::Process& a, const Account::Process& b) {
   return a.took() > b.took();
 }
@@ -204,10 +211,8 @@ void Teller::note_late(const Record& record) {
   const auto phase = std::find_if(phases.rbegin(), phases.rend(),
                                   [&](const auto& one) { return one.name == record.phase; });
   if (phase == phases.rend() || !is_the_end_of(record)) return;
-  using End = Account::Phase::End;
-  phase->end = record.message == "finished" ? End::finished : End::failed;
   phase->ended = std::max(phase->began, record.elapsed);
-  if (phase->end == End::failed) phase->reason = text_of(record, "reason");
+  end(*phase, record);
 }
 
 void Teller::note_phase(const Record& record) {
@@ -238,10 +243,7 @@ void Teller::note_phase(const Record& record) {
   if (has_before_ && before_.phase == record.phase) note_wait(*phase, record);
   if (phase->end == Account::Phase::End::open)
     phase->ended = std::max(phase->ended, record.elapsed);
-  if (!is_the_end_of(record)) return;
-  using End = Account::Phase::End;
-  phase->end = record.message == "finished" ? End::finished : End::failed;
-  if (phase->end == End::failed) phase->reason = text_of(record, "reason");
+  if (is_the_end_of(record)) end(*phase, record);
 }
 
 void Teller::note_process(const Record& record) {

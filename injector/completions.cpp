@@ -36,8 +36,9 @@ Candidates breakpoint(const std::string& typed) {
 }
 
 /// Of an engine that answers. A shell has no place for a reason why it does not.
-std::vector<std::string> docker_images() try {
-  return image::image_names(image::docker_socket_path(""));
+std::vector<std::string> docker_images(const completion::Given& given) try {
+  const auto host = given.find("--host");
+  return image::image_names(image::docker_socket_path(host == given.end() ? "" : host->second));
 } catch (const std::exception&) {
   return {};
 }
@@ -50,14 +51,14 @@ std::vector<std::string> podman_images() try {
   return {};
 }
 
-Candidates images(const std::string& typed) {
+Candidates images(const std::string& typed, const completion::Given& given) {
   for (const std::string transport : {"docker-archive:", "oci-archive:", "oci:", "dir:", "tar:"}) {
     if (typed.starts_with(transport)) return completion::files_behind(transport, typed);
   }
   if (!typed.empty() && (typed.front() == '/' || typed.front() == '.' || typed.front() == '~'))
     return completion::files(typed);
   if (typed.starts_with("podman:")) return completion::beginning_with(typed, podman_images());
-  auto words = docker_images();
+  auto words = docker_images(given);
   for (const char* transport : {"docker-archive:", "docker-daemon:", "oci-archive:", "oci:", "dir:",
                                 "tar:", "podman:", "./"})
     words.emplace_back(transport);

@@ -13,6 +13,7 @@
 
 #include "injector/failure.hpp"
 #include "injector/place.hpp"
+#include "injector/report.hpp"
 #include "injector/rootfs/elf.hpp"
 #include "injector/rootfs/executable.hpp"
 #include "shared/plan/layout.hpp"
@@ -120,12 +121,18 @@ std::string first_static_program(const std::vector<std::string>& paths) {
   return found == paths.end() ? "" : *found;
 }
 
-/// That came with this program: beside it, or where a release has it.
+/// That came with this program: beside it, or where a release has it. Whoever has put one there
+/// relies on it.
 std::string own_busybox() {
   std::error_code ignored;
   const auto directory = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
-  return first_static_program(
-      {directory / "busybox", (directory / "../libexec/dboot/busybox").lexically_normal()});
+  for (std::string path :
+       {directory / "busybox", (directory / "../libexec/dboot/busybox").lexically_normal()}) {
+    if (is_static_program(path)) return path;
+    if (::access(path.c_str(), F_OK) == 0)
+      report::warning("this is no static program, and is not taken along", {{"path", path}});
+  }
+  return "";
 }
 
 std::string busybox_of_host() {
@@ -195,6 +202,7 @@ Hooks::File Hooks::open(const Wanted& wanted) {
 void Hooks::open_busybox(const std::string& path) {
   const std::string mend = "name a static busybox (Debian: busybox-static)";
   busybox_ = open_file(path, busybox_size_);
+  busybox_path_ = path;
   if (!is_busybox(busybox_.get(), path)) refuse(path, "it is no busybox", mend);
   if (!is_program(busybox_.get(), path)) refuse(path, "it is no program", mend);
 }

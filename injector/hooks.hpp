@@ -30,6 +30,9 @@ class Hooks {
   /// shell for a script. `shell_is_wanted`: a busybox of the host's is taken along in any case.
   Hooks(const std::vector<Wanted>& wanted, const std::string& busybox, bool shell_is_wanted);
 
+  /// The one that is taken along; empty for none.
+  const std::string& busybox() const noexcept { return busybox_path_; }
+
   /// That they take of the memory.
   std::uint64_t bytes() const noexcept;
 
@@ -51,6 +54,7 @@ class Hooks {
 
   std::vector<File> files_;
   UniqueFd busybox_;
+  std::string busybox_path_;
   std::uint64_t busybox_size_ = 0;
 };
 

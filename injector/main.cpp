@@ -57,7 +57,10 @@ int main(int argc, char** argv) {
       return options.save_log.empty() ? takeover::run(options) : run_and_save_log(options);
     });
   } catch (const options::Answer& answer) {
-    (answer.status == 0 ? std::cout : std::cerr) << answer.what() << '\n';
-    return answer.status;
+    (answer.status == 0 ? std::cout : std::cerr) << answer.what() << std::endl;
+    if (std::cout) return answer.status;
+    std::cerr << "dboot-inject: error: cannot write to standard output\n"
+                 "dboot-inject: to mend it: give it one that is open\n";
+    return exit_status::failed;
   }
 }

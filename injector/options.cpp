@@ -12,6 +12,8 @@
 #include "injector/failure.hpp"
 #include "injector/place.hpp"
 #include "injector/rootfs/from_host.hpp"
+#include "shared/command_line/completion.hpp"
+#include "shared/command_line/parse.hpp"
 
 namespace dboot::options {
 namespace {
@@ -141,7 +143,7 @@ Options parse(int argc, const char* const* argv) {
     std::ostringstream out;
     std::ostringstream err;
     const bool asked_for = app.exit(error, out, err) == 0;
-    if (!asked_for) throw usage(error.what());
+    if (!asked_for) throw usage(command_line::mistake_of(error, app));
     std::string text = out.str();
     while (text.ends_with('\n')) text.pop_back();
     throw Answer(text, 0);

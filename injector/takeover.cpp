@@ -26,6 +26,7 @@
 #include "injector/kernel_panic.hpp"
 #include "injector/payload_file.hpp"
 #include "injector/preflight/memory.hpp"
+#include "injector/preflight/root.hpp"
 #include "injector/preflight/selinux.hpp"
 #include "injector/preflight/terminals.hpp"
 #include "injector/progress.hpp"
@@ -309,8 +310,10 @@ void tell(forecast::Forecast forecast, const Options& options) {
 
 int run(const Options& options) {
   note_options(options);
+  root::require_proc();
   guard::require_root();
   guard::require_kernel();
+  if (options.rehearse) root::require_for_rehearsal();
   go_first_when_memory_ends();
   interruption::catch_signals();
   UniqueFd claim;
@@ -359,6 +362,7 @@ int run(const Options& options) {
     forecast.memory = {available, staging.root_bytes(), size.bytes};
     forecast.from_host = std::move(taken);
     forecast.payload = std::move(payload);
+    forecast.busybox = hooks.busybox();
     forecast.plan = std::move(plan);
     tell(std::move(forecast), options);
     report::note("the dry run ends", {});

@@ -47,6 +47,7 @@ struct Forecast {
   Memory memory;
   std::vector<rootfs::Taken> from_host;
   payload_file::Payload payload;
+  std::string busybox;  ///< the shell of last resort; empty where there is none
   Plan plan;
   std::optional<Host> host;  ///< empty for a rehearsal, which ends nothing of it
 };

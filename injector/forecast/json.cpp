@@ -151,6 +151,7 @@ std::string json(const Forecast& forecast) {
       {"from_host",
        array_of(forecast.from_host, [](const rootfs::Taken& taken) { return json_of(taken); })},
       {"payload", json_of(forecast.payload)},
+      {"busybox", forecast.busybox.empty() ? value() : json_text(forecast.busybox)},
       {"plan", plan::to_json(plan)},
       {"host", forecast.host ? value(json_of(*forecast.host)) : value()},
       {"way_back", way_back_of(plan)}};

@@ -92,6 +92,12 @@ void show_payload(Page& page, const payload_file::Payload& payload) {
                                      : "does not say which plans it understands");
 }
 
+void show_last_resort(Page& page, const std::string& busybox) {
+  page.line("last resort",
+            busybox.empty() ? "no shell but those of the two roots: --busybox FILE takes one along"
+                            : "the shell of " + busybox);
+}
+
 void show_plan(Page& page, const Plan& plan) {
   page.line("starts",
             shell_words(plan.arguments) +
@@ -173,6 +179,7 @@ std::string text(const Forecast& forecast) {
   for (const auto& reason : forecast.refusals) page.line("refused", "now: " + reason);
   show_image(page, forecast);
   show_payload(page, forecast.payload);
+  show_last_resort(page, forecast.busybox);
   show_plan(page, forecast.plan);
   if (const auto& host = forecast.host) {
     if (forecast.plan.scope == Scope::machine && host->disks_are_known) {

@@ -5,24 +5,26 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "shared/command_line/shell_line.hpp"
+
 namespace dboot::completion {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// PROGRAM and FUNCTION stand for what they say.
+/// PROGRAM and FUNCTION stand for what they say. What a program answers has no quotes: the shell
+/// puts in those that fit to what is typed.
 constexpr std::string_view bash = R"(# Completion of PROGRAM, for bash.
 FUNCTION() {
-  local line=${COMP_LINE:0:COMP_POINT} words candidate
-  read -ra words <<<"$line"
-  [[ $line == *[[:blank:]] ]] && words+=("")
-  # For bash a word begins behind = and : as well: that part of it is what it replaces.
-  local current=${words[-1]} part=${COMP_WORDS[COMP_CWORD]:0:${#words[-1]}}
-  [[ $part == [=:] ]] && part=
+  local program=$1 part=$2 candidate kind
+  [[ $program == '~/'* ]] && program=$HOME/${program:2}
   COMPREPLY=()
-  while IFS=$'\t' read -r candidate _; do
-    [[ $candidate ]] && COMPREPLY+=("${candidate:${#current}-${#part}}")
-  done < <("${words[0]}" --complete -- "${words[@]:1}" 2>/dev/null)
+  # What bash replaces: for it a word begins behind = and : as well, which another completion calls a word (sudo's).
+  [[ $part == [=:] ]] && part=
+  while IFS=$'\t' read -r candidate kind _; do
+    [[ $candidate ]] && COMPREPLY+=("$candidate")
+    [[ $kind == file ]] && compopt -o filenames
+  done < <("$program" --complete "${COMP_LINE:0:COMP_POINT}" "$part" 2>/dev/null)
   [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *[/:=] ]] && compopt -o nospace
   return 0
 }
@@ -32,15 +34,20 @@ complete -F FUNCTION PROGRAM
 constexpr std::string_view zsh = R"(#compdef PROGRAM
 # Completion of PROGRAM, for zsh.
 FUNCTION() {
-  local line word
-  local -a ended open ended_help open_help
-  for line in "${(@f)$("${words[1]}" --complete -- "${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
-    word=${line%%$'\t'*}
+  local program=${(Q)words[1]} line word tilde
+  local -a fields ended open ended_help open_help
+  [[ $program == '~/'* ]] && program=$HOME/${program[3,-1]}
+  local typed="${(j: :)words[1,CURRENT-1]} $QIPREFIX$PREFIX"
+  # It stays as it is, and is not quoted.
+  compset -P '\~/' && tilde='~/'
+  for line in "${(@f)$("$program" --complete "$typed" 2>/dev/null)}"; do
+    fields=("${(@ps:\t:)line}")
+    word=${fields[1]#$tilde}
     [[ -z $word ]] && continue
     if [[ $word == *[/:=] ]]; then
-      open+=("$word") open_help+=("$word  ${line#*$'\t'}")
+      open+=("$word") open_help+=("$word  ${fields[3]}")
     else
-      ended+=("$word") ended_help+=("$word  ${line#*$'\t'}")
+      ended+=("$word") ended_help+=("$word  ${fields[3]}")
     fi
   done
   (( $#open )) && compadd -l -S '' -d open_help -a open
@@ -55,8 +62,9 @@ fi
 
 constexpr std::string_view fish = R"(# Completion of PROGRAM, for fish.
 function FUNCTION
-    set -l words (commandline -opc) (commandline -ct)
-    $words[1] --complete -- $words[2..] 2>/dev/null
+    set -l words (commandline -opc)
+    set -l program (string replace --regex '^~/' "$HOME/" -- $words[1])
+    $program --complete (commandline -cp) 2>/dev/null | string replace --regex '\t(file)?\t' '\t'
 end
 complete --command PROGRAM --no-files --arguments '(FUNCTION)'
 )";
@@ -94,10 +102,11 @@ Candidates values_of(const CLI::Option& option, const std::string& typed, const 
 
 /// A command line up to the word that is typed.
 struct Position {
-  const CLI::App* app;
+  const CLI::App* app = nullptr;
   const CLI::Option* awaits = nullptr;  ///< whose value is typed
   std::size_t arguments = 0;
   bool only_arguments = false;  ///< behind --
+  Given given;
 };
 
 const CLI::App* subcommand_of(const CLI::App& app, const std::string& word) {
@@ -109,6 +118,7 @@ const CLI::App* subcommand_of(const CLI::App& app, const std::string& word) {
 
 void advance(Position& position, const std::string& word) {
   if (position.awaits != nullptr) {
+    position.given[long_name(*position.awaits)] = word;
     position.awaits = nullptr;
   } else if (position.only_arguments || word == "-" || !word.starts_with('-')) {
     const auto* const subcommand = subcommand_of(*position.app, word);
@@ -120,8 +130,14 @@ void advance(Position& position, const std::string& word) {
   } else if (word == "--") {
     position.only_arguments = true;
   } else {
-    const auto* const option = position.app->get_option_no_throw(word);
-    if (option != nullptr && takes_value(*option)) position.awaits = option;
+    const auto equals = word.find('=');
+    const auto* const option = position.app->get_option_no_throw(word.substr(0, equals));
+    if (option == nullptr || !takes_value(*option)) return;
+    if (equals == std::string::npos) {
+      position.awaits = option;
+    } else {
+      position.given[long_name(*option)] = word.substr(equals + 1);
+    }
   }
 }
 
@@ -137,7 +153,7 @@ Candidates options_of(const CLI::App& app, const std::string& typed) {
 }
 
 Candidates arguments_of(const Position& position, const std::string& typed, const Hints& hints) {
-  auto candidates = hints.arguments ? hints.arguments(typed) : files(typed);
+  auto candidates = hints.arguments ? hints.arguments(typed, position.given) : files(typed);
   if (position.arguments > 0) return candidates;
   for (const auto* one : position.app->get_subcommands([](const CLI::App*) { return true; })) {
     if (one->get_name().starts_with(typed))
@@ -157,11 +173,37 @@ bool is_printable(const std::string& name) {
   });
 }
 
+/// Those below `root`, shown as `shown_root`, that `typed` may become.
+Candidates files_in(const std::string& root, const std::string& shown_root,
+                    const std::string& typed) {
+  const auto name_at = typed.rfind('/') + 1;
+  const auto name = typed.substr(name_at);
+  const auto path = typed.substr(0, name_at);
+  const auto directory = root + path;
+  Candidates candidates;
+  std::error_code error;
+  const auto options = fs::directory_options::skip_permission_denied;
+  for (fs::directory_iterator entry(directory.empty() ? "." : directory, options, error), end;
+       !error && entry != end; entry.increment(error)) {
+    auto found = entry->path().filename().string();
+    const bool is_hidden = found.starts_with('.') && name.empty();
+    if (!found.starts_with(name) || is_hidden || !is_printable(found)) continue;
+    std::error_code ignored;
+    if (entry->is_directory(ignored)) found += '/';
+    candidates.push_back({shown_root, "", true});
+    candidates.back().word.append(path).append(found);
+  }
+  std::sort(candidates.begin(), candidates.end(),
+            [](const Candidate& a, const Candidate& b) { return a.word < b.word; });
+  return candidates;
+}
+
 }  // namespace
 
 Candidates complete(const CLI::App& app, const std::vector<std::string>& words,
                     const Hints& hints) {
-  Position position{&app};
+  Position position;
+  position.app = &app;
   if (words.empty()) return {};
   for (std::size_t at = 0; at + 1 < words.size(); ++at) {
     advance(position, words[at]);
@@ -179,30 +221,13 @@ Candidates complete(const CLI::App& app, const std::vector<std::string>& words,
 }
 
 Candidates files(const std::string& typed) {
-  const auto name_at = typed.rfind('/') + 1;
-  const auto name = typed.substr(name_at);
-  std::string directory = typed.substr(0, name_at);
   const char* const home = ::getenv("HOME");
-  if (directory.starts_with("~/") && home != nullptr) directory.replace(0, 1, home);
-  Candidates candidates;
-  std::error_code error;
-  const auto options = fs::directory_options::skip_permission_denied;
-  for (fs::directory_iterator entry(directory.empty() ? "." : directory, options, error), end;
-       !error && entry != end; entry.increment(error)) {
-    auto found = entry->path().filename().string();
-    const bool is_hidden = found.starts_with('.') && name.empty();
-    if (!found.starts_with(name) || is_hidden || !is_printable(found)) continue;
-    std::error_code ignored;
-    if (entry->is_directory(ignored)) found += '/';
-    candidates.push_back({typed.substr(0, name_at) + found, ""});
-  }
-  std::sort(candidates.begin(), candidates.end(),
-            [](const Candidate& a, const Candidate& b) { return a.word < b.word; });
-  return candidates;
+  if (home != nullptr && typed.starts_with("~/")) return files_in(home, "~", typed.substr(1));
+  return files_in("", "", typed);
 }
 
 Candidates files_behind(std::string_view prefix, const std::string& typed) {
-  return behind(prefix, files(typed.substr(prefix.size())));
+  return behind(prefix, files_in("", "", typed.substr(prefix.size())));
 }
 
 Candidates beginning_with(const std::string& typed, const std::vector<std::string>& words) {
@@ -240,14 +265,16 @@ CLI::Option* declare(CLI::App& app) {
 
 std::optional<std::string> answer(int argc, const char* const* argv, const CLI::App& app,
                                   const Hints& hints) {
-  constexpr int before_words = 3;
-  if (argc < before_words || std::string_view(argv[1]) != "--complete" ||
-      std::string_view(argv[2]) != "--")
-    return std::nullopt;
+  constexpr int line_at = 2;
+  if (argc <= line_at || std::string_view(argv[1]) != "--complete") return std::nullopt;
+  const std::string_view part = argc > line_at + 1 ? argv[line_at + 1] : "";
+  auto [words, begins] = shell_line::split(argv[line_at], part.size());
+  if (argc == line_at + 1) begins = 0;
+  words.erase(words.begin());
   std::string text;
-  for (const auto& candidate :
-       complete(app, std::vector<std::string>(argv + before_words, argv + argc), hints))
-    text += candidate.word + '\t' + candidate.help + '\n';
+  for (const auto& [word, help, is_file] : complete(app, words, hints))
+    text +=
+        word.substr(std::min(begins, word.size())) + (is_file ? "\tfile\t" : "\t\t") + help + '\n';
   return text;
 }
 

@@ -1,9 +1,11 @@
-// What the three shells make of it.
+// What the three shells make of it: each is typed into, on a terminal.
 #include <gmock/gmock.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "tests/sandbox/sandbox_host.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace dboot::testing {
 namespace {
@@ -13,76 +15,138 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 namespace fs = std::filesystem;
 
-class CompletionInShells : public ::testing::Test {
+struct Shell {
+  const char* name;
+  const char* command;
+  /// Completes PROGRAM's command lines from here on.
+  const char* prepare;
+};
+
+constexpr Shell shells[] = {
+    {"bash", "bash --norc --noprofile -i", "PS1=; source <(PROGRAM --completion bash)"},
+    {"zsh", "zsh -f -i",
+     "PS1=; autoload -U compinit; compinit -u -D; source <(PROGRAM --completion zsh)"},
+    {"fish", "fish --no-config -i",
+     "function fish_prompt; end; PROGRAM --completion fish | source"},
+};
+
+/// Types into a shell: $1 starts it, $2 prepares it, $3 is completed. The line is then put behind a
+/// printf, which ^A and ^E do in all of them, so that the shell itself tells what it stands for.
+constexpr const char* type = R"(
+zmodload zsh/zpty
+zpty s $1
+zpty -w s "$2; echo re''ady"
+zpty -r s out '*ready*'
+zpty -w -n s "$3"$'\t\x01printf "[%s]" \x05; echo en""d\n'
+zpty -r s out $'*end\r*'
+print -r -- ${${out%end*}##*$'\n'}
+)";
+
+class Typing : public ::testing::Test {
  protected:
-  /// `line`, read by that shell, which finds the programs.
-  std::string run(const std::string& shell, const std::string& line) {
-    const auto path = "PATH=" + fs::path(DBOOT_INJECT).parent_path().string() + ":/usr/bin:/bin; ";
-    auto words = host_.run({"/usr/bin/env", "HOME=/tmp", "TERM=xterm", shell, "-c",
-                            (shell == "fish" ? "set -x " + path.substr(0, 4) + ' ' + path.substr(5)
-                                             : "export " + path) +
-                                line});
-    return words.output;
+  Typing() {
+    fs::create_directories(home_ / "my images");
+    std::ofstream(home_ / "my images/it's $5.tar") << "x";
+    std::ofstream(home_ / "small.tar") << "x";
+    fs::create_symlink(programs(), home_ / "programs");
   }
+
+  static fs::path programs() { return fs::path(DBOOT_INJECT).parent_path(); }
+
+  std::string run(const std::vector<std::string>& words) {
+    std::vector<std::string> all{"/usr/bin/env", "HOME=" + home_.path().string(), "TERM=dumb",
+                                 "PATH=" + programs().string() + ":/usr/bin:/bin"};
+    all.insert(all.end(), words.begin(), words.end());
+    return host_.run(all).output;
+  }
+
+  /// The words that `line` stands for when it has been completed: "[a][b]\n".
+  std::string completed(const Shell& shell, const std::string& program, const std::string& line) {
+    std::string prepare = shell.prepare;
+    if (const auto at = prepare.find("PROGRAM"); at != std::string::npos)
+      prepare.replace(at, std::string_view("PROGRAM").size(), program);
+    return run({"zsh", "-f", "-c", type, "type", shell.command, prepare, line});
+  }
+
+  TemporaryDirectory home_;
   SandboxHost host_;
 };
 
-TEST_F(CompletionInShells, Bash) {
-  const auto complete = [&](const std::string& line, const std::string& words) {
-    return run("bash", "source <(dboot-inject --completion bash); COMP_LINE='" + line +
-                           "' COMP_POINT=${#COMP_LINE} COMP_WORDS=(" + words +
-                           "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _dboot_inject 2>/dev/null; "
-                           "printf '%s|' \"${COMPREPLY[@]}\"");
-  };
-  EXPECT_EQ(complete("dboot-inject --reh", "dboot-inject --reh"), "--rehearse|");
-  EXPECT_EQ(complete("dboot-inject --modules ", "dboot-inject --modules ''"),
-            "auto|none|loaded|all|");
-  // Its words begin anew behind = and :.
-  EXPECT_EQ(complete("dboot-inject --modules=l", "dboot-inject --modules = l"), "loaded|");
-  EXPECT_EQ(complete("dboot-inject --modules=", "dboot-inject --modules ="),
-            "auto|none|loaded|all|");
-  EXPECT_EQ(complete("dboot-inject --break after:c", "dboot-inject --break after : c"), "console|");
+class CompletionInShells : public Typing, public ::testing::WithParamInterface<Shell> {
+ protected:
+  std::string complete(const std::string& program, const std::string& line) {
+    return completed(GetParam(), program, line);
+  }
+};
+using CompletionScripts = Typing;
+
+TEST_P(CompletionInShells, OfOptionsAndTheirValues) {
+  EXPECT_EQ(complete("dboot-inject", "dboot-inject --reh"), "[dboot-inject][--rehearse]\n");
+  EXPECT_EQ(complete("dboot-inject", "dboot-inject --modules lo"),
+            "[dboot-inject][--modules][loaded]\n");
+  // For bash words begin anew behind = and :.
+  EXPECT_EQ(complete("dboot-inject", "dboot-inject --modules=lo"),
+            "[dboot-inject][--modules=loaded]\n");
+  EXPECT_EQ(complete("dboot-inject", "dboot-inject --break after:cons"),
+            "[dboot-inject][--break][after:console]\n");
+  EXPECT_EQ(complete("dboot-inject", "dboot-inject --hook before:sync=/usr/bin/unsha"),
+            "[dboot-inject][--hook][before:sync=/usr/bin/unshare]\n");
 }
 
-TEST_F(CompletionInShells, OthersAreRefused) {
+TEST_P(CompletionInShells, OfOtherPrograms) {
+  EXPECT_EQ(complete("dboot-log", "dboot-log dif"), "[dboot-log][diff]\n");
+  EXPECT_EQ(complete("dboot-plan", "dboot-plan sh"), "[dboot-plan][show]\n");
+  EXPECT_EQ(complete("dboot-inject", "~/programs/dboot-inject --reh"),
+            std::string("[") + home_.path().string() + "/programs/dboot-inject][--rehearse]\n");
+}
+
+TEST_P(CompletionInShells, OfFilesWithTheQuotesThatTheyWant) {
+  const auto home = home_.path().string();
+  const auto completed = [&](const std::string& begin) {
+    return complete("dboot-inject", "dboot-inject " + begin);
+  };
+  const std::string box = "[dboot-inject][";
+  const auto small = box + home + "/small.tar]\n";
+  const auto awkward = box + home + "/my images/it's $5.tar]\n";
+  EXPECT_EQ(completed(home + "/sm"), small);
+  EXPECT_EQ(completed("~/sm"), small);
+  EXPECT_EQ(completed("docker-archive:" + home + "/sm"),
+            "[dboot-inject][docker-archive:" + home + "/small.tar]\n");
+  EXPECT_EQ(completed("'" + home + "/my images/it"), awkward);
+  EXPECT_EQ(completed("\"" + home + "/my images/it"), awkward);
+  EXPECT_EQ(completed("\"" + home + "/my images\"/i"), awkward);
+  EXPECT_EQ(completed(home + "/my\\ images/it"), awkward);
+  EXPECT_EQ(completed("~/my\\ im"), box + home + "/my images/]\n");
+  EXPECT_EQ(completed("--payload=\"" + home + "/my images/i"),
+            "[dboot-inject][--payload=" + home + "/my images/it's $5.tar]\n");
+}
+
+/// Where it is installed, zsh loads it when it is needed first.
+TEST_F(CompletionScripts, AreLoadedByNeed) {
+  run({"sh", "-c", "mkdir ~/site; dboot-log --completion zsh >~/site/_dboot-log"});
+  const Shell zsh{"zsh", "zsh -f -i",
+                  "PS1=; fpath=(~/site $fpath); autoload -U compinit; compinit -u -D"};
+  EXPECT_EQ(completed(zsh, "dboot-log", "dboot-log dif"), "[dboot-log][diff]\n");
+}
+
+TEST_F(CompletionScripts, AreForThreeShells) {
   for (const std::string program : {"dboot-inject", "dboot-log", "dboot-plan"})
-    EXPECT_THAT(run("bash", program + " --completion tcsh; echo status $?"),
+    EXPECT_THAT(run({"sh", "-c", program + " --completion tcsh; echo status $?"}),
                 AllOf(HasSubstr("'tcsh' is none of bash, zsh, fish"), Not(HasSubstr("status 0"))));
 }
 
-TEST_F(CompletionInShells, Fish) {
-  const auto complete = [&](const std::string& program, const std::string& line) {
-    return run("fish", program + " --completion fish | source; complete -C '" + line + "'");
-  };
-  EXPECT_EQ(complete("dboot-inject", "dboot-inject --modules "), "all\nauto\nloaded\nnone\n");
-  EXPECT_THAT(complete("dboot-inject", "dboot-inject --reh"),
-              HasSubstr("--rehearse\tDo everything, but to a PID 1"));
-  EXPECT_THAT(complete("dboot-log", "dboot-log dif"), HasSubstr("diff\tWhat has changed"));
+/// Of programs that only print.
+TEST_F(Typing, AFullDiskIsNoSuccess) {
+  for (const std::string program : {"dboot-inject", "dboot-log", "dboot-plan"}) {
+    for (const std::string option : {"--help", "--version", "--completion bash"})
+      EXPECT_THAT(run({"sh", "-c", program + ' ' + option + " >/dev/full; echo status $?"}),
+                  AllOf(HasSubstr("cannot write to standard output"), Not(HasSubstr("status 0"))))
+          << program << option;
+  }
 }
 
-/// Types into one with a terminal, and has it print the line that has become of it.
-TEST_F(CompletionInShells, Zsh) {
-  const auto complete = [&](const std::string& program, const std::string& line) {
-    const auto prepare = "zpty -w z 'PS1=; autoload -U compinit; compinit -u -D; source <(" +
-                         program + " --completion zsh); echo re\"\"ady'; ";
-    const auto type = "zpty -w -n z $'" + line + "\\t\\x01echo got \\x05; echo en\"\"d\\n'; ";
-    return run("zsh", "zmodload zsh/zpty; zpty z zsh -f -i; " + prepare +
-                          "zpty -r z out '*ready*'; " + type +
-                          "zpty -r z out '*end*'; print -r -- $out");
-  };
-  EXPECT_THAT(complete("dboot-inject", "dboot-inject --modules lo"),
-              HasSubstr("\ngot dboot-inject --modules loaded"));
-  // Where it is installed, zsh loads it when it is needed first.
-  const auto installed =
-      run("zsh",
-          "mkdir -p /tmp/site; dboot-log --completion zsh >/tmp/site/_dboot-log; zmodload "
-          "zsh/zpty; zpty z zsh -f -i; zpty -w z 'PS1=; fpath=(/tmp/site $fpath); autoload "
-          "-U compinit; compinit -u -D; echo re\"\"ady'; zpty -r z out '*ready*'; zpty -w -n z "
-          "$'dboot-log dif\\t\\x01echo got \\x05; echo en\"\"d\\n'; zpty -r z out '*end*'; "
-          "print -r -- $out");
-  EXPECT_THAT(installed, HasSubstr("\ngot dboot-log diff"));
-  EXPECT_THAT(complete("dboot-plan", "dboot-plan sh"), HasSubstr("\ngot dboot-plan show"));
-}
+INSTANTIATE_TEST_SUITE_P(, CompletionInShells, ::testing::ValuesIn(shells),
+                         [](const auto& shell) { return std::string(shell.param.name); });
 
 }  // namespace
 }  // namespace dboot::testing

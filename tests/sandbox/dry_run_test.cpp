@@ -113,6 +113,25 @@ TEST_F(DryRun, HasEveryFieldInItsManualPage) {
   EXPECT_EQ(found.at("plan").at("hooks").at(0).at("at").as_string(), "before:release");
 }
 
+TEST_F(DryRun, SaysWhetherThereIsAShellOfLastResort) {
+  const std::string program = directory_ / "dboot-inject";
+  const std::string busybox = directory_ / "busybox";
+  const auto put = [&](const std::string& command) {
+    ASSERT_EQ(host_.run({"/bin/sh", "-c", command}).status, 0);
+  };
+  const auto page = [&] { return host_.run({program, "--dry-run", image(), "sh"}).output; };
+  put(std::string("cp ") + DBOOT_INJECT + ' ' + program);
+  EXPECT_THAT(page(), AllOf(HasSubstr("last resort  no shell but those of the two roots"),
+                            Not(HasSubstr("is not taken along"))));
+  put("echo >" + busybox);
+  EXPECT_THAT(page(), AllOf(HasSubstr("warning: this is no static program, and is not taken along "
+                                      "path=" +
+                                      busybox),
+                            HasSubstr("last resort  no shell")));
+  put("cp /bin/busybox " + busybox);
+  EXPECT_THAT(page(), HasSubstr("last resort  the shell of " + busybox + "\n"));
+}
+
 TEST_F(DryRun, NamesThatThePayloadHasNoPlace) {
   ASSERT_EQ(host_.run({"/bin/sh", "-c", "echo >/run/dboot"}).status, 0);
   EXPECT_THAT(run({image(), "sh"}),

@@ -52,6 +52,14 @@ class Guards : public UnchangedHost {
   }
 };
 
+TEST_F(Guards, RootWithoutProcIsRefused) {
+  const auto result = host_.run(in_chroot("while umount -l proc 2>/dev/null; do :; done",
+                                          {DBOOT_INJECT, "--yes", image(), "sh"}));
+  EXPECT_EQ(result.status, 125);
+  EXPECT_THAT(result.output, AllOf(HasSubstr("there is no proc filesystem at /proc"),
+                                   HasSubstr("mount -t proc proc /proc")));
+}
+
 TEST_F(Guards, DenyFileThatComesWhileTheImageIsReadIsHeeded) {
   EXPECT_THAT(refused_after(std::string(own_etc) + "; echo 'not now' >/etc/dboot/deny"),
               HasSubstr("denied by /etc/dboot/deny: not now"));

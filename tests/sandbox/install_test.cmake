@@ -18,10 +18,24 @@ foreach(page man8/dboot-inject.8 man8/dboot-init.8 man5/dboot-dry-run.5 man5/dbo
   endif()
 endforeach()
 foreach(file bash-completion/completions/dboot-inject bash-completion/completions/dboot-log zsh/site-functions/_dboot-plan
-             fish/vendor_completions.d/dboot-inject.fish doc/dboot/README.md doc/dboot/CHANGELOG.md doc/dboot/LICENSE)
+             fish/vendor_completions.d/dboot-inject.fish doc/dboot/README.md doc/dboot/handbook.md doc/dboot/CHANGELOG.md doc/dboot/LICENSE)
   if(NOT EXISTS ${PREFIX}/share/${file})
     message(FATAL_ERROR "no ${file}")
   endif()
+endforeach()
+# What documents link to has come along.
+file(GLOB documents ${PREFIX}/share/doc/dboot/*.md)
+foreach(document IN LISTS documents)
+  file(READ ${document} text)
+  # A list would take brackets for its own.
+  string(REPLACE "](" "%link%" text "${text}")
+  string(REGEX MATCHALL "%link%[^)]*" links "${text}")
+  foreach(link IN LISTS links)
+    string(REPLACE "%link%" "" link "${link}")
+    if(NOT link MATCHES "^https:" AND NOT EXISTS ${PREFIX}/share/doc/dboot/${link})
+      message(FATAL_ERROR "${document} links to ${link}, which is not there")
+    endif()
+  endforeach()
 endforeach()
 rehearse(${PREFIX}/sbin/dboot-inject --rehearse ${PREFIX}/image.tar -- /bin/sh -c "exit 42")
 set(bare

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "injector/failure.hpp"
+#include "injector/preflight/root.hpp"
 #include "shared/proc/mount_table.hpp"
 #include "shared/proc/process_status.hpp"
 #include "shared/system/syscalls.hpp"
@@ -97,6 +99,24 @@ TEST(Rehearsal, LeavesTheMountTableOfTheHostAsItWas) {
   const std::string before = sys::read_file("/proc/self/mountinfo");
   { const Rehearsal rehearsal(Rehearsal::Stdio::console); }
   EXPECT_EQ(sys::read_file("/proc/self/mountinfo"), before);
+}
+
+TEST(Rehearsal, IsRefusedInARootThatItCannotFurnish) {
+  const auto refusal = [](const std::string& root) -> std::string {
+    try {
+      root::require_for_rehearsal(root);
+      return "none";
+    } catch (const Failure& failure) {
+      return failure.what() + std::string("; ") + failure.mend();
+    }
+  };
+  const TemporaryDirectory no_mount_point;
+  EXPECT_EQ(refusal("/"), "none");
+  EXPECT_THAT(refusal(no_mount_point.path()),
+              AllOf(testing::HasSubstr("is no mount point"),
+                    testing::HasSubstr("mount --bind DIRECTORY DIRECTORY")));
+  EXPECT_THAT(refusal("/proc"), AllOf(testing::HasSubstr("there is no directory /proc/dev"),
+                                      testing::HasSubstr("; mkdir /proc/dev")));
 }
 
 }  // namespace

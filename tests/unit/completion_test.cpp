@@ -34,7 +34,7 @@ class Completion : public ::testing::Test {
 
   std::vector<std::string> complete(const std::vector<std::string>& words) const {
     auto hints = completions::hints();
-    hints.arguments = [](const std::string& typed) {
+    hints.arguments = [](const std::string& typed, const completion::Given&) {
       return completion::beginning_with(typed, {"debian", "docker-archive:"});
     };
     return words_of(completion::complete(app_, words, hints));
@@ -100,17 +100,59 @@ TEST_F(Completion, KnowsFiles) {
   EXPECT_THAT(complete({"--hook", "before:sync=" + path + "/image."}),
               ElementsAre("before:sync=" + path + "/image.tar"));
   const auto images = completions::hints().arguments;
-  EXPECT_THAT(words_of(images("oci-archive:" + path + "/image.")),
+  EXPECT_THAT(words_of(images("oci-archive:" + path + "/image.", {})),
               ElementsAre("oci-archive:" + path + "/image.tar"));
-  EXPECT_THAT(words_of(images(path + "/image.")), ElementsAre(path + "/image.tar"));
-  EXPECT_THAT(words_of(images("oci")), AllOf(Contains("oci:"), Contains("oci-archive:")));
+  EXPECT_THAT(words_of(images(path + "/image.", {})), ElementsAre(path + "/image.tar"));
+  EXPECT_THAT(words_of(images("oci", {})), AllOf(Contains("oci:"), Contains("oci-archive:")));
+}
+
+TEST_F(Completion, AsksTheEngineThatWasNamed) {
+  auto hints = completions::hints();
+  std::string host;
+  hints.arguments = [&](const std::string&, const completion::Given& given) {
+    const auto found = given.find("--host");
+    host = found == given.end() ? "" : found->second;
+    return Candidates{};
+  };
+  completion::complete(app_, {"--host", "unix:///a", "x"}, hints);
+  EXPECT_EQ(host, "unix:///a");
+  completion::complete(app_, {"--host=unix:///b", "--rehearse", "x"}, hints);
+  EXPECT_EQ(host, "unix:///b");
+}
+
+TEST_F(Completion, OfHomeDirectoriesIsForWordsThatShellsExpand) {
+  const TemporaryDirectory home;
+  std::ofstream(home / "image.tar") << "x";
+  const std::string before = ::getenv("HOME") != nullptr ? ::getenv("HOME") : "";
+  ::setenv("HOME", home.path().c_str(), 1);
+  EXPECT_THAT(words_of(completion::files("~/im")), ElementsAre("~/image.tar"));
+  EXPECT_THAT(words_of(completion::files_behind("oci:", "oci:~/im")), IsEmpty());
+  ::setenv("HOME", before.c_str(), 1);
+}
+
+TEST_F(Completion, AnswersAShell) {
+  const TemporaryDirectory directory;
+  std::ofstream(directory / "my image.tar") << "x";
+  const auto answer = [&](const std::vector<const char*>& words) {
+    std::vector<const char*> all{"dboot-inject"};
+    all.insert(all.end(), words.begin(), words.end());
+    return completion::answer(static_cast<int>(all.size()), all.data(), app_, completions::hints());
+  };
+  EXPECT_EQ(answer({"--complete", "dboot-inject --modules=lo"}), "--modules=loaded\t\t\n");
+  EXPECT_EQ(answer({"--complete", "dboot-inject --modules=lo", "lo"}), "loaded\t\t\n");
+  const auto path = directory.path().string() + "/my image.tar";
+  const auto line = "dboot-inject --payload '" + directory.path().string() + "/my i";
+  EXPECT_EQ(answer({"--complete", line.c_str()}), path + "\tfile\t\n");
+  EXPECT_EQ(answer({"--complete", ""}), "");
+  EXPECT_FALSE(answer({"--complete"}));
+  EXPECT_FALSE(answer({"--rehearse", "x"}));
 }
 
 /// dboot-inject itself would refuse it.
 TEST_F(Completion, GoesOnWithoutAnEngine) {
   for (const char* host : {"tcp://x", "unix:///nonexistent", "?"}) {
     ASSERT_EQ(::setenv("DOCKER_HOST", host, 1), 0);
-    EXPECT_THAT(words_of(completions::hints().arguments("docker-a")),
+    EXPECT_THAT(words_of(completions::hints().arguments("docker-a", {})),
                 ElementsAre("docker-archive:"));
   }
   ::unsetenv("DOCKER_HOST");
@@ -122,7 +164,7 @@ TEST(CompletionOfCommands, KnowsThemAndTheirOptions) {
   app.add_flag("--json", value, "all");
   auto* const diff = app.add_subcommand("diff", "Compares");
   diff->add_flag("--brief", value, "less");
-  const completion::Hints none{{}, [](const std::string&) { return Candidates{}; }, false};
+  const completion::Hints none{{}, [](const auto&...) { return Candidates{}; }, false};
   const auto complete = [&](const std::vector<std::string>& words) {
     return words_of(completion::complete(app, words, none));
   };

@@ -230,6 +230,7 @@ Forecast forecast_of_a_server() {
   forecast.payload.size = 2U << 20U;
   forecast.payload.digest = "sha256:2e";
   forecast.payload.plans = {1, 1, 3};
+  forecast.busybox = "/root/busybox";
   forecast.plan.executable = "/bin/bash";
   forecast.plan.arguments = {"bash", "-c", "\x1b[31m's"};
   forecast.plan.hostname = "server";
@@ -261,6 +262,7 @@ from host    kernel modules: /lib/modules/6.1, 4.0 MiB
 payload      /root/own-payload, 2.0 MiB
              sha256:2e
              understands plans up to 1.3
+last resort  the shell of /root/busybox
 starts       bash -c '\x1b[31m'\''s', supervised by the payload
 hooks        before:release: /run/dboot/hook, which must succeed
 breakpoints  after:sync: a shell, for 600 s
@@ -332,6 +334,7 @@ TEST(Forecast, TellsAProgramTheSame) {
            R"({"what":"file","from":"/root/key","to":"/etc/key","bytes":12})",
            R"("payload":{"file":"/root/own-payload","bytes":2097152,)"
            R"("digest":"sha256:2e","newest_plan":"1.3","proved":true})",
+           R"("busybox":"/root/busybox")",
            R"("arguments":["bash","-c","\\x1b[31m's"])",
            R"("user":{"uid":0,"gid":0,"groups":[]})",
            R"("hooks":[{"at":"before:release","arguments":["/run/dboot/hook"],)"

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "shared/command_line/completion.hpp"
+#include "shared/command_line/parse.hpp"
 #include "shared/system/syscalls.hpp"
 #include "tools/dboot-log/account.hpp"
 #include "tools/dboot-log/comparison.hpp"
@@ -204,11 +205,7 @@ int main(int argc, char** argv) {
     std::cout << *candidates;
     return 0;
   }
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : wrong_usage;
-  }
+  if (const auto status = command_line::parse(app, argc, argv, wrong_usage)) return *status;
   try {
     run(options);
     std::cout << std::flush;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "shared/command_line/completion.hpp"
+#include "shared/command_line/parse.hpp"
 #include "shared/plan/json.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/plan/plan.hpp"
@@ -166,11 +167,7 @@ int main(int argc, char** argv) {
     std::cout << *candidates;
     return 0;
   }
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : wrong_usage;
-  }
+  if (const auto status = command_line::parse(app, argc, argv, wrong_usage)) return *status;
   try {
     if (app.got_subcommand("show")) show(options);
     if (app.got_subcommand("check")) check(options);

@@ -26,6 +26,9 @@ enum class Action : std::uint8_t {
   mount_devtmpfs,     ///< one instance for the whole machine
   detach_swap,        ///< swapoff
   detach_loop,        ///< loop devices belong to no namespace
+  remove_mapping,     ///< nor do those of device mapper
+  stop_array,         ///< nor md's
+  reset_zram,         ///< nor disks in compressed memory
   change_filesystem,  ///< superblock remount, binfmt_misc
   open_disks,         ///< O_EXCL on block devices
   leave_cgroup,       ///< and remove the old system's

@@ -11,14 +11,20 @@ namespace {
 
 using Layers = std::vector<Layer>;
 
-/// Empty for a device that goes with what uses it.
-std::string_view kind_of_keeper(std::string_view device) {
-  constexpr std::pair<std::string_view, std::string_view> kinds[] = {
-      {"dm-", "device mapper"}, {"md", "md"}, {"bcache", "bcache"}, {"drbd", "drbd"}};
-  for (const auto& [prefix, kind] : kinds) {
-    if (device.starts_with(prefix)) return kind;
+struct Kind {
+  std::string_view prefix;  ///< of its devices' names
+  std::string_view name;
+  bool is_taken_apart = false;
+};
+
+/// Null for a device that goes with what uses it.
+const Kind* kind_of(std::string_view device) {
+  static constexpr Kind kinds[] = {
+      {"dm-", "device mapper", true}, {"md", "md", true}, {"bcache", "bcache"}, {"drbd", "drbd"}};
+  for (const auto& kind : kinds) {
+    if (device.starts_with(kind.prefix)) return &kind;
   }
-  return {};
+  return nullptr;
 }
 
 Layer layer_of(const DeviceGraph& graph, const std::string& name) {
@@ -54,13 +60,14 @@ Disk& disk_below(Disks& disks, const Layers& layers) {
   const auto same = [&](const Disk& disk) { return disk.name == name; };
   const auto found = std::find_if(disks.disks.begin(), disks.disks.end(), same);
   if (found != disks.disks.end()) return *found;
-  return disks.disks.emplace_back(Disk{name, {}, {}});
+  return disks.disks.emplace_back(Disk{name, {}, {}, {}});
 }
 
-void add_keeper(Disk& disk, Keeper keeper) {
-  const auto same = [&](const Keeper& other) { return other.layer.device == keeper.layer.device; };
-  if (std::none_of(disk.kept_by.begin(), disk.kept_by.end(), same))
-    disk.kept_by.push_back(std::move(keeper));
+void add_once(std::vector<Stacked>& stack, Stacked stacked) {
+  const auto same = [&](const Stacked& other) {
+    return other.layer.device == stacked.layer.device;
+  };
+  if (std::none_of(stack.begin(), stack.end(), same)) stack.push_back(std::move(stacked));
 }
 
 }  // namespace
@@ -92,12 +99,15 @@ Disks disks_of(const DeviceGraph& graph) {
       });
   }
   for (const auto& device : graph.devices()) {
-    const auto kind = kind_of_keeper(device);
+    const auto* const kind = kind_of(device);
     // A partition goes with what it is a part of.
-    if (kind.empty() || graph.is_partition(device)) continue;
+    if (kind == nullptr || graph.is_partition(device)) continue;
     for_each_disk(graph, device, [&](const Layers& layers) {
       // One that lies on nothing is no disk of its own that could be let go of.
-      if (layers.size() > 1) add_keeper(disk_below(disks, layers), {layers.front(), kind});
+      if (layers.size() == 1) return;
+      auto& disk = disk_below(disks, layers);
+      add_once(kind->is_taken_apart ? disk.taken_apart : disk.kept_by,
+               {layers.front(), kind->name});
     });
   }
   return disks;

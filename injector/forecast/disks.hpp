@@ -27,16 +27,20 @@ struct DiskUse {
   std::string text() const;
 };
 
-/// What holds a disk, and does not end with the old system.
-struct Keeper {
+/// What lies on a disk, whether or not something uses it.
+struct Stacked {
   Layer layer;
   std::string_view kind;  ///< "device mapper", "md", "bcache", "drbd"
+
+  /// "dm-0 (vg-root), device mapper".
+  std::string text() const { return layer.text() + ", " + std::string(kind); }
 };
 
 struct Disk {
   std::string name;
   std::vector<DiskUse> uses;
-  std::vector<Keeper> kept_by;
+  std::vector<Stacked> taken_apart;
+  std::vector<Stacked> kept_by;  ///< what does not end with the old system
 
   bool is_released() const noexcept { return kept_by.empty(); }
 };
@@ -46,7 +50,8 @@ struct Disks {
   std::vector<DiskUse> elsewhere;  ///< a zfs, say: no layer of it is known
 };
 
-/// What becomes of each disk: a use goes, and what is stacked on partitions or disks stays.
+/// What becomes of each disk: a use goes, and what is stacked on partitions or disks is
+/// taken apart, or stays.
 Disks disks_of(const DeviceGraph& graph);
 
 }  // namespace dboot::forecast

@@ -67,9 +67,9 @@ object json_of(const DiskUse& use) {
           {"layers", array_of(use.layers, [](const Layer& layer) { return json_of(layer); })}};
 }
 
-object json_of(const Keeper& keeper) {
-  auto object = json_of(keeper.layer);
-  object["kind"] = keeper.kind;
+object json_of(const Stacked& stacked) {
+  auto object = json_of(stacked.layer);
+  object["kind"] = stacked.kind;
   return object;
 }
 
@@ -78,9 +78,11 @@ array uses_of(const std::vector<DiskUse>& uses) {
 }
 
 object json_of(const Disk& disk) {
+  const auto stack = [](const Stacked& stacked) { return json_of(stacked); };
   return {{"name", json_text(disk.name)},
           {"released", disk.is_released()},
-          {"kept_by", array_of(disk.kept_by, [](const Keeper& keeper) { return json_of(keeper); })},
+          {"taken_apart", array_of(disk.taken_apart, stack)},
+          {"kept_by", array_of(disk.kept_by, stack)},
           {"uses", uses_of(disk.uses)}};
 }
 

@@ -109,15 +109,20 @@ void show_plan(Page& page, const Plan& plan) {
     page.line("breakpoints", to_string(place) + ": a shell, for " + seconds(plan.break_timeout));
 }
 
+std::string texts_of(const std::vector<Stacked>& stack) {
+  std::string text;
+  for (const auto& stacked : stack) text += (text.empty() ? "" : "; ") + stacked.text();
+  return text;
+}
+
 void show_disks(Page& page, const Disks& disks) {
   for (const auto& disk : disks.disks) {
-    std::string keepers;
-    for (const auto& [layer, kind] : disk.kept_by)
-      keepers += (keepers.empty() ? "" : "; ") + layer.text() + ", " + std::string(kind);
     page.line("disks", disk.name + (disk.is_released()
                                         ? " is released"
                                         : " stays busy, for what lies on it is not taken apart: " +
-                                              keepers));
+                                              texts_of(disk.kept_by)));
+    if (!disk.taken_apart.empty())
+      page.line("disks", "  taken apart: " + texts_of(disk.taken_apart));
     for (const auto& use : disk.uses) page.line("disks", "  " + use.text());
   }
   for (const auto& use : disks.elsewhere)

@@ -1,6 +1,7 @@
 #include "payload/devices/proof.hpp"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "payload/children/blocking.hpp"
 
@@ -41,7 +42,8 @@ void Proof::note_devices() const {
   }
 }
 
-Task<bool> Proof::is_free(const DeviceGraph::DeviceInUse& device) const {
+/// Empty for nothing.
+Task<std::string> Proof::what_keeps(const DeviceGraph::DeviceInUse& device) const {
   using namespace std::chrono_literals;
   const std::string node = node_of(device.name);
   blocking::Work work = [&](const blocking::Report&) {
@@ -50,15 +52,29 @@ Task<bool> Proof::is_free(const DeviceGraph::DeviceInUse& device) const {
   auto child = blocking::run(children_, "open " + node, 5s, std::move(work), {devices_.mount()});
   const auto outcome = co_await std::move(child);
   blocking::note_call(log_, "open O_EXCL", "/dev/" + node, outcome);
-  if (outcome.finished()) {
-    log_.info("released", {{"device", "/dev/" + node}, {"was", device.use}});
+  if (!outcome.finished()) co_return outcome.error;
+  const bool is_held = !DeviceGraph(read_storage()).holders(device.name).empty();
+  co_return is_held ? "something lies on it" : "";
+}
+
+Task<bool> Proof::is_free(const DeviceGraph::DeviceInUse& device) const {
+  const auto path = "/dev/" + node_of(device.name);
+  const auto is_there = [&] {
+    return ::access(("/sys/class/block/" + device.name).c_str(), F_OK) == 0;
+  };
+  std::string reason;
+  if (is_there()) {
+    auto looking = what_keeps(device);
+    reason = co_await std::move(looking);
+  }
+  // One that is taken apart may go away only now.
+  if (reason.empty() || !is_there()) {
+    log_.info("released", {{"device", path}, {"was", device.use}});
     co_return true;
   }
   const auto holders = DeviceGraph(read_storage()).holders_text(device.name);
-  log_.error("still busy", {{"device", "/dev/" + node},
-                            {"was", device.use},
-                            {"held_by", holders},
-                            {"reason", outcome.error}});
+  log_.error("still busy",
+             {{"device", path}, {"was", device.use}, {"held_by", holders}, {"reason", reason}});
   co_return false;
 }
 

@@ -18,13 +18,15 @@ class Proof {
   /// Does nothing in a namespace. Throws std::system_error.
   Proof(Log& log, Children& children, const DeviceNodes& devices, Permissions permissions);
 
-  /// Opens each with O_EXCL, which the kernel refuses while anything in it uses the device, and
-  /// logs "released" or "still busy", and at last how many of them there are.
+  /// Each that is still there is opened with O_EXCL, which the kernel refuses while anything in it
+  /// uses the device; but for a loop device, for which it is looked. Logs "released" or "still
+  /// busy", and at last how many of them there are.
   Task<> give() const;
 
  private:
   void note_devices() const;
   Task<bool> is_free(const DeviceGraph::DeviceInUse& device) const;
+  Task<std::string> what_keeps(const DeviceGraph::DeviceInUse& device) const;
 
   Log& log_;
   Children& children_;

@@ -8,10 +8,14 @@
 
 #include "payload/devices/proof.hpp"
 #include "payload/release/binfmt_misc.hpp"
+#include "payload/release/device_mapper.hpp"
 #include "payload/release/loop.hpp"
+#include "payload/release/md.hpp"
 #include "payload/release/mounts.hpp"
+#include "payload/release/stack.hpp"
 #include "payload/release/swap.hpp"
 #include "payload/release/write_back.hpp"
+#include "payload/release/zram.hpp"
 #include "payload/system/new_root.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/proc/mount_table.hpp"
@@ -47,7 +51,12 @@ Task<> release_old_root(Context& context) {
   Mounts mounts(log, children, permissions, layout::old_root);
   LoopDevices loop_devices(log, children, context.devices, permissions);
 
-  const std::array<Releaser*, 3> in_rounds{&swap, &mounts, &loop_devices};
+  Stack mappings(device_mapper, log, children, context.devices, permissions);
+  Stack arrays(md_arrays, log, children, context.devices, permissions);
+  Stack compressed(zram, log, children, context.devices, permissions);
+
+  const std::array<Releaser*, 6> in_rounds{&swap,     &mounts, &loop_devices,
+                                           &mappings, &arrays, &compressed};
   co_await release_in_rounds(log, in_rounds);
   auto ending = context.terminator.end_storage_daemons();
   if (co_await std::move(ending)) co_await release_in_rounds(log, in_rounds);

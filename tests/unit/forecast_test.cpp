@@ -45,11 +45,10 @@ std::vector<std::string> texts_of(const std::vector<DiskUse>& uses) {
   return texts;
 }
 
-std::vector<std::string> keepers_of(const Disk& disk) {
-  std::vector<std::string> keepers;
-  for (const auto& keeper : disk.kept_by)
-    keepers.push_back(keeper.layer.text() + ": " + std::string(keeper.kind));
-  return keepers;
+std::vector<std::string> texts_of(const std::vector<Stacked>& stack) {
+  std::vector<std::string> texts;
+  for (const auto& stacked : stack) texts.push_back(stacked.text());
+  return texts;
 }
 
 TEST(Forecast, DiskIsReleasedUnlessSomethingOnItStays) {
@@ -59,15 +58,26 @@ TEST(Forecast, DiskIsReleasedUnlessSomethingOnItStays) {
   EXPECT_TRUE(disks.disks[0].is_released());
   EXPECT_THAT(texts_of(disks.disks[0].uses), ElementsAre("ext4 on /: vda1 on vda"));
   EXPECT_EQ(disks.disks[1].name, "vdb");
-  EXPECT_FALSE(disks.disks[1].is_released());
-  EXPECT_THAT(keepers_of(disks.disks[1]),
-              ElementsAre("dm-0 (crypt): device mapper", "dm-1 (vg-swap): device mapper"));
+  EXPECT_TRUE(disks.disks[1].is_released());
+  EXPECT_THAT(texts_of(disks.disks[1].taken_apart),
+              ElementsAre("dm-0 (crypt), device mapper", "dm-1 (vg-swap), device mapper"));
   EXPECT_THAT(texts_of(disks.disks[1].uses),
               ElementsAre("swap: dm-1 (vg-swap) on dm-0 (crypt) on vdb"));
   EXPECT_EQ(disks.disks[2].name, "vdc");
-  EXPECT_THAT(keepers_of(disks.disks[2]), ElementsAre("dm-2 (vg-idle): device mapper"));
+  EXPECT_THAT(texts_of(disks.disks[2].taken_apart), ElementsAre("dm-2 (vg-idle), device mapper"));
   EXPECT_THAT(disks.disks[2].uses, IsEmpty());
   EXPECT_THAT(texts_of(disks.elsewhere), ElementsAre("zfs on /pool"));
+}
+
+TEST(Forecast, DiskOfACacheStays) {
+  Storage storage;
+  storage.devices = {{"bcache0", makedev(252, 0), "", {"vda"}, "", ""},
+                     {"vda", makedev(254, 0), "", {}, "", ""}};
+  storage.mounts = parse_mount_table("22 1 252:0 / / rw - ext4 /dev/bcache0 rw\n");
+  const auto disks = disks_of(DeviceGraph(storage));
+  ASSERT_EQ(disks.disks.size(), 1U);
+  EXPECT_FALSE(disks.disks[0].is_released());
+  EXPECT_THAT(texts_of(disks.disks[0].kept_by), ElementsAre("bcache0, bcache"));
 }
 
 TEST(Forecast, EachDiskOfOneFilesystemHasItsOwnWay) {
@@ -87,11 +97,11 @@ TEST(Forecast, EachDiskOfOneFilesystemHasItsOwnWay) {
   std::vector<std::string> all;
   for (const auto& disk : disks.disks) {
     for (const auto& use : disk.uses) all.push_back(disk.name + ": " + use.text());
-    for (const auto& keeper : keepers_of(disk)) all.push_back(disk.name + ": " + keeper);
+    for (const auto& text : texts_of(disk.taken_apart)) all.push_back(disk.name + ": " + text);
   }
   EXPECT_THAT(all, ElementsAre("vda: btrfs on /: vda1 on vda", "vdb: btrfs on /: vdb",
-                               "vdc: xfs on /raid: md0p1 on md0 on vdc", "vdc: md0: md",
-                               "vdd: xfs on /raid: md0p1 on md0 on vdd", "vdd: md0: md"));
+                               "vdc: xfs on /raid: md0p1 on md0 on vdc", "vdc: md0, md",
+                               "vdd: xfs on /raid: md0p1 on md0 on vdd", "vdd: md0, md"));
 }
 
 /// However many ways there are.
@@ -268,9 +278,11 @@ hooks        before:release: /run/dboot/hook, which must succeed
 breakpoints  after:sync: a shell, for 600 s
 disks        vda is released
                ext4 on /: vda1 on vda
-             vdb stays busy, for what lies on it is not taken apart: dm-0 (crypt), device mapper; dm-1 (vg-swap), device mapper
+             vdb is released
+               taken apart: dm-0 (crypt), device mapper; dm-1 (vg-swap), device mapper
                swap: dm-1 (vg-swap) on dm-0 (crypt) on vdb
-             vdc stays busy, for what lies on it is not taken apart: dm-2 (vg-idle), device mapper
+             vdc is released
+               taken apart: dm-2 (vg-idle), device mapper
              zfs on /pool: its disks are not known, and may stay busy
 ends         8 processes: 7 are asked and have 10 s; 1 ignoring SIGTERM, killed at once
                may be slow: postgres (2 processes): a database, which writes back what it has in memory
@@ -324,38 +336,39 @@ TEST(Forecast, OfARehearsalEndsNothing) {
 TEST(Forecast, TellsAProgramTheSame) {
   const std::string document = json(forecast_of_a_server());
   EXPECT_EQ(document.find('\n'), document.size() - 1);
-  for (const char* part : {
-           R"({"format":1,"version":")",
-           R"("refusals":["a shutdown is inhibited by apt"])",
-           R"("image":{"name":"debian","description":"the image debian of the engine",)"
-           R"("digest":"sha256:1f","bytes":83886080})",
-           R"("memory":{"available_bytes":4294967296,"root_bytes":94371840,)"
-           R"("root_limit_bytes":4194304000})",
-           R"({"what":"file","from":"/root/key","to":"/etc/key","bytes":12})",
-           R"("payload":{"file":"/root/own-payload","bytes":2097152,)"
-           R"("digest":"sha256:2e","newest_plan":"1.3","proved":true})",
-           R"("busybox":"/root/busybox")",
-           R"("arguments":["bash","-c","\\x1b[31m's"])",
-           R"("user":{"uid":0,"gid":0,"groups":[]})",
-           R"("hooks":[{"at":"before:release","arguments":["/run/dboot/hook"],)"
-           R"("must_succeed":true}])",
-           R"("breakpoints":["after:sync"])",
-           R"({"name":"vda","released":true,"kept_by":[],"uses":[{"what":"ext4","where":"/",)"
-           R"("layers":[{"device":"vda1","mapped_name":null},)"
-           R"({"device":"vda","mapped_name":null}]}]})",
-           R"({"name":"vdc","released":false,"kept_by":[{"device":"dm-2",)"
-           R"("mapped_name":"vg-idle","kind":"device mapper"}],"uses":[]})",
-           R"("elsewhere":[{"what":"zfs","where":"/pool","layers":[]}])",
-           R"("mounts":{"count":8,"remote":[{"what":"nfs4","where":"/mnt/far"},)",
-           R"("lost":["/run"]})",
-           R"("processes":{"count":8,"asked":7,"killed":1,"slow":[{"name":"postgres",)"
-           R"("why":"database","pids":[11,12]},)",
-           R"("consoles":{"log_to":["tty3","ttyS0"],"shell":"ttyS0"})",
-           R"("network":{"links":[{"name":"ens3","addresses":["10.0.2.15/24","fe80::1/64"]}],)"
-           R"("removed_by":["systemd-networkd"]})",
-           R"("ssh_session":true)",
-           R"("way_back":{"command_ends":"asks on its console)",
-       })
+  for (
+      const char* part : {
+          R"({"format":1,"version":")",
+          R"("refusals":["a shutdown is inhibited by apt"])",
+          R"("image":{"name":"debian","description":"the image debian of the engine",)"
+          R"("digest":"sha256:1f","bytes":83886080})",
+          R"("memory":{"available_bytes":4294967296,"root_bytes":94371840,)"
+          R"("root_limit_bytes":4194304000})",
+          R"({"what":"file","from":"/root/key","to":"/etc/key","bytes":12})",
+          R"("payload":{"file":"/root/own-payload","bytes":2097152,)"
+          R"("digest":"sha256:2e","newest_plan":"1.3","proved":true})",
+          R"("busybox":"/root/busybox")",
+          R"("arguments":["bash","-c","\\x1b[31m's"])",
+          R"("user":{"uid":0,"gid":0,"groups":[]})",
+          R"("hooks":[{"at":"before:release","arguments":["/run/dboot/hook"],)"
+          R"("must_succeed":true}])",
+          R"("breakpoints":["after:sync"])",
+          R"({"name":"vda","released":true,"taken_apart":[],"kept_by":[],"uses":[{"what":"ext4","where":"/",)"
+          R"("layers":[{"device":"vda1","mapped_name":null},)"
+          R"({"device":"vda","mapped_name":null}]}]})",
+          R"({"name":"vdc","released":true,"taken_apart":[{"device":"dm-2",)"
+          R"("mapped_name":"vg-idle","kind":"device mapper"}],"kept_by":[],"uses":[]})",
+          R"("elsewhere":[{"what":"zfs","where":"/pool","layers":[]}])",
+          R"("mounts":{"count":8,"remote":[{"what":"nfs4","where":"/mnt/far"},)",
+          R"("lost":["/run"]})",
+          R"("processes":{"count":8,"asked":7,"killed":1,"slow":[{"name":"postgres",)"
+          R"("why":"database","pids":[11,12]},)",
+          R"("consoles":{"log_to":["tty3","ttyS0"],"shell":"ttyS0"})",
+          R"("network":{"links":[{"name":"ens3","addresses":["10.0.2.15/24","fe80::1/64"]}],)"
+          R"("removed_by":["systemd-networkd"]})",
+          R"("ssh_session":true)",
+          R"("way_back":{"command_ends":"asks on its console)",
+      })
     EXPECT_THAT(document, HasSubstr(part));
 }
 

@@ -113,10 +113,10 @@ void Machine::resume(const std::string& state) {
   qmp_->execute("cont");
 }
 
-void Machine::plug_in(const std::string& name, const std::string& file) {
+void Machine::plug_in(const std::string& name, const std::string& file, Access access) {
   qmp_->execute("blockdev-add", {{"node-name", name},
                                  {"driver", "raw"},
-                                 {"read-only", true},
+                                 {"read-only", access == Access::read_only},
                                  {"file", {{"driver", "file"}, {"filename", file}}}});
   qmp_->execute("device_add",
                 {{"driver", "virtio-blk-pci"}, {"id", name}, {"drive", name}, {"serial", name}});

@@ -49,8 +49,9 @@ class Machine {
   std::string wait_for_end(std::chrono::seconds timeout = 60s);
   /// Stops the machine, writes its state to a file and ends it; its disk belongs to the state.
   void save_state(const std::string& file);
-  /// Adds a read-only disk that appears as /dev/disk/by-id/virtio-NAME. `file` is raw.
-  void plug_in(const std::string& name, const std::string& file);
+  enum class Access { read_only, read_write };
+  /// Adds a disk that appears as /dev/disk/by-id/virtio-NAME. `file` is raw.
+  void plug_in(const std::string& name, const std::string& file, Access access = Access::read_only);
   void pull_out(const std::string& name);
 
  private:

@@ -35,16 +35,29 @@ Candidates breakpoint(const std::string& typed) {
   return completion::beginning_with(typed, places("", true));
 }
 
+/// An engine may answer with anything, and a shell would execute it.
+void keep_names_of_images(std::vector<std::string>& names) {
+  constexpr std::string_view letters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/:@-";
+  std::erase_if(names, [&](const std::string& name) {
+    return name.find_first_not_of(letters) != std::string::npos;
+  });
+}
+
 /// Of an engine that answers. A shell has no place for a reason why it does not.
 std::vector<std::string> docker_images(const completion::Given& given) try {
   const auto host = given.find("--host");
-  return image::image_names(image::docker_socket_path(host == given.end() ? "" : host->second));
+  auto names =
+      image::image_names(image::docker_socket_path(host == given.end() ? "" : host->second));
+  keep_names_of_images(names);
+  return names;
 } catch (const std::exception&) {
   return {};
 }
 
 std::vector<std::string> podman_images() try {
   auto names = image::image_names(image::podman_socket);
+  keep_names_of_images(names);
   for (auto& name : names) name.insert(0, "podman:");
   return names;
 } catch (const std::exception&) {

@@ -90,7 +90,7 @@ bool is_program(int fd, const std::string& path) try {
 /// Whether it says so of itself: a program that goes by its first argument would take "sh" for
 /// something else.
 bool is_busybox(int fd, const std::string& path) {
-  constexpr std::string_view name = "BusyBox v";
+  constexpr std::string_view name = "BusyBox v";  // with a digit behind it, or it is these words
   std::string text;
   std::array<char, std::size_t{1} << 16U> buffer{};
   for (off_t at = 0;;) {
@@ -98,46 +98,46 @@ bool is_busybox(int fd, const std::string& path) {
     if (count == 0) return false;
     at += count;
     text.append(buffer.data(), static_cast<std::size_t>(count));
-    if (text.find(name) != std::string::npos) return true;
+    for (auto found = text.find(name); found != std::string::npos;
+         found = text.find(name, found + 1)) {
+      const auto behind = found + name.size();
+      if (behind < text.size() && text[behind] >= '0' && text[behind] <= '9') return true;
+    }
     // It may lie across two reads.
-    text.erase(0, text.size() - std::min(text.size(), name.size()));
+    text.erase(0, text.size() - std::min(text.size(), name.size() + 1));
   }
 }
 
 bool is_static_program(const std::string& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd) return false;
+  struct stat status {};
+  if (!fd || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
   try {
     const auto program = elf::read(fd.get());
     return program && elf::is_native(*program) && program->interpreter.empty();
-  } catch (const elf::Error&) {
+  } catch (const std::exception&) {
     return false;
   }
 }
 
 /// The first that is one; empty when none is.
-std::string first_static_program(const std::vector<std::string>& paths) {
-  const auto found = std::find_if(paths.begin(), paths.end(), is_static_program);
-  return found == paths.end() ? "" : *found;
-}
-
-/// That came with this program: beside it, or where a release has it. Whoever has put one there
-/// relies on it.
-std::string own_busybox() {
-  std::error_code ignored;
-  const auto directory = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
-  for (std::string path :
-       {directory / "busybox", (directory / "../libexec/dboot/busybox").lexically_normal()}) {
+std::string busybox_of_host() {
+  for (const char* path : {"/bin/busybox", "/usr/bin/busybox", "/bin/busybox.static",
+                           "/usr/local/bin/busybox", "/usr/lib/initramfs-tools/bin/busybox"}) {
     if (is_static_program(path)) return path;
-    if (::access(path.c_str(), F_OK) == 0)
-      report::warning("this is no static program, and is not taken along", {{"path", path}});
   }
   return "";
 }
 
-std::string busybox_of_host() {
-  return first_static_program({"/bin/busybox", "/usr/bin/busybox", "/bin/busybox.static",
-                               "/usr/local/bin/busybox", "/usr/lib/initramfs-tools/bin/busybox"});
+/// Throws Failure for one that root had better not execute: whoever may write it is root then.
+void require_trust(int fd, const std::string& path) {
+  struct stat status {};
+  struct stat own {};
+  sys::check(::fstat(fd, &status), "stat ", path);
+  sys::check(::stat("/proc/self/exe", &own), "stat /proc/self/exe");
+  const bool is_of_ours = status.st_uid == 0 || status.st_uid == own.st_uid;
+  if (!is_of_ours || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    refuse(path, "others may write it", "chown root " + path + " && chmod 755 " + path);
 }
 
 bool is_in(int root, const std::string& interpreter) {
@@ -169,11 +169,15 @@ Hooks::Hooks(const std::vector<Wanted>& wanted, const std::string& busybox, bool
   const bool is_needed = std::any_of(files_.begin(), files_.end(), [](const File& file) {
     return !file.interpreter.empty() && place::is_before_pivot(file.wanted.at);
   });
-  auto found = busybox.empty() ? own_busybox() : busybox;
-  if (found.empty() && (shell_is_wanted || !files_.empty())) found = busybox_of_host();
-  if (!found.empty()) {
+  if (busybox.empty()) {
+    take_own_busybox();
+  } else {
+    open_busybox(busybox);
+  }
+  if (const auto found = busybox_of_host();
+      !busybox_ && !found.empty() && (shell_is_wanted || !files_.empty()))
     open_busybox(found);
-  } else if (is_needed) {
+  if (!busybox_ && is_needed) {
     throw Failure(
         "there is no shell for the hooks that come before the pivot: the host's is on its "
         "disk, and this host has no static busybox",
@@ -199,12 +203,34 @@ Hooks::File Hooks::open(const Wanted& wanted) {
   return file;
 }
 
+/// That came with this program: beside it, or where a release has it. Whoever has put one there
+/// relies on it.
+void Hooks::take_own_busybox() {
+  std::error_code ignored;
+  const auto directory = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
+  for (const std::string path :
+       {directory / "busybox", (directory / "../libexec/dboot/busybox").lexically_normal()}) {
+    struct stat status {};
+    if (busybox_ || ::lstat(path.c_str(), &status) != 0) continue;
+    try {
+      require_trust(sys::open(path, O_RDONLY | O_NONBLOCK).get(), path);
+      open_busybox(path);
+    } catch (const std::exception& error) {
+      report::warning("no shell of last resort from there",
+                      {{"path", path}, {"reason", error.what()}});
+    }
+  }
+}
+
 void Hooks::open_busybox(const std::string& path) {
   const std::string mend = "name a static busybox (Debian: busybox-static)";
-  busybox_ = open_file(path, busybox_size_);
+  std::uint64_t size = 0;
+  auto file = open_file(path, size);
+  if (!is_busybox(file.get(), path)) refuse(path, "it is no busybox", mend);
+  if (!is_program(file.get(), path)) refuse(path, "it is no program", mend);
+  busybox_ = std::move(file);
+  busybox_size_ = size;
   busybox_path_ = path;
-  if (!is_busybox(busybox_.get(), path)) refuse(path, "it is no busybox", mend);
-  if (!is_program(busybox_.get(), path)) refuse(path, "it is no program", mend);
 }
 
 std::uint64_t Hooks::bytes() const noexcept {

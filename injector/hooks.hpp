@@ -49,6 +49,7 @@ class Hooks {
     std::vector<std::string> interpreter;  ///< with its argument; empty for a program
   };
   static File open(const Wanted& wanted);
+  void take_own_busybox();
   void open_busybox(const std::string& path);
   std::vector<std::string> interpreter_for(const File& file, int root) const;
 

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 /// puts in those that fit to what is typed.
 constexpr std::string_view bash = R"(# Completion of PROGRAM, for bash.
 FUNCTION() {
-  local program=$1 part=$2 candidate kind
+  local program=${1//\\/} part=$2 candidate kind
   [[ $program == '~/'* ]] && program=$HOME/${program:2}
   COMPREPLY=()
   # What bash replaces: for it a word begins behind = and : as well, which another completion calls a word (sudo's).
@@ -24,7 +24,7 @@ FUNCTION() {
   while IFS=$'\t' read -r candidate kind _; do
     [[ $candidate ]] && COMPREPLY+=("$candidate")
     [[ $kind == file ]] && compopt -o filenames
-  done < <("$program" --complete "${COMP_LINE:0:COMP_POINT}" "$part" 2>/dev/null)
+  done < <(PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin "$program" --complete "${COMP_LINE:0:COMP_POINT}" "$part" 2>/dev/null)
   [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *[/:=] ]] && compopt -o nospace
   return 0
 }
@@ -40,7 +40,7 @@ FUNCTION() {
   local typed="${(j: :)words[1,CURRENT-1]} $QIPREFIX$PREFIX"
   # It stays as it is, and is not quoted.
   compset -P '\~/' && tilde='~/'
-  for line in "${(@f)$("$program" --complete "$typed" 2>/dev/null)}"; do
+  for line in "${(@f)$(PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin "$program" --complete "$typed" 2>/dev/null)}"; do
     fields=("${(@ps:\t:)line}")
     word=${fields[1]#$tilde}
     [[ -z $word ]] && continue
@@ -63,7 +63,9 @@ fi
 constexpr std::string_view fish = R"(# Completion of PROGRAM, for fish.
 function FUNCTION
     set -l words (commandline -opc)
+    set -lx PATH $PATH /usr/local/sbin /usr/sbin /sbin
     set -l program (string replace --regex '^~/' "$HOME/" -- $words[1])
+    type -q $program; or return
     $program --complete (commandline -cp) 2>/dev/null | string replace --regex '\t(file)?\t' '\t'
 end
 complete --command PROGRAM --no-files --arguments '(FUNCTION)'

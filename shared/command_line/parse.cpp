@@ -36,19 +36,22 @@ std::string of_number_of_values(const std::string& text, const CLI::App& app) {
 
 /// "file is required", "A subcommand is required"
 std::string of_what_is_missing(const std::string& text, const CLI::App& app) {
+  const auto name = text.substr(0, text.find(' '));
   if (!contains(text, "subcommand"))
-    return in_capitals(text.substr(0, text.find(' '))) + " is missing";
+    return (name.starts_with('-') ? name : in_capitals(name)) + " is missing";
   std::string names;
   for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; }))
     names += (names.empty() ? "" : ", ") + command->get_name();
-  return "the command is missing: one of " + names;
+  const auto others = app.remaining();
+  return (others.empty() ? "the command is missing" : "unknown command '" + others.front() + '\'') +
+         ": one of " + names;
 }
 
-/// "The following arguments were not expected: b a"
-std::string of_what_is_too_much(const std::string& text) {
-  auto words = CLI::detail::split(text.substr(text.find(": ") + 2), ' ');
-  return "unknown " + std::string(words.back().starts_with('-') ? "option " : "argument ") +
-         words.back();
+std::string of_what_is_too_much(const CLI::App& app) {
+  const auto words = app.remaining(true);
+  const auto& first = words.front();
+  const bool is_option = first.size() > 1 && first.starts_with('-');
+  return (is_option ? "unknown option " : "unknown argument ") + ('\'' + first + '\'');
 }
 
 /// "--log-level: q not in {trace,debug}"
@@ -74,7 +77,7 @@ std::string mistake_of(const CLI::ParseError& error, const CLI::App& app) {
     case CLI::ExitCodes::RequiredError:
       return of_what_is_missing(text, app);
     case CLI::ExitCodes::ExtrasError:
-      return of_what_is_too_much(text);
+      return of_what_is_too_much(app);
     case CLI::ExitCodes::ValidationError:
       return of_choices(text);
     default:

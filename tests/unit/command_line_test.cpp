@@ -13,9 +13,9 @@ using ::testing::HasSubstr;
 std::string answer_to(std::vector<const char*> words) {
   CLI::App app("", "tool");
   app.require_subcommand(1);
-  auto* const show = app.add_subcommand("show", "shows");
-  app.add_subcommand("make", "makes");
   std::string text;
+  auto* const show = app.add_subcommand("show", "shows");
+  app.add_subcommand("make", "makes")->add_option("--output", text, "where")->required();
   std::string level;
   double grace = 0;
   show->add_option("file", text, "which")->required();
@@ -36,8 +36,12 @@ TEST(CommandLine, TellsAMistakeInWordsOfItsOwn) {
               HasSubstr("error: --grace is given more than once\n"));
   EXPECT_THAT(answer_to({"show"}), HasSubstr("error: FILE is missing\n"));
   EXPECT_THAT(answer_to({}), HasSubstr("error: the command is missing: one of show, make\n"));
-  EXPECT_THAT(answer_to({"show", "f", "--nope"}), HasSubstr("error: unknown option --nope\n"));
-  EXPECT_THAT(answer_to({"show", "f", "a", "b"}), HasSubstr("error: unknown argument a\n"));
+  EXPECT_THAT(answer_to({"show", "f", "--nope"}), HasSubstr("error: unknown option '--nope'\n"));
+  EXPECT_THAT(answer_to({"show", "f", "a", "b"}), HasSubstr("error: unknown argument 'a'\n"));
+  EXPECT_THAT(answer_to({"show", "f", "a --b"}), HasSubstr("error: unknown argument 'a --b'\n"));
+  EXPECT_THAT(answer_to({"show", "f", "-"}), HasSubstr("error: unknown argument '-'\n"));
+  EXPECT_THAT(answer_to({"nope"}), HasSubstr("error: unknown command 'nope': one of show, make\n"));
+  EXPECT_THAT(answer_to({"make"}), HasSubstr("error: --output is missing\n"));
   EXPECT_THAT(answer_to({"show", "f", "--level", "no"}),
               HasSubstr("error: --level: 'no' is none of low, high\n"));
 }

@@ -156,6 +156,29 @@ TEST(Release, TakesStacksApartInWhateverOrderTheyLie) {
             "none");
 }
 
+/// What was to be written waits for a path, as long as that is asked for.
+TEST(Release, MultipathWithoutAPathFailsInsteadOfWaiting) {
+  Host host(Host::Console::serial);
+  Shell& shell = host.shell();
+  shell.output_of("modprobe -a dm-multipath dm-round-robin && truncate -s 32M /var/a");
+  shell.output_of("losetup /dev/loop0 /var/a");
+  shell.output_of(
+      "dmsetup create far --uuid mpath-far --table "
+      "'0 65536 multipath 1 queue_if_no_path 0 1 1 round-robin 0 1 0 7:0'");
+  shell.output_of(
+      "mkfs.ext4 -q /dev/mapper/far && mkdir /srv/far && mount /dev/mapper/far "
+      "/srv/far && sync");
+  shell.output_of("dmsetup message far 0 'fail_path 7:0' && echo late >/srv/far/file");
+  shell.start("dboot-inject --yes bash -- /bin/bash");
+  Serial& console = host.console();
+  console.expect("root@host:/# ", 180s);
+  Shell new_shell = open_shell(host.machine(), [&](std::string_view line) { console.send(line); });
+  const std::string log = new_shell.output_of("cat /run/dboot/payload.log");
+  EXPECT_THAT(log, ContainsRegex("mapping answers again device=dm-0 name=far by=fail_if_no_path"));
+  EXPECT_THAT(log, HasSubstr("device taken apart device=dm-0 kind=\"device mapper\" name=far"));
+  EXPECT_THAT(log, HasSubstr(" busy=0"));
+}
+
 /// What is in swap is read back into memory, which is free only without the tmpfs.
 TEST(Release, SwapGoesWhenTheTmpfsThatFillsMemoryHasGone) {
   SmallHost host({.memory_mib = 256});

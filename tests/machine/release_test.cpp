@@ -165,10 +165,12 @@ TEST(Release, MultipathWithoutAPathFailsInsteadOfWaiting) {
   shell.output_of(
       "dmsetup create far --uuid mpath-far --table "
       "'0 65536 multipath 1 queue_if_no_path 0 1 1 round-robin 0 1 0 7:0'");
-  shell.output_of(
-      "mkfs.ext4 -q /dev/mapper/far && mkdir /srv/far && mount /dev/mapper/far "
-      "/srv/far && sync");
-  shell.output_of("dmsetup message far 0 'fail_path 7:0' && echo late >/srv/far/file");
+  shell.output_of("mkfs.ext4 -q /dev/mapper/far");
+  shell.output_of("mkdir /srv/far && mount /dev/mapper/far /srv/far");
+  // What is written without a path must need nothing that is yet to be read.
+  shell.output_of("echo early >/srv/far/file && sync");
+  shell.output_of("dmsetup message far 0 'fail_path 7:0'");
+  shell.output_of("(echo later 1<>/srv/far/file) >/dev/null 2>&1 &");
   shell.start("dboot-inject --yes bash -- /bin/bash");
   Serial& console = host.console();
   console.expect("root@host:/# ", 180s);

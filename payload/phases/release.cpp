@@ -49,14 +49,12 @@ Task<> release_old_root(Context& context) {
   const auto permissions = context.permissions;
   Swap swap(log, children, permissions);
   Mounts mounts(log, children, permissions, layout::old_root);
-  LoopDevices loop_devices(log, children, context.devices, permissions);
-
+  Stack loops(loop_devices, log, children, context.devices, permissions);
   Stack mappings(device_mapper, log, children, context.devices, permissions);
   Stack arrays(md_arrays, log, children, context.devices, permissions);
   Stack compressed(zram, log, children, context.devices, permissions);
 
-  const std::array<Releaser*, 6> in_rounds{&swap,     &mounts, &loop_devices,
-                                           &mappings, &arrays, &compressed};
+  const std::array<Releaser*, 6> in_rounds{&swap, &mounts, &loops, &mappings, &arrays, &compressed};
   co_await release_in_rounds(log, in_rounds);
   auto ending = context.terminator.end_storage_daemons();
   if (co_await std::move(ending)) co_await release_in_rounds(log, in_rounds);

@@ -30,6 +30,11 @@ void retry_while_busy(const StackKind& kind, const BlockDevice& device, const De
   }
 }
 
+/// What people call it: below /dev/mapper, or the file that it shows.
+const std::string& name_of(const BlockDevice& device) {
+  return device.backing_file.empty() ? device.mapped_name : device.backing_file;
+}
+
 }  // namespace
 
 Stack::Stack(const StackKind& kind, Log& log, Children& children, const DeviceNodes& nodes,
@@ -51,7 +56,7 @@ Task<bool> Stack::take_apart(const BlockDevice& device, Round round) {
   if (outcome.finished()) {
     log_.info("device taken apart", {{"device", device.name},
                                      {"kind", kind_.name},
-                                     {"name", device.mapped_name},
+                                     {"name", name_of(device)},
                                      {"rounds", rounds}});
     co_return true;
   }
@@ -60,7 +65,7 @@ Task<bool> Stack::take_apart(const BlockDevice& device, Round round) {
   log_.write(round == Round::last ? Log::Level::warning : Log::Level::debug, "device stays",
              {{"device", device.name},
               {"kind", kind_.name},
-              {"name", device.mapped_name},
+              {"name", name_of(device)},
               {"rounds", rounds},
               {"held_by", held_by},
               {"reason", outcome.error}});

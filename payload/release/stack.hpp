@@ -13,7 +13,7 @@
 
 namespace dboot {
 
-/// A kind of block devices that lie on others, and how one of them is taken apart.
+/// A kind of block devices that lie on others or on a file, and how one of them is taken apart.
 struct StackKind {
   std::string_view name;  ///< "device mapper"
   Action action;

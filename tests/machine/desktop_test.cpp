@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "tests/machine/driver/disk.hpp"
 #include "tests/machine/driver/host.hpp"
 #include "tests/machine/driver/screen.hpp"
 #include "tests/machine/new_system.hpp"
@@ -124,7 +125,7 @@ void use_shell(Machine& machine, Shell& shell) {
 TEST(Desktop, FromADockerfileShowsALoginAndABrowserAndGivesWayToAShell) {
   const files::Scratch disk(files::artefact("disk"));
   const files::Scratch image(files::artefact("desktop-disk"));
-  files::copy_sparse(files::made("workstation", "disk"), disk.path());
+  disk::make_overlay(files::made("workstation", "disk"), disk.path());
   make_disk_of(std::filesystem::canonical(files::made("desktop", "")).string(), image.path());
 
   Machine machine(workstation(disk.path()));

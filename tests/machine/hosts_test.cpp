@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "tests/machine/driver/disk.hpp"
 #include "tests/machine/driver/host.hpp"
 #include "tests/machine/new_system.hpp"
 
@@ -35,7 +36,7 @@ class Hosts : public testing::TestWithParam<Kind> {
  protected:
   Hosts() : disk_(files::artefact("disk")), tar_(files::artefact("programs.tar")) {
     const std::string made = std::string("host-") + GetParam().name;
-    files::copy_sparse(files::made(made, "disk"), disk_.path());
+    disk::make_overlay(files::made(made, "disk"), disk_.path());
     pack_program(tar_.path());
     Machine::Options options;
     options.kernel = files::made(made, "vmlinuz");
@@ -71,7 +72,7 @@ void expect_takeover(Machine& machine, const std::string& disk) {
   EXPECT_EQ(shell.output_of("tail -n +2 /proc/swaps"), "");
   console.send("poweroff\n");
   EXPECT_EQ(machine.wait_for_end(), "guest-shutdown");
-  const auto check = run_program({"e2fsck", "-n", "-f", disk + "?offset=1048576"});
+  const auto check = disk::check_root(disk);
   EXPECT_EQ(check.status, 0) << check.text;
 }
 

@@ -37,16 +37,15 @@ bool frees(const Record& record) {
   if (record.message == "call")
     return record.fact("name") == "umount2" && record.fact("result") == "ok";
   if (record.message == "released") return record.fact("device").has_value();
-  return is_one_of(record.message, {"swap detached", "loop device detached", "device taken apart"});
+  return is_one_of(record.message, {"swap detached", "device taken apart"});
 }
 
 bool stays_busy(const Record& record) {
   return record.level >= Level::warning &&
-         is_one_of(
-             record.message,
-             {"still busy", "still busy, detached", "unmount hangs", "not unmounted", "swap stays",
-              "loop device stays", "device stays", "mapping may not answer", "disks stay busy",
-              "binfmt_misc stays", "process survives SIGKILL", "disk not unmounted"});
+         is_one_of(record.message,
+                   {"still busy", "still busy, detached", "unmount hangs", "not unmounted",
+                    "swap stays", "device stays", "mapping may not answer", "disks stay busy",
+                    "binfmt_misc stays", "process survives SIGKILL", "disk not unmounted"});
 }
 
 bool leaves_out(const Record& record) {

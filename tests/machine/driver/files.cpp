@@ -1,14 +1,10 @@
 #include "tests/machine/driver/files.hpp"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
-
-#include "shared/system/syscalls.hpp"
 
 namespace dboot::machine::files {
 namespace {
@@ -52,25 +48,6 @@ std::string cache(const std::string& name) {
 
 std::string artefact(const std::string& name) {
   return room("artefacts/" + name_of_running_test()) + "/" + name;
-}
-
-void copy_sparse(const std::string& from, const std::string& to) {
-  const UniqueFd source = sys::open(from, O_RDONLY);
-  const UniqueFd target = sys::open(to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  struct stat status {};
-  sys::check(::fstat(source.get(), &status), "stat ", from);
-  sys::check(::ftruncate(target.get(), status.st_size), "resize ", to);
-  off_t begin = 0;
-  while ((begin = ::lseek(source.get(), begin, SEEK_DATA)) >= 0) {
-    const off_t end = sys::check(::lseek(source.get(), begin, SEEK_HOLE), "seek in ", from);
-    off_t written = begin;
-    while (begin < end) {
-      const auto size = static_cast<std::size_t>(end - begin);
-      if (sys::check(::copy_file_range(source.get(), &begin, target.get(), &written, size, 0),
-                     "copy ", from) == 0)
-        break;
-    }
-  }
 }
 
 Scratch::~Scratch() {

@@ -17,9 +17,6 @@ std::string cache(const std::string& name);
 /// A file of the running test that is kept: transcripts and screenshots.
 std::string artefact(const std::string& name);
 
-/// Copies a file, holes as holes: a disk is mostly holes.
-void copy_sparse(const std::string& from, const std::string& to);
-
 /// A file that goes when the object does.
 class Scratch {
  public:

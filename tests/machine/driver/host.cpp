@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "shared/system/syscalls.hpp"
+#include "tests/machine/driver/disk.hpp"
 
 namespace dboot::machine {
 namespace fs = std::filesystem;
@@ -48,7 +49,7 @@ void import(Machine& machine, Shell& shell, const std::string& name) {
 
 /// Boots, imports the images and saves the state, together with its disk.
 void make_state(const Flavour& flavour, const std::string& state, const std::string& disk) {
-  files::copy_sparse(files::host("disk"), disk);
+  disk::make_overlay(files::host("disk"), disk);
   Machine machine(options_of(flavour, disk));
   machine.line().expect("^root@host:~# ", 240s);
   Shell shell(machine.line());
@@ -82,7 +83,7 @@ std::pair<std::string, std::string> state_of(const Flavour& flavour) {
 Host::Host(Console console) : disk_(files::artefact("disk")) {
   const Flavour flavour = flavour_of(console);
   const auto [state, disk] = state_of(flavour);
-  files::copy_sparse(disk, disk_.path());
+  disk::make_overlay(disk, disk_.path());
   auto options = options_of(flavour, disk_.path());
   options.state = state;
   machine_ = std::make_unique<Machine>(options);
@@ -103,7 +104,7 @@ void install_programs(Machine& machine, Shell& shell) {
 }
 
 Output Host::check_root() const {
-  return run_program({"e2fsck", "-n", "-f", disk_.path() + "?offset=1048576"});
+  return disk::check_root(disk_.path());
 }
 
 void await_shell(Machine& machine, const std::function<void(std::string_view)>& type) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "shared/system/syscalls.hpp"
+#include "tests/machine/driver/disk.hpp"
 #include "tests/machine/driver/files.hpp"
 
 namespace dboot::machine {
@@ -41,7 +42,8 @@ std::vector<std::string> command_of(const Machine::Options& options) {
   add("-append", options.command_line);
   // What is on the disk after a power failure of this machine is nobody's concern.
   for (const auto& disk : {options.disk, options.second_disk}) {
-    if (!disk.empty()) add("-drive", "file=" + disk + ",format=raw,if=virtio,cache=unsafe");
+    if (disk.empty()) continue;
+    add("-drive", "file=" + disk + ",format=" + disk::format_of(disk) + ",if=virtio,cache=unsafe");
   }
   if (!options.pstore.empty()) {
     add("-object", "memory-backend-file,id=pstore,size=64K,share=on,mem-path=" + options.pstore);
@@ -115,7 +117,7 @@ void Machine::resume(const std::string& state) {
 
 void Machine::plug_in(const std::string& name, const std::string& file, Access access) {
   qmp_->execute("blockdev-add", {{"node-name", name},
-                                 {"driver", "raw"},
+                                 {"driver", disk::format_of(file)},
                                  {"read-only", access == Access::read_only},
                                  {"file", {{"driver", "file"}, {"filename", file}}}});
   qmp_->execute("device_add",

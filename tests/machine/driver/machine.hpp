@@ -23,8 +23,8 @@ class Machine {
     std::string kernel;
     std::string initramfs;
     std::string command_line;
-    std::string disk;         ///< raw, /dev/vda; written to; empty for none
-    std::string second_disk;  ///< raw, /dev/vdb; written to; empty for none
+    std::string disk;         ///< raw or qcow2, /dev/vda; written to; empty for none
+    std::string second_disk;  ///< raw or qcow2, /dev/vdb; written to; empty for none
     std::string state;        ///< file that save_state wrote: resumes there; empty: boots
     unsigned memory_mib = 2048;
     Time time = Time::passes;
@@ -50,7 +50,7 @@ class Machine {
   /// Stops the machine, writes its state to a file and ends it; its disk belongs to the state.
   void save_state(const std::string& file);
   enum class Access { read_only, read_write };
-  /// Adds a disk that appears as /dev/disk/by-id/virtio-NAME. `file` is raw.
+  /// Adds a disk that appears as /dev/disk/by-id/virtio-NAME. `file` is raw or qcow2.
   void plug_in(const std::string& name, const std::string& file, Access access = Access::read_only);
   void pull_out(const std::string& name);
 

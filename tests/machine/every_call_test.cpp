@@ -85,7 +85,8 @@ void take_over_while_failing(int call, const std::string& state) {
   SCOPED_TRACE("system call " + std::to_string(call));
   FailingHost host(state, call);
   const std::size_t begin = host.console().text().size();
-  host.take_over("--on-exit reboot --on-failure reboot", "echo the new system is there");
+  host.take_over("--on-exit reboot --on-failure reboot",
+                 std::string("sh -c 'echo the new system is there") + until_it_is_sent + "'");
   EXPECT_EQ(host.machine().wait_for_end(120s), "guest-reset");
   const std::string text = host.console().text().substr(begin);
   EXPECT_LT(time_of_reboot(text), 660);

@@ -17,7 +17,8 @@ TEST(Hooks, FindTheOldRootBeforeTheReleaseAndItsDiskFreeAfterIt) {
   write_script(host, "after", "busybox mke2fs -F -L made-by-a-hook /dev/vda && echo made anew");
   host.take_over(
       "--hook before:release=/opt/before --hook after:release=/opt/after! --on-exit poweroff",
-      "sh -c 'busybox head -c 1160 /dev/vda | busybox tail -c 16'");
+      std::string("sh -c 'busybox head -c 1160 /dev/vda | busybox tail -c 16") + until_it_is_sent +
+          "'");
   host.console().expect("info hook output text=\"users: 1\"", 60s);
   host.console().expect("info hook output text=\"made anew\"", 60s);
   host.console().expect("made-by-a-hook", 60s);

@@ -8,6 +8,7 @@
 #include "injector/failure.hpp"
 #include "injector/guard.hpp"
 #include "injector/inject/injection.hpp"
+#include "injector/preflight/disks.hpp"
 #include "injector/preflight/selinux.hpp"
 #include "injector/target.hpp"
 #include "shared/system/syscalls.hpp"
@@ -22,12 +23,13 @@ UniqueFd open_root() {
 }
 
 /// Whether what lies below these root directories allows a takeover.
-std::vector<Question> questions_about(const std::vector<int>& roots, bool force) {
+std::vector<Question> questions_about(const std::vector<int>& roots, const Wishes& wishes) {
   std::vector<Question> questions;
   for (const int root : roots) {
     questions.emplace_back([root] { guard::refuse_where_denied(root); });
-    if (!force) questions.emplace_back([root] { guard::refuse_while_inhibited(root); });
+    if (!wishes.force) questions.emplace_back([root] { guard::refuse_while_inhibited(root); });
   }
+  if (wishes.require_release) questions.emplace_back(disks::require_release);
   return questions;
 }
 
@@ -50,11 +52,11 @@ void collect(const Question& question, std::vector<std::string>& reasons) {
 
 }  // namespace
 
-UniqueFd take(bool force) {
+UniqueFd take(const Wishes& wishes) {
   const Target target = Target::own_pid_1();
   const UniqueFd own_root = open_root();
   const UniqueFd root = target.open_root();
-  for (const auto& ask : questions_about({own_root.get(), root.get()}, force)) ask();
+  for (const auto& ask : questions_about({own_root.get(), root.get()}, wishes)) ask();
   guard::refuse_rootfs(target.proc());
   guard::refuse_unusable_directory(root.get());
   UniqueFd lock = guard::lock(root.get());
@@ -62,19 +64,19 @@ UniqueFd take(bool force) {
   return lock;
 }
 
-void ask_again(bool force) {
+void ask_again(const Wishes& wishes) {
   const UniqueFd root = open_root();
-  for (const auto& ask : questions_about({root.get()}, force)) ask();
+  for (const auto& ask : questions_about({root.get()}, wishes)) ask();
 }
 
-std::vector<std::string> refusals(bool force, int staged_payload) {
+std::vector<std::string> refusals(const Wishes& wishes, int staged_payload) {
   std::vector<std::string> reasons;
   const UniqueFd own_root = open_root();
-  for (const auto& question : questions_about({own_root.get()}, force)) collect(question, reasons);
+  for (const auto& question : questions_about({own_root.get()}, wishes)) collect(question, reasons);
   const auto look_at_pid_1 = [&] {
     const Target target = Target::own_pid_1();
     const UniqueFd root = target.open_root();
-    auto questions = questions_about({root.get()}, force);
+    auto questions = questions_about({root.get()}, wishes);
     questions.emplace_back([&] { guard::refuse_rootfs(target.proc()); });
     questions.emplace_back([&] { guard::refuse_unusable_directory(root.get()); });
     questions.emplace_back([&] { guard::refuse_while_locked(root.get()); });

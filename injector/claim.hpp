@@ -9,16 +9,21 @@
 /// within a chroot that of the caller and that of PID 1.
 namespace dboot::claim {
 
+struct Wishes {
+  bool force = false;            ///< whoever inhibits a shutdown is not asked
+  bool require_release = false;  ///< every disk is to come free
+};
+
 /// Takes the lock that lets one takeover at a time go on; it is held until the descriptor is
-/// closed. `force`: whoever inhibits a shutdown is not asked. Throws Failure.
-UniqueFd take(bool force);
+/// closed. Throws Failure.
+UniqueFd take(const Wishes& wishes);
 
 /// To be asked once more when PID 1 is about to be changed: minutes of copying later somebody may
-/// have forbidden it. `force` as above. Throws Failure.
-void ask_again(bool force);
+/// have forbidden it. Throws Failure.
+void ask_again(const Wishes& wishes);
 
 /// What a takeover would be refused for, each with its mend; none when it would go on.
 /// `staged_payload`: the file that PID 1 would execute, open.
-std::vector<std::string> refusals(bool force, int staged_payload);
+std::vector<std::string> refusals(const Wishes& wishes, int staged_payload);
 
 }  // namespace dboot::claim

@@ -220,6 +220,10 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->transform(one_of(on_failures))
       ->option_text("shell|reboot")
       ->group("The takeover");
+  app.add_flag("--require-release", options.require_release,
+               "It fails while a disk of the old system is busy")
+      ->check(check_switch)
+      ->group("The takeover");
   app.add_option("--payload", options.payload,
                  "What PID 1 executes (the dboot-init of this program)")
       ->check(check_not_empty)

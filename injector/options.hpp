@@ -40,6 +40,7 @@ struct Options {
   std::optional<Start> start;  ///< --init; empty: auto
   OnExit on_exit = OnExit::automatic;
   OnFailure on_failure = OnFailure::shell;
+  bool require_release = false;
   std::chrono::milliseconds grace{10'000};
   std::string console = "auto";  ///< auto, none, or a terminal's name below /dev
   std::string hostname;          ///< empty: the host's stays

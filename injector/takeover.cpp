@@ -85,6 +85,10 @@ void leave_memory_limits() {
   }
 }
 
+claim::Wishes wishes_of(const Options& options) {
+  return {options.force, options.require_release};
+}
+
 /// The hostname of the new system.
 std::string hostname_for(const Options& options) {
   if (!options.hostname.empty()) return options.hostname;
@@ -122,6 +126,7 @@ Plan make_plan(const Options& options, const rootfs::Command& command, Scope sco
   plan.console = options.rehearse ? "none" : options.console;
   plan.hostname = hostname_for(options);
   plan.log_level = options.log_level;
+  plan.require_release = options.require_release;
   plan.disk_log = !options.no_disk_log;
   plan.log_to = options.log_to;
   plan.hook_timeout = options.hook_timeout;
@@ -245,13 +250,24 @@ void note_payload(const payload_file::Payload& payload) {
   }
 }
 
-/// A payload of somebody's own that has never heard of them would go past them in silence.
-void refuse_hooks_that_nobody_runs(const Options& options, const payload_file::Payload& payload) {
-  constexpr std::uint32_t since = 3;  // minor version of the plan
-  if (options.hooks.empty() && options.breakpoints.empty()) return;
-  if (payload.plans && payload.plans->newest_minor >= since) return;
-  throw Failure("the payload " + payload.path + " does not know hooks and breakpoints",
-                "leave --hook and --break out, or take a payload for plans of 1.3");
+/// A payload of somebody's own that has never heard of it would go past it in silence.
+void refuse_what_it_does_not_know(const Options& options, const payload_file::Payload& payload) {
+  struct Wish {
+    bool is_asked_for;
+    std::uint32_t since;  // minor version of the plan
+    const char* what;
+    const char* options;
+  };
+  const bool stops = !options.hooks.empty() || !options.breakpoints.empty();
+  for (const auto& wish :
+       {Wish{stops, 3, "hooks and breakpoints", "--hook and --break"},
+        Wish{options.require_release, 4, "whether disks must be released", "--require-release"}}) {
+    if (!wish.is_asked_for) continue;
+    if (payload.plans && payload.plans->newest_minor >= wish.since) continue;
+    throw Failure("the payload " + payload.path + " does not know " + wish.what,
+                  std::string("leave ") + wish.options + " out, or take a payload for plans of 1." +
+                      std::to_string(wish.since));
+  }
 }
 
 Rehearsal::Stdio stdio_for(Options::Terminal terminal) {
@@ -317,7 +333,7 @@ int run(const Options& options) {
   go_first_when_memory_ends();
   interruption::catch_signals();
   UniqueFd claim;
-  if (!options.rehearse && !options.dry_run) claim = claim::take(options.force);
+  if (!options.rehearse && !options.dry_run) claim = claim::take(wishes_of(options));
 
   terminals::require(options.console, options.log_to);
   auto payload = payload_file::open(options.payload);
@@ -336,7 +352,7 @@ int run(const Options& options) {
   memory::require(needed + needed_beside, available);
   payload_file::compute_digest(payload);
   note_payload(payload);
-  refuse_hooks_that_nobody_runs(options, payload);
+  refuse_what_it_does_not_know(options, payload);
   if (claim) {
     if (guard::is_over_ssh())
       report::warning("this is an ssh session, and it ends with the takeover");
@@ -353,7 +369,7 @@ int run(const Options& options) {
     const UniqueFd staged = stage_payload(payload, staging);
     if (claim) selinux::check(Target::own_pid_1(), staged.get());
     if (options.dry_run && !options.rehearse)
-      forecast.refusals = claim::refusals(options.force, staged.get());
+      forecast.refusals = claim::refusals(wishes_of(options), staged.get());
   }
   auto [plan, taken] = prepare(options, *source, from_host, staging, scope_of(options));
   plan.hooks = hooks.stage(staging);
@@ -372,7 +388,7 @@ int run(const Options& options) {
   report::note("plan", plan::facts(plan));
   if (options.rehearse) return rehearse(options, staging, plan);
   report::info("taking over PID 1");
-  commit(Target::own_pid_1(), staging, plan, [&] { claim::ask_again(options.force); });
+  commit(Target::own_pid_1(), staging, plan, [&] { claim::ask_again(wishes_of(options)); });
   wait_for_the_end();
 }
 

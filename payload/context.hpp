@@ -8,6 +8,7 @@
 #include "payload/console/console.hpp"
 #include "payload/console/kernel_log.hpp"
 #include "payload/devices/device_nodes.hpp"
+#include "payload/devices/proof.hpp"
 #include "payload/permissions.hpp"
 #include "payload/processes/terminator.hpp"
 #include "payload/record/disk_log.hpp"
@@ -51,6 +52,7 @@ struct Context {
         console(log, children, devices, permissions, directory, executor,
                 std::move(inherited.stdio), plan.log_level),
         kernel_log(log, children, permissions),
+        proof(log, children, devices, permissions),
         disk_log(log, children, permissions, directory, executor),
         watchdogs(log, children, devices, permissions, executor),
         descriptors_that_hang(inherited.descriptors_that_hang) {}
@@ -68,6 +70,7 @@ struct Context {
   Terminator terminator;
   Console console;
   KernelLog kernel_log;
+  Proof proof;  ///< that the disks are free
   DiskLog disk_log;
   Watchdogs watchdogs;
   std::size_t descriptors_that_hang;  ///< of the old PID 1, see old_descriptors

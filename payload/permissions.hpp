@@ -29,7 +29,9 @@ enum class Action : std::uint8_t {
   remove_mapping,     ///< nor do those of device mapper
   stop_array,         ///< nor md's
   reset_zram,         ///< nor disks in compressed memory
-  change_filesystem,  ///< superblock remount, binfmt_misc
+  stop_nfs_server,    ///< the kernel's
+  clear_keyrings,     ///< root's belong to the machine
+  change_filesystem,  ///< superblock remount, MNT_FORCE, binfmt_misc
   open_disks,         ///< O_EXCL on block devices
   leave_cgroup,       ///< and remove the old system's
   feed_watchdog,      ///< and stop it

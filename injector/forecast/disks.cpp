@@ -11,24 +11,17 @@ namespace {
 
 using Layers = std::vector<Layer>;
 
-struct Kind {
-  std::string_view prefix;  ///< of its devices' names
-  std::string_view name;
-  bool is_taken_apart = false;
-};
-
-/// Null for a device that goes with what uses it.
-const Kind* kind_of(std::string_view device) {
-  static constexpr Kind kinds[] = {
-      {"dm-", "device mapper", true}, {"md", "md", true}, {"bcache", "bcache"}, {"drbd", "drbd"}};
-  for (const auto& kind : kinds) {
-    if (device.starts_with(kind.prefix)) return &kind;
-  }
-  return nullptr;
+/// What takes it apart; empty for a device that goes with what uses it, or that stays.
+std::string_view taken_apart_as(const BlockDevice& device) {
+  // A partition goes with what it is a part of.
+  if (!device.disk.empty()) return "";
+  if (device.name.starts_with("dm-")) return "device mapper";
+  return device.name.starts_with("md") ? "md" : "";
 }
 
 Layer layer_of(const DeviceGraph& graph, const std::string& name) {
-  return {node_of(name), graph.mapped_name(name)};
+  const auto* const device = graph.find(name);
+  return {node_of(name), device == nullptr ? "" : device->mapped_name};
 }
 
 /// Tells the shortest way from a device down to each disk below it. The file of a live system's
@@ -60,7 +53,7 @@ Disk& disk_below(Disks& disks, const Layers& layers) {
   const auto same = [&](const Disk& disk) { return disk.name == name; };
   const auto found = std::find_if(disks.disks.begin(), disks.disks.end(), same);
   if (found != disks.disks.end()) return *found;
-  return disks.disks.emplace_back(Disk{name, {}, {}, {}});
+  return disks.disks.emplace_back(Disk{name, {}, {}, {}, {}});
 }
 
 void add_once(std::vector<Stacked>& stack, Stacked stacked) {
@@ -74,6 +67,11 @@ void add_once(std::vector<Stacked>& stack, Stacked stacked) {
 
 std::string Layer::text() const {
   return mapped_name.empty() ? device : device + " (" + mapped_name + ")";
+}
+
+std::string Stacked::text() const {
+  const auto text = layer.text() + ", " + std::string(kind);
+  return to_end_it.empty() ? text : text + " (to end it: " + to_end_it + ")";
 }
 
 std::string DiskUse::text() const {
@@ -98,19 +96,40 @@ Disks disks_of(const DeviceGraph& graph) {
         disk_below(disks, layers).uses.push_back(found);
       });
   }
-  for (const auto& device : graph.devices()) {
-    const auto* const kind = kind_of(device);
-    // A partition goes with what it is a part of.
-    if (kind == nullptr || graph.is_partition(device)) continue;
-    for_each_disk(graph, device, [&](const Layers& layers) {
+  for (const auto& name : graph.devices()) {
+    const auto* const device = graph.find(name);
+    const auto kind = taken_apart_as(*device);
+    const auto lasts = lasting(*device);
+    if (kind.empty() && !lasts) continue;
+    for_each_disk(graph, name, [&](const Layers& layers) {
       // One that lies on nothing is no disk of its own that could be let go of.
       if (layers.size() == 1) return;
       auto& disk = disk_below(disks, layers);
-      add_once(kind->is_taken_apart ? disk.taken_apart : disk.kept_by,
-               {layers.front(), kind->name});
+      if (lasts) {
+        add_once(disk.kept_by, {layers.front(), lasts->kind, lasts->to_end_it});
+      } else {
+        add_once(disk.taken_apart, {layers.front(), kind, ""});
+      }
     });
   }
+  for (auto& disk : disks.disks) {
+    if (const auto* device = graph.find(disk.name)) disk.connection = lasting(*device);
+  }
   return disks;
+}
+
+std::string reason_for_busy_disks(const Disks& disks) {
+  std::string reasons;
+  const auto add = [&](const std::string& reason) {
+    reasons += (reasons.empty() ? "" : "; ") + reason;
+  };
+  for (const auto& disk : disks.disks) {
+    for (const auto& stacked : disk.kept_by) add(disk.name + " is kept by " + stacked.text());
+  }
+  for (const auto& use : disks.elsewhere)
+    add("the disks of " + use.text() + " are not known (to end it: " + lasting_pools().to_end_it +
+        ")");
+  return reasons;
 }
 
 }  // namespace dboot::forecast

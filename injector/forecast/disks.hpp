@@ -1,10 +1,12 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "shared/devices/device_graph.hpp"
+#include "shared/devices/lasting.hpp"
 
 namespace dboot::forecast {
 
@@ -31,16 +33,18 @@ struct DiskUse {
 struct Stacked {
   Layer layer;
   std::string_view kind;  ///< "device mapper", "md", "bcache", "drbd"
+  std::string to_end_it;  ///< a command; empty for what the takeover takes apart
 
-  /// "dm-0 (vg-root), device mapper".
-  std::string text() const { return layer.text() + ", " + std::string(kind); }
+  /// "dm-0 (vg-root), device mapper"; "bcache0, bcache (to end it: …)".
+  std::string text() const;
 };
 
 struct Disk {
   std::string name;
   std::vector<DiskUse> uses;
   std::vector<Stacked> taken_apart;
-  std::vector<Stacked> kept_by;  ///< what does not end with the old system
+  std::vector<Stacked> kept_by;       ///< what does not end with the old system
+  std::optional<Lasting> connection;  ///< to where the disk is: that lasts, too
 
   bool is_released() const noexcept { return kept_by.empty(); }
 };
@@ -53,5 +57,8 @@ struct Disks {
 /// What becomes of each disk: a use goes, and what is stacked on partitions or disks is
 /// taken apart, or stays.
 Disks disks_of(const DeviceGraph& graph);
+
+/// Why not all of them would come free; empty when they would, as far as that can be known.
+std::string reason_for_busy_disks(const Disks& disks);
 
 }  // namespace dboot::forecast

@@ -49,7 +49,8 @@ ConsoleChoice consoles_of(const Plan& plan) {
 Host look_at_host(const Plan& plan) {
   const bool is_machine = plan.scope == Scope::machine;
   const auto processes = read_processes();
-  const auto storage = storage_of_pid_1();
+  auto storage = storage_of_pid_1();
+  add_other_namespaces(storage);
   Host host;
   host.kernel = kernel_release();
   host.mounts = mounts_of(storage.mounts);

@@ -70,6 +70,7 @@ object json_of(const DiskUse& use) {
 object json_of(const Stacked& stacked) {
   auto object = json_of(stacked.layer);
   object["kind"] = stacked.kind;
+  object["to_end_it"] = text_or_null(stacked.to_end_it);
   return object;
 }
 
@@ -79,10 +80,14 @@ array uses_of(const std::vector<DiskUse>& uses) {
 
 object json_of(const Disk& disk) {
   const auto stack = [](const Stacked& stacked) { return json_of(stacked); };
+  value connection;
+  if (const auto& lasts = disk.connection)
+    connection = object{{"kind", lasts->kind}, {"to_end_it", json_text(lasts->to_end_it)}};
   return {{"name", json_text(disk.name)},
           {"released", disk.is_released()},
           {"taken_apart", array_of(disk.taken_apart, stack)},
           {"kept_by", array_of(disk.kept_by, stack)},
+          {"connection", connection},
           {"uses", uses_of(disk.uses)}};
 }
 

@@ -1,19 +1,10 @@
 #include "injector/forecast/mounts.hpp"
 
 #include <algorithm>
-#include <array>
 #include <set>
-#include <string_view>
 
 namespace dboot::forecast {
 namespace {
-
-bool has_a_server(std::string_view type) {
-  constexpr std::array<std::string_view, 13> types{
-      "nfs",    "nfs4",      "cifs",  "smb3", "ceph",    "9p",      "afs",
-      "lustre", "glusterfs", "ncpfs", "fuse", "fuseblk", "virtiofs"};
-  return type.starts_with("fuse.") || std::find(types.begin(), types.end(), type) != types.end();
-}
 
 /// Whether what is written to it goes with the memory.
 bool is_in_memory(const Mount& mount, const MountTable& table) {

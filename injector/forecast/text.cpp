@@ -124,9 +124,13 @@ void show_disks(Page& page, const Disks& disks) {
     if (!disk.taken_apart.empty())
       page.line("disks", "  taken apart: " + texts_of(disk.taken_apart));
     for (const auto& use : disk.uses) page.line("disks", "  " + use.text());
+    if (disk.connection)
+      page.line("disks", {"  its connection stays: ", disk.connection->kind,
+                          " (to end it: ", disk.connection->to_end_it, ")"});
   }
   for (const auto& use : disks.elsewhere)
-    page.line("disks", use.text() + ": its disks are not known, and may stay busy");
+    page.line("disks", use.text() + ": its disks are not known, and may stay busy (to end it: " +
+                           lasting_pools().to_end_it + ")");
   if (disks.disks.empty() && disks.elsewhere.empty()) page.line("disks", "none is in use");
 }
 

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "payload/children/children.hpp"
 #include "payload/devices/device_nodes.hpp"
@@ -11,28 +14,41 @@
 
 namespace dboot {
 
-/// Shows that the old system's disks are free: those that it used when the object was made, down to
-/// the disks themselves.
+/// Shows that the old system's disks are free: those that it was seen to use, down to the disks
+/// themselves. Does nothing in a namespace.
 class Proof {
  public:
-  /// Does nothing in a namespace. Throws std::system_error.
   Proof(Log& log, Children& children, const DeviceNodes& devices, Permissions permissions);
+
+  /// Looks at what is in use now, in every mount namespace. What is seen only once counts too:
+  /// services have disks that nobody else has, and somebody may mount one in between. Throws
+  /// std::system_error.
+  void look();
 
   /// Each that is still there is opened with O_EXCL, which the kernel refuses while anything in it
   /// uses the device; but for a loop device, for which it is looked. Logs "released" or "still
-  /// busy", and at last how many of them there are.
-  Task<> give() const;
+  /// busy", and at last how many of them there are. Returns what is busy, or cannot be looked at,
+  /// with its holders; empty when all is free.
+  Task<std::string> give() const;
 
  private:
-  void note_devices() const;
-  Task<bool> is_free(const DeviceGraph::DeviceInUse& device) const;
-  Task<std::string> what_keeps(const DeviceGraph::DeviceInUse& device) const;
+  struct Seen {
+    DeviceGraph::DeviceInUse device;
+    std::set<dev_t> numbers;  ///< see DeviceGraph::numbers()
+  };
+
+  void note_uses(const DeviceGraph& graph) const;
+  Task<std::string> what_keeps(const std::string& name) const;
+  Task<std::string> why_busy(const std::string& name) const;
+  Task<std::string> name_holders(const Seen& seen, const std::string& reason) const;
+  void note_connections() const;
 
   Log& log_;
   Children& children_;
   const DeviceNodes& devices_;
   bool allowed_;
-  DeviceGraph before_;
+  std::vector<Seen> seen_;
+  std::set<std::string> pools_;  ///< "zfs on /pool": their devices are not known
 };
 
 }  // namespace dboot

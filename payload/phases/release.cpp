@@ -5,13 +5,15 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <stdexcept>
 
-#include "payload/devices/proof.hpp"
 #include "payload/release/binfmt_misc.hpp"
 #include "payload/release/device_mapper.hpp"
+#include "payload/release/keyrings.hpp"
 #include "payload/release/loop.hpp"
 #include "payload/release/md.hpp"
 #include "payload/release/mounts.hpp"
+#include "payload/release/nfs_server.hpp"
 #include "payload/release/stack.hpp"
 #include "payload/release/swap.hpp"
 #include "payload/release/write_back.hpp"
@@ -71,17 +73,22 @@ Task<> release(Context& context) {
   auto& log = context.log;
   const auto permissions = context.permissions;
   note_mounts(log);
-  const Proof proof(log, context.children, context.devices, permissions);
+  context.proof.look();
   co_await clear_binfmt_misc(log, context.children, permissions);
+  co_await stop_nfs_server(log, context.children, permissions);
   change_root(context);
   co_await context.disk_log.let_go();
   co_await release_old_root(context);
-  co_await write_back(log, context.children, permissions);
+  co_await write_all_back(log, context.children, permissions);
   const int removed = ::rmdir(layout::old_root) == 0 ? 0 : errno;
   log.call("rmdir", layout::old_root, removed);
   if (removed != 0)
     log.warning("the old root's mount point stays", {{"reason", std::strerror(removed)}});
-  co_await proof.give();
+  co_await clear_keyrings(log, context.children, permissions);
+  auto giving = context.proof.give();
+  const auto busy = co_await std::move(giving);
+  if (context.plan.require_release && !busy.empty())
+    throw std::runtime_error("not all disks are free, as --require-release asks for: " + busy);
 }
 
 }  // namespace dboot::phases

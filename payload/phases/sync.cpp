@@ -6,9 +6,10 @@
 namespace dboot::phases {
 
 Task<> sync(Context& context) {
+  context.proof.look();
   co_await make_mappings_answer(context.log, context.children, context.devices,
                                 context.permissions);
-  co_await write_back(context.log, context.children, context.permissions);
+  co_await write_disks_back(context.log, context.children, context.permissions);
 }
 
 }  // namespace dboot::phases

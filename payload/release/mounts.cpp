@@ -8,6 +8,7 @@
 #include <map>
 
 #include "payload/children/blocking.hpp"
+#include "payload/devices/users.hpp"
 #include "shared/devices/storage.hpp"
 #include "shared/proc/mount_table.hpp"
 #include "shared/proc/swaps.hpp"
@@ -25,6 +26,10 @@ constexpr int pause_between_rounds_ms = 5;
 /// How long a batch may take for the next mount of it.
 constexpr auto patience_with_a_batch = 60s;
 constexpr auto patience_with_one = 20s;
+/// Where it is known that a server does not answer, which unmounting tells it at the end.
+constexpr auto patience_with_given_up = 2s;
+/// Each time what is under way is given up; more may begin meanwhile.
+constexpr std::size_t times_to_give_up = 3;
 
 /// Mounts, by their number.
 using Hung = std::set<int>;
@@ -85,13 +90,9 @@ void unmount_in_rounds(const std::string& directory, const Hung& hung,
 }
 
 /// What is seen to keep a filesystem busy: mounts on it, files of it that are loop devices or swap.
-/// "unknown" where it is none of these: a process that survives, or a file that only the kernel
-/// holds.
-std::string holders_of(const Mount& mount, const MountTable& table) {
-  std::string holders;
-  const auto add = [&](const std::string& holder) {
-    holders += (holders.empty() ? "" : ",") + holder;
-  };
+std::vector<std::string> holders_of(const Mount& mount, const MountTable& table) {
+  std::vector<std::string> holders;
+  const auto add = [&](std::string holder) { holders.push_back(std::move(holder)); };
   const auto is_below = [&](const std::string& path) {
     return path.starts_with(mount.mount_point + '/');
   };
@@ -104,7 +105,7 @@ std::string holders_of(const Mount& mount, const MountTable& table) {
   for (const auto& area : read_swaps()) {
     if (is_below(area)) add("swap " + area);
   }
-  return holders.empty() ? "unknown" : holders;
+  return holders;
 }
 
 void detach(const Mount& mount) {
@@ -122,16 +123,16 @@ Mounts::Mounts(Log& log, Children& children, Permissions permissions, std::strin
 
 /// A FUSE server that was killed, an NFS server that is away: one dead filesystem must not keep the
 /// others.
-Task<std::size_t> Mounts::unmount_one_by_one() {
+Task<std::size_t> Mounts::unmount_one_by_one(MountTable mounts) {
   std::size_t gone = 0;
-  for (const auto& mount : to_unmount(directory_, hung_)) {
+  for (const auto& mount : mounts) {
     blocking::Work work = [&mount](const blocking::Report& report) {
       const int result = ::umount2(mount.mount_point.c_str(), UMOUNT_NOFOLLOW);
       note(mount, {1, result == 0 ? 0 : errno}, report);
       sys::check(result, "umount ", mount.mount_point);
     };
-    auto child =
-        blocking::run(children_, "umount " + mount.mount_point, patience_with_one, std::move(work));
+    const auto patience = given_up_.contains(mount.id) ? patience_with_given_up : patience_with_one;
+    auto child = blocking::run(children_, "umount " + mount.mount_point, patience, std::move(work));
     const auto outcome = co_await std::move(child);
     if (outcome.finished()) {
       ++gone;
@@ -147,19 +148,46 @@ Task<std::size_t> Mounts::unmount_one_by_one() {
 }
 
 Task<std::size_t> Mounts::unmount_all() {
-  blocking::Work work = [this](const blocking::Report& report) {
-    unmount_in_rounds(directory_, hung_, report);
+  auto one_by_one = hung_;
+  for (const auto& [mount, times] : given_up_) one_by_one.insert(mount);
+  blocking::Work work = [&](const blocking::Report& report) {
+    unmount_in_rounds(directory_, one_by_one, report);
   };
   auto child = blocking::run(children_, "unmount", patience_with_a_batch, std::move(work));
   const auto outcome = co_await std::move(child);
   std::size_t gone = outcome.text.size();
   if (!outcome.finished()) {
     log_.warning("not unmounted in one batch, going on one by one", {{"reason", outcome.error}});
-    auto rest = unmount_one_by_one();
+    auto rest = unmount_one_by_one(to_unmount(directory_, one_by_one));
     gone += co_await std::move(rest);
   }
+  auto of_servers = to_unmount(directory_, hung_);
+  std::erase_if(of_servers, [&](const Mount& mount) { return !given_up_.contains(mount.id); });
+  auto last = unmount_one_by_one(std::move(of_servers));
+  gone += co_await std::move(last);
   gone_ += gone;
   co_return gone;
+}
+
+/// A process that waits for a server outlives SIGKILL, and holds what it has of other filesystems.
+Task<std::size_t> Mounts::give_servers_up() {
+  std::size_t count = 0;
+  if (!may_change_filesystems_) co_return count;
+  for (const auto& mount : unmount_order(read_mount_table(), directory_)) {
+    if (!has_a_server(mount.type) || ++given_up_[mount.id] > times_to_give_up) continue;
+    blocking::Work work = [&mount](const blocking::Report& report) {
+      const int result = ::umount2(mount.mount_point.c_str(), MNT_FORCE | UMOUNT_NOFOLLOW);
+      report.call("umount2 MNT_FORCE", mount.mount_point, result == 0 ? 0 : errno);
+    };
+    auto child = blocking::run(children_, "give up the server of " + mount.mount_point,
+                               patience_with_one, std::move(work));
+    co_await std::move(child);
+    log_.warning("server given up",
+                 {{"mount", mount.mount_point}, {"type", mount.type}, {"source", mount.source}});
+    hung_.erase(mount.id);
+    ++count;
+  }
+  co_return count;
 }
 
 Task<> Mounts::detach_what_is_left() {
@@ -182,10 +210,19 @@ Task<> Mounts::detach_what_is_left() {
         blocking::run(children_, "detach " + mount.mount_point, patience_with_one, std::move(work));
     const auto outcome = co_await std::move(child);
     blocking::note_call(log_, "umount2 MNT_DETACH", mount.mount_point, outcome);
+    auto holders = holders_of(mount, left);
+    // The others' files have the number of the new system's as well.
+    if (lies_on_disk(mount)) {
+      auto looking = users_of(children_, {mount.device});
+      auto users = co_await std::move(looking);
+      for (auto& user : users) holders.push_back(std::move(user));
+    }
+    std::string held_by;
+    for (const auto& holder : holders) held_by += (held_by.empty() ? "" : ",") + holder;
     log_.warning("still busy, detached", {{"mount", mount.mount_point},
                                           {"type", mount.type},
                                           {"source", mount.source},
-                                          {"held_by", holders_of(mount, left)},
+                                          {"held_by", held_by.empty() ? "unknown" : held_by},
                                           {"result", outcome.finished() ? "ok" : outcome.error}});
   }
 }
@@ -196,7 +233,10 @@ Task<std::size_t> Mounts::release(Round round) {
     co_return 0;
   }
   auto unmounting = unmount_all();
-  co_return co_await std::move(unmounting);
+  const auto gone = co_await std::move(unmounting);
+  if (gone != 0) co_return gone;
+  auto giving_up = give_servers_up();
+  co_return co_await std::move(giving_up);
 }
 
 }  // namespace dboot

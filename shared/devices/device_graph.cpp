@@ -84,15 +84,17 @@ std::vector<std::string> DeviceGraph::devices_of_file(std::string_view path) con
 
 void DeviceGraph::add_filesystems() {
   std::set<dev_t> seen;
-  for (const auto& mount : storage_.mounts) {
-    if (!seen.insert(mount.device).second) continue;
+  const auto add = [&](const Mount& mount) {
+    if (!seen.insert(mount.device).second) return;
     auto devices = devices_of(mount);
     // The subvolumes of a btrfs have numbers of their own.
     const auto same = [&](const Use& use) { return !devices.empty() && use.devices == devices; };
     if ((devices.empty() && !is_pool(mount.type)) || std::any_of(uses_.begin(), uses_.end(), same))
-      continue;
+      return;
     uses_.push_back({Kind::filesystem, mount.type, mount.mount_point, std::move(devices)});
-  }
+  };
+  std::for_each(storage_.mounts.begin(), storage_.mounts.end(), add);
+  std::for_each(storage_.elsewhere.begin(), storage_.elsewhere.end(), add);
 }
 
 void DeviceGraph::add_swap_areas() {
@@ -111,14 +113,20 @@ std::vector<std::string> DeviceGraph::devices() const {
   return names;
 }
 
-bool DeviceGraph::is_partition(std::string_view name) const {
-  const auto* device = find(name);
-  return device != nullptr && !device->disk.empty();
-}
-
-std::string DeviceGraph::mapped_name(std::string_view name) const {
-  const auto* device = find(name);
-  return device == nullptr ? "" : device->mapped_name;
+std::set<dev_t> DeviceGraph::numbers(std::string_view name) const {
+  std::set<dev_t> numbers;
+  const auto add = [&](const BlockDevice& device) {
+    numbers.insert(device.number);
+    for (const auto* mounts : {&storage_.mounts, &storage_.elsewhere}) {
+      for (const auto& mount : *mounts) {
+        if (contains(devices_of(mount), device.name)) numbers.insert(mount.device);
+      }
+    }
+  };
+  for (const auto& device : storage_.devices) {
+    if (device.name == name || device.disk == name) add(device);
+  }
+  return numbers;
 }
 
 std::vector<std::string> DeviceGraph::below(std::string_view name) const {

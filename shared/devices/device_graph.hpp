@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,13 +40,14 @@ class DeviceGraph {
 
   /// The names of all devices, in use or not.
   std::vector<std::string> devices() const;
-  /// Whether it is a part of another one.
-  bool is_partition(std::string_view name) const;
-  /// What the device is called below /dev/mapper; empty for others.
-  std::string mapped_name(std::string_view name) const;
+  /// By its name; null when there is no such device.
+  const BlockDevice* find(std::string_view name) const;
 
   /// Every device that is in use, once: those that are used themselves, then what they lie on.
   std::vector<DeviceInUse> devices_in_use() const;
+
+  /// Of the device, of its partitions, and of the filesystems on them.
+  std::set<dev_t> numbers(std::string_view name) const;
 
   /// What the device lies on directly.
   std::vector<std::string> below(std::string_view name) const;
@@ -58,7 +60,6 @@ class DeviceGraph {
   std::string chain(std::string_view name) const;
 
  private:
-  const BlockDevice* find(std::string_view name) const;
   const BlockDevice* find(dev_t number) const;
   /// By its path below /dev.
   const BlockDevice* find_node(std::string_view path) const;

@@ -8,8 +8,13 @@
 #include <array>
 #include <climits>
 #include <cstdlib>
+#include <optional>
+#include <set>
+#include <system_error>
 
 #include "shared/proc/fields.hpp"
+#include "shared/proc/namespace.hpp"
+#include "shared/proc/process_status.hpp"
 #include "shared/proc/swaps.hpp"
 #include "shared/system/directory.hpp"
 #include "shared/system/syscalls.hpp"
@@ -42,24 +47,44 @@ dev_t parse_number(std::string_view text) {
                  number_in<unsigned>(numbers[1]).value_or(0));
 }
 
-/// The directory of a partition lies in that of its disk.
-std::string disk_of(const std::string& name) {
-  const std::string link = "/sys/class/block/" + name;
+/// The names of the directories that lead to it below /sys/devices.
+std::vector<std::string> way_to(const std::string& link) {
   std::array<char, PATH_MAX> target{};
   const auto size = ::readlink(link.c_str(), target.data(), target.size());
-  if (size <= 0 || ::access((link + "/partition").c_str(), F_OK) != 0) return "";
-  const auto way = split(std::string_view(target.data(), static_cast<std::size_t>(size)), '/');
-  return way.size() < 2 ? "" : std::string(way[way.size() - 2]);
+  if (size <= 0) return {};
+  const auto names = split(std::string_view(target.data(), static_cast<std::size_t>(size)), '/');
+  return {names.begin(), names.end()};
+}
+
+/// ".../host2/session1/target2:0:0/2:0:0:0/block/sda".
+std::string iscsi_session_in(const std::vector<std::string>& way) {
+  constexpr std::string_view session = "session";
+  for (const auto& name : way) {
+    if (name.starts_with(session) &&
+        number_in<unsigned>(std::string_view(name).substr(session.size())))
+      return name.substr(session.size());
+  }
+  return "";
 }
 
 BlockDevice read_device(const std::string& name) {
   const std::string directory = "/sys/class/block/" + name;
+  const auto has = [&](const char* entry) {
+    return ::access((directory + '/' + entry).c_str(), F_OK) == 0;
+  };
+  const auto way = way_to(directory);
+  // The directory of a partition lies in that of its disk.
+  const bool is_partition = has("partition") && way.size() >= 2;
+  // Those of nbd are there all the time; a device of rbd is one of a connection.
+  const bool is_connected = has("pid") || name.starts_with("rbd");
   return {name,
           parse_number(attribute(directory + "/dev")),
-          disk_of(name),
+          is_partition ? way[way.size() - 2] : "",
           names_in(directory + "/slaves"),
           attribute(directory + "/loop/backing_file"),
-          attribute(directory + "/dm/name")};
+          attribute(directory + "/dm/name"),
+          iscsi_session_in(way),
+          is_connected};
 }
 
 void follow_links(std::string& path) {
@@ -88,6 +113,30 @@ Storage read_storage(const std::string& process) {
   storage.swaps = read_swaps();
   for (auto& area : storage.swaps) follow_links(area);
   return storage;
+}
+
+void add_other_namespaces(Storage& storage) {
+  std::set<dev_t> known;
+  for (const auto& mount : storage.mounts) known.insert(mount.device);
+  std::set<std::optional<NamespaceId>> seen{std::nullopt, namespace_of("self", "mnt")};
+  for (const pid_t pid : list_processes()) {
+    const auto process = std::to_string(pid);
+    if (!seen.insert(namespace_of(process, "mnt")).second) continue;
+    MountTable mounts;
+    try {
+      mounts = read_mount_table(process);
+    } catch (const std::system_error&) {
+      continue;  // it has ended
+    }
+    const auto status = read_process_status(pid);
+    const auto of = " of pid " + process + " (" + (status ? status->name : "?") + ")";
+    for (auto& mount : mounts) {
+      if (!mount.source.starts_with("/dev/") || !known.insert(mount.device).second) continue;
+      mount.mount_point += of;
+      follow_links(mount.source);
+      storage.elsewhere.push_back(std::move(mount));
+    }
+  }
 }
 
 }  // namespace dboot

@@ -17,6 +17,8 @@ struct BlockDevice {
   std::vector<std::string> slaves;  ///< what device mapper or md has put it on
   std::string backing_file;         ///< of a loop device, relative to the reader's root
   std::string mapped_name;          ///< below /dev/mapper; empty for others
+  std::string iscsi_session{};      ///< the number of that to its target; empty for others
+  bool is_connected = false;        ///< a disk of nbd or rbd: to its server
 };
 
 /// What the kernel says about block devices and who uses them.
@@ -24,6 +26,7 @@ struct Storage {
   std::vector<BlockDevice> devices;
   std::vector<std::vector<std::string>> volumes;  ///< names of the devices of each btrfs
   MountTable mounts;
+  MountTable elsewhere;            ///< see add_other_namespaces()
   std::vector<std::string> swaps;  ///< paths of areas, see parse_swaps()
 };
 
@@ -34,5 +37,9 @@ std::vector<BlockDevice> read_block_devices();
 /// in the sources of mounts and in swap areas. Reads /sys, /proc and /dev, and never a disk. Throws
 /// std::system_error when there is no mount table.
 Storage read_storage(const std::string& process = "self");
+
+/// Adds, as `elsewhere`, the filesystems on block devices that are mounted in the mount namespaces
+/// of other processes only. Their mount points say whose: "/srv of pid 812 (name)".
+void add_other_namespaces(Storage& storage);
 
 }  // namespace dboot

@@ -216,6 +216,7 @@ object to_json(const Plan& plan) {
           {"breakpoints", places(plan.breakpoints)},
           {"break_timeout_ms", plan.break_timeout.count()},
           {"on_break", to_string(plan.on_break)},
+          {"require_release", plan.require_release},
           {"began_ns", plan.began.count()},
           {"kernel_panic", plan.kernel_panic ? value(*plan.kernel_panic) : value()},
           {"injector_version", json_text(plan.injector_version)}};
@@ -254,6 +255,7 @@ Plan from_json(const value& document) {
   fields.to_list("breakpoints", plan.breakpoints, as_place);
   fields.milliseconds("break_timeout_ms", plan.break_timeout);
   fields.one_of("on_break", plan.on_break, {OnBreak::go_on, OnBreak::reboot});
+  fields.truth("require_release", plan.require_release);
   std::int64_t began = 0;
   fields.number("began_ns", began, 0, std::numeric_limits<std::int64_t>::max());
   plan.began = std::chrono::nanoseconds(began);

@@ -61,6 +61,13 @@ bool lies_on_disk(const Mount& mount) {
   return major(mount.device) != 0 || is_pool(mount.type);
 }
 
+bool has_a_server(std::string_view type) {
+  constexpr std::array<std::string_view, 13> types{
+      "nfs",    "nfs4",      "cifs",  "smb3", "ceph",    "9p",      "afs",
+      "lustre", "glusterfs", "ncpfs", "fuse", "fuseblk", "virtiofs"};
+  return type.starts_with("fuse.") || std::find(types.begin(), types.end(), type) != types.end();
+}
+
 std::string upper_directory(const Mount& mount) {
   constexpr std::string_view option = "upperdir=";
   if (mount.type != "overlay") return "";

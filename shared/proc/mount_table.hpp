@@ -40,6 +40,9 @@ bool is_pool(std::string_view type);
 /// Whether it has blocks on a disk, and is not the kernel's, in memory, or another machine's.
 bool lies_on_disk(const Mount& mount);
 
+/// Whether another machine, or a program, answers for what is in a filesystem of that type.
+bool has_a_server(std::string_view type);
+
 /// The directory that an overlay writes to; empty for one that is read-only, and for others.
 std::string upper_directory(const Mount& mount);
 

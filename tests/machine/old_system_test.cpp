@@ -45,12 +45,13 @@ TEST(OldSystem, WhatSurvivesIsNamedAndGivenUpOn) {
   SmallHost host;
   Shell& shell = host.shell();
   shell.output_of("mke2fs -F /dev/vda && mkdir /srv/frozen && mount -t ext4 /dev/vda /srv/frozen");
-  shell.output_of("fsfreeze --freeze /srv/frozen");
-  shell.output_of("(dd if=/dev/zero of=/srv/frozen/file bs=4k count=1) >/dev/null 2>&1 &");
+  shell.output_of("exec 3<>/srv/frozen/file; fsfreeze --freeze /srv/frozen");
+  shell.output_of("(dd if=/dev/zero count=1 >&3) 2>/dev/null & exec 3>&-");
   const std::string log = log_of_takeover(host, "--grace 1");
   EXPECT_THAT(log, AllOf(ContainsRegex("process survives SIGKILL pid=[0-9]+ command=dd state=D"),
                          ContainsRegex("still busy, detached mount=[^ ]*/srv/frozen type=ext4"),
-                         HasSubstr("still busy device=/dev/vda")));
+                         ContainsRegex("still busy device=/dev/vda was=[^=]* held_by=\"pid [0-9]+ "
+                                       "\\(dd\\)\"")));
 }
 
 /// The child that closes it stays in the kernel until the server has ended; PID 1 goes on.

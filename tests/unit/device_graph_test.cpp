@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <sys/sysmacros.h>
 
+#include "shared/devices/lasting.hpp"
+
 namespace dboot {
 namespace {
 
@@ -32,7 +34,7 @@ std::vector<BlockDevice> two_disks() {
 
 Storage storage(std::vector<BlockDevice> devices, const std::string& mountinfo,
                 std::vector<std::string> swaps = {}) {
-  return {std::move(devices), {}, parse_mount_table(mountinfo), std::move(swaps)};
+  return {std::move(devices), {}, parse_mount_table(mountinfo), {}, std::move(swaps)};
 }
 
 /// Name and use of each.
@@ -136,6 +138,51 @@ TEST(DeviceGraph, NodesHaveSlashesWhereSysfsHasNone) {
   BlockDevice array = disk("cciss!c0d0", 3);
   auto state = storage({array}, "22 1 0:30 / / rw - btrfs /dev/cciss/c0d0 rw\n");
   EXPECT_THAT(used(DeviceGraph(std::move(state))), ElementsAre(Pair("cciss!c0d0", "btrfs on /")));
+}
+
+TEST(DeviceGraph, KnowsWhatOnlyOtherMountNamespacesHave) {
+  auto of_server = storage(two_disks(), "22 1 254:1 / / rw - ext4 /dev/vda1 rw\n");
+  of_server.elsewhere = parse_mount_table(
+      "41 40 254:16 / /data rw - ext4 /dev/vdb rw\n"
+      "42 40 254:1 / / rw - ext4 /dev/vda1 rw\n");
+  const DeviceGraph graph(of_server);
+  EXPECT_THAT(used(graph), ElementsAre(Pair("vda1", "ext4 on /"), Pair("vdb", "ext4 on /data"),
+                                       Pair("vda", "below ext4 on /")));
+}
+
+/// A file of a btrfs has a number that is no device's.
+TEST(DeviceGraph, TellsTheNumbersThatFilesOfADeviceHave) {
+  auto devices = two_disks();
+  const DeviceGraph graph(storage(std::move(devices),
+                                  "22 1 254:1 / / rw - ext4 /dev/vda1 rw\n"
+                                  "23 22 0:31 / /data rw - btrfs /dev/vda2 rw\n"));
+  EXPECT_THAT(graph.numbers("vda1"), ElementsAre(makedev(254, 1)));
+  EXPECT_THAT(graph.numbers("vda"),
+              ElementsAre(makedev(0, 31), makedev(254, 0), makedev(254, 1), makedev(254, 2)));
+  EXPECT_THAT(graph.numbers("vdb"), ElementsAre(makedev(254, 16)));
+}
+
+std::string how_to_end(const BlockDevice& device) {
+  const auto found = lasting(device);
+  return found ? std::string(found->kind) + ": " + found->to_end_it : "goes";
+}
+
+TEST(Lasting, IsWhatTheKernelGoesOnWith) {
+  EXPECT_EQ(how_to_end({"bcache0", 0, "", {"vda"}, "", ""}),
+            "bcache: echo 1 >/sys/block/bcache0/bcache/stop");
+  EXPECT_EQ(how_to_end({"drbd7", 0, "", {"vda"}, "", ""}), "drbd: drbdadm down all");
+  EXPECT_EQ(how_to_end({"zd16", 0, "", {}, "", ""}), "zfs: zpool export -a");
+  EXPECT_EQ(how_to_end({"nbd3", 0, "", {}, "", "", "", true}), "nbd: nbd-client -d /dev/nbd3");
+  EXPECT_EQ(how_to_end({"rbd0", 0, "", {}, "", "", "", true}), "rbd: rbd unmap /dev/rbd0");
+  EXPECT_EQ(how_to_end({"sda", 0, "", {}, "", "", "2"}), "iscsi: iscsiadm -m session -r 2 -u");
+}
+
+TEST(Lasting, IsNothingThatGoesWithItsUsers) {
+  EXPECT_EQ(how_to_end(disk("vda", 0)), "goes");
+  EXPECT_EQ(how_to_end({"nbd3", 0, "", {}, "", ""}), "goes");  // of no connection
+  EXPECT_EQ(how_to_end({"bcache0p1", 0, "bcache0", {}, "", ""}), "goes");
+  EXPECT_EQ(how_to_end({"sda1", 0, "sda", {}, "", "", "2"}), "goes");
+  EXPECT_EQ(how_to_end(mapped(0, "crypt", {"vda2"})), "goes");
 }
 
 }  // namespace

@@ -77,7 +77,34 @@ TEST(Forecast, DiskOfACacheStays) {
   const auto disks = disks_of(DeviceGraph(storage));
   ASSERT_EQ(disks.disks.size(), 1U);
   EXPECT_FALSE(disks.disks[0].is_released());
-  EXPECT_THAT(texts_of(disks.disks[0].kept_by), ElementsAre("bcache0, bcache"));
+  EXPECT_THAT(texts_of(disks.disks[0].kept_by),
+              ElementsAre("bcache0, bcache (to end it: echo 1 >/sys/block/bcache0/bcache/stop)"));
+}
+
+TEST(Forecast, DiskOnTheNetworkIsReleasedAndItsConnectionStays) {
+  Storage storage;
+  storage.devices = {{"nbd0", makedev(43, 0), "", {}, "", "", "", true},
+                     {"sda", makedev(8, 0), "", {}, "", "", "3"},
+                     {"sda1", makedev(8, 1), "sda", {}, "", "", "3"}};
+  storage.mounts = parse_mount_table(
+      "22 1 43:0 / / rw - ext4 /dev/nbd0 rw\n"
+      "23 22 8:1 / /data rw - xfs /dev/sda1 rw\n");
+  const auto disks = disks_of(DeviceGraph(storage));
+  ASSERT_EQ(disks.disks.size(), 2U);
+  EXPECT_TRUE(disks.disks[0].is_released());
+  ASSERT_TRUE(disks.disks[0].connection);
+  EXPECT_EQ(disks.disks[0].connection->to_end_it, "nbd-client -d /dev/nbd0");
+  ASSERT_TRUE(disks.disks[1].connection);
+  EXPECT_EQ(disks.disks[1].connection->kind, "iscsi");
+  EXPECT_EQ(reason_for_busy_disks(disks), "");
+}
+
+TEST(Forecast, NamesWhatKeepsDisksWithTheCommandThatEndsIt) {
+  Storage storage = storage_of_a_server();
+  storage.devices.push_back({"drbd1", makedev(147, 1), "", {"vdd"}, "", ""});
+  EXPECT_EQ(reason_for_busy_disks(disks_of(DeviceGraph(storage))),
+            "vdd is kept by drbd1, drbd (to end it: drbdadm down all); "
+            "the disks of zfs on /pool are not known (to end it: zpool export -a)");
 }
 
 TEST(Forecast, EachDiskOfOneFilesystemHasItsOwnWay) {
@@ -283,7 +310,7 @@ disks        vda is released
                swap: dm-1 (vg-swap) on dm-0 (crypt) on vdb
              vdc is released
                taken apart: dm-2 (vg-idle), device mapper
-             zfs on /pool: its disks are not known, and may stay busy
+             zfs on /pool: its disks are not known, and may stay busy (to end it: zpool export -a)
 ends         8 processes: 7 are asked and have 10 s; 1 ignoring SIGTERM, killed at once
                may be slow: postgres (2 processes): a database, which writes back what it has in memory
                may be slow: dd (pid 14): waits in the kernel, where no signal reaches it
@@ -336,39 +363,40 @@ TEST(Forecast, OfARehearsalEndsNothing) {
 TEST(Forecast, TellsAProgramTheSame) {
   const std::string document = json(forecast_of_a_server());
   EXPECT_EQ(document.find('\n'), document.size() - 1);
-  for (
-      const char* part : {
-          R"({"format":1,"version":")",
-          R"("refusals":["a shutdown is inhibited by apt"])",
-          R"("image":{"name":"debian","description":"the image debian of the engine",)"
-          R"("digest":"sha256:1f","bytes":83886080})",
-          R"("memory":{"available_bytes":4294967296,"root_bytes":94371840,)"
-          R"("root_limit_bytes":4194304000})",
-          R"({"what":"file","from":"/root/key","to":"/etc/key","bytes":12})",
-          R"("payload":{"file":"/root/own-payload","bytes":2097152,)"
-          R"("digest":"sha256:2e","newest_plan":"1.3","proved":true})",
-          R"("busybox":"/root/busybox")",
-          R"("arguments":["bash","-c","\\x1b[31m's"])",
-          R"("user":{"uid":0,"gid":0,"groups":[]})",
-          R"("hooks":[{"at":"before:release","arguments":["/run/dboot/hook"],)"
-          R"("must_succeed":true}])",
-          R"("breakpoints":["after:sync"])",
-          R"({"name":"vda","released":true,"taken_apart":[],"kept_by":[],"uses":[{"what":"ext4","where":"/",)"
-          R"("layers":[{"device":"vda1","mapped_name":null},)"
-          R"({"device":"vda","mapped_name":null}]}]})",
-          R"({"name":"vdc","released":true,"taken_apart":[{"device":"dm-2",)"
-          R"("mapped_name":"vg-idle","kind":"device mapper"}],"kept_by":[],"uses":[]})",
-          R"("elsewhere":[{"what":"zfs","where":"/pool","layers":[]}])",
-          R"("mounts":{"count":8,"remote":[{"what":"nfs4","where":"/mnt/far"},)",
-          R"("lost":["/run"]})",
-          R"("processes":{"count":8,"asked":7,"killed":1,"slow":[{"name":"postgres",)"
-          R"("why":"database","pids":[11,12]},)",
-          R"("consoles":{"log_to":["tty3","ttyS0"],"shell":"ttyS0"})",
-          R"("network":{"links":[{"name":"ens3","addresses":["10.0.2.15/24","fe80::1/64"]}],)"
-          R"("removed_by":["systemd-networkd"]})",
-          R"("ssh_session":true)",
-          R"("way_back":{"command_ends":"asks on its console)",
-      })
+  for (const char* part : {
+           R"({"format":1,"version":")",
+           R"("refusals":["a shutdown is inhibited by apt"])",
+           R"("image":{"name":"debian","description":"the image debian of the engine",)"
+           R"("digest":"sha256:1f","bytes":83886080})",
+           R"("memory":{"available_bytes":4294967296,"root_bytes":94371840,)"
+           R"("root_limit_bytes":4194304000})",
+           R"({"what":"file","from":"/root/key","to":"/etc/key","bytes":12})",
+           R"("payload":{"file":"/root/own-payload","bytes":2097152,)"
+           R"("digest":"sha256:2e","newest_plan":"1.3","proved":true})",
+           R"("busybox":"/root/busybox")",
+           R"("arguments":["bash","-c","\\x1b[31m's"])",
+           R"("user":{"uid":0,"gid":0,"groups":[]})",
+           R"("hooks":[{"at":"before:release","arguments":["/run/dboot/hook"],)"
+           R"("must_succeed":true}])",
+           R"("breakpoints":["after:sync"])",
+           R"({"name":"vda","released":true,"taken_apart":[],"kept_by":[],"connection":null,)"
+           R"("uses":[{"what":"ext4","where":"/",)"
+           R"("layers":[{"device":"vda1","mapped_name":null},)"
+           R"({"device":"vda","mapped_name":null}]}]})",
+           R"({"name":"vdc","released":true,"taken_apart":[{"device":"dm-2",)"
+           R"("mapped_name":"vg-idle","kind":"device mapper","to_end_it":null}],"kept_by":[],)"
+           R"("connection":null,"uses":[]})",
+           R"("elsewhere":[{"what":"zfs","where":"/pool","layers":[]}])",
+           R"("mounts":{"count":8,"remote":[{"what":"nfs4","where":"/mnt/far"},)",
+           R"("lost":["/run"]})",
+           R"("processes":{"count":8,"asked":7,"killed":1,"slow":[{"name":"postgres",)"
+           R"("why":"database","pids":[11,12]},)",
+           R"("consoles":{"log_to":["tty3","ttyS0"],"shell":"ttyS0"})",
+           R"("network":{"links":[{"name":"ens3","addresses":["10.0.2.15/24","fe80::1/64"]}],)"
+           R"("removed_by":["systemd-networkd"]})",
+           R"("ssh_session":true)",
+           R"("way_back":{"command_ends":"asks on its console)",
+       })
     EXPECT_THAT(document, HasSubstr(part));
 }
 

@@ -1,9 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/sysmacros.h>
 
 #include "payload/children/resource_limits.hpp"
 #include "payload/console/kernel_log.hpp"
+#include "payload/devices/users.hpp"
 #include "payload/init/supervisor.hpp"
 #include "payload/permissions.hpp"
 #include "payload/sequence.hpp"
@@ -236,6 +238,16 @@ TEST(Sequence, NamesThePhaseThatItHasNot) {
   EXPECT_THROW(sequence.before("start", {"two words", nothing}), std::invalid_argument);
   EXPECT_THROW(sequence.before("start", {"", nothing}), std::invalid_argument);
   EXPECT_THROW(sequence.in_place_of("start", {"empty", nullptr}), std::invalid_argument);
+}
+
+/// What has no file has no device; what is no line of maps is passed over.
+TEST(DevicesInMaps, AreThoseOfTheFilesThatAreMapped) {
+  EXPECT_THAT(devices_in_maps("55d0c0000000-55d0c0002000 r--p 00000000 fe:01 131 /usr/bin/sleep\n"
+                              "7f0c5a000000-7f0c5a021000 rw-p 00000000 00:00 0 [heap]\n"
+                              "7f0c5b000000-7f0c5b021000 r-xp 00000000 103:1f 9 /lib/a file.so\n"
+                              "7f0c5c000000-7f0c5c021000 r--p 00000000 fe:01 131 /usr/bin/sleep\n"
+                              "\nnone\na b c d:e:f g\n"),
+              ElementsAre(makedev(0xfe, 1), makedev(0x103, 0x1f)));
 }
 
 }  // namespace

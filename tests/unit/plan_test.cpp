@@ -31,6 +31,7 @@ Plan example() {
   plan.breakpoints = {before_sync, after_release};
   plan.break_timeout = std::chrono::milliseconds(1'000);
   plan.on_break = OnBreak::reboot;
+  plan.require_release = true;
   plan.began = std::chrono::nanoseconds(123'456'789);
   plan.kernel_panic = 0;
   plan.injector_version = "0.1.0";

@@ -24,6 +24,10 @@ void make_overlay(const std::string& base, const std::string& file) {
   run_qemu_img({"create", "-q", "-f", "qcow2", "-b", below, "-F", format_of(below), file});
 }
 
+void make_empty(const std::string& file, const std::string& size) {
+  run_qemu_img({"create", "-q", "-f", "qcow2", file, size});
+}
+
 std::string format_of(const std::string& file) {
   constexpr std::string_view magic = "QFI\xfb";
   std::string start(magic.size(), '\0');
@@ -35,7 +39,8 @@ std::string format_of(const std::string& file) {
 
 Output check_root(const std::string& disk) {
   const files::Scratch copy(files::artefact("checked-disk"));
-  run_qemu_img({"convert", "-O", "raw", disk, copy.path()});
+  // Who writes to it has stopped, or has it still open (-U).
+  run_qemu_img({"convert", "-U", "-O", "raw", disk, copy.path()});
   return run_program({"e2fsck", "-n", "-f", copy.path() + "?offset=1048576"});
 }
 

@@ -11,6 +11,10 @@ namespace dboot::machine::disk {
 /// file (qcow2). It starts as some hundred kilobytes. Throws std::runtime_error.
 void make_overlay(const std::string& base, const std::string& file);
 
+/// Makes an empty disk (qcow2) of a size that qemu-img understands: "400M". Throws
+/// std::runtime_error.
+void make_empty(const std::string& file, const std::string& size);
+
 /// What a file is to QEMU: "qcow2" or "raw".
 std::string format_of(const std::string& file);
 

@@ -80,12 +80,13 @@ std::pair<std::string, std::string> state_of(const Flavour& flavour) {
 
 }  // namespace
 
-Host::Host(Console console) : disk_(files::artefact("disk")) {
+Host::Host(Console console, const std::string& name) : disk_(files::artefact(name + "disk")) {
   const Flavour flavour = flavour_of(console);
   const auto [state, disk] = state_of(flavour);
   disk::make_overlay(disk, disk_.path());
   auto options = options_of(flavour, disk_.path());
   options.state = state;
+  options.name = name;
   machine_ = std::make_unique<Machine>(options);
   shell_ = std::make_unique<Shell>(machine_->line());
   install_programs(*machine_, *shell_);

@@ -17,8 +17,9 @@ class Host {
   enum class Console { screen, serial };
 
   /// Takes the host from a saved state, which is made when there is none: one boot serves many
-  /// tests. Its engine has the images busybox, bash and, on the serial console, systemd.
-  explicit Host(Console console);
+  /// tests. Its engine has the images busybox, bash and, on the serial console, systemd. `name`:
+  /// see Machine::Options.
+  explicit Host(Console console, const std::string& name = "");
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
   ~Host() = default;

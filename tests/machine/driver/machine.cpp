@@ -60,17 +60,19 @@ Machine::Machine(const Options& options) {
   auto [console, console_of_qemu] = connection();
   auto [line, line_of_qemu] = connection();
   auto [control, control_of_qemu] = connection();
-  const UniqueFd log =
-      sys::open(files::artefact("qemu.log"), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0644);
+  const UniqueFd log = sys::open(files::artefact(options.name + "qemu.log"),
+                                 O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0644);
   qemu_.emplace(command_of(options),
                 std::vector<int>{console_of_qemu.get(), line_of_qemu.get(), control_of_qemu.get()},
                 log.get());
   for (auto* end : {&console_of_qemu, &line_of_qemu, &control_of_qemu}) end->reset();
-  console_ =
-      std::make_unique<Serial>(loop_, std::move(console), "ttyS0", files::artefact("ttyS0.log"));
-  line_ = std::make_unique<Serial>(loop_, std::move(line), "ttyS1", files::artefact("ttyS1.log"));
+  console_ = std::make_unique<Serial>(loop_, std::move(console), "ttyS0",
+                                      files::artefact(options.name + "ttyS0.log"));
+  line_ = std::make_unique<Serial>(loop_, std::move(line), "ttyS1",
+                                   files::artefact(options.name + "ttyS1.log"));
   loop_.add_check([this] { look_for_trouble(); });
-  qmp_ = std::make_unique<Qmp>(loop_, std::move(control), files::artefact("qmp.log"));
+  qmp_ =
+      std::make_unique<Qmp>(loop_, std::move(control), files::artefact(options.name + "qmp.log"));
   if (!options.state.empty()) resume(options.state);
 }
 

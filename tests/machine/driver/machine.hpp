@@ -29,6 +29,7 @@ class Machine {
     unsigned memory_mib = 2048;
     Time time = Time::passes;
     std::vector<std::string> devices;  ///< more of them, as QEMU's -device has it
+    std::string name;    ///< what its artefacts begin with, where there is more than one machine
     std::string pstore;  ///< file of 64 KiB that is memory which outlives a reset (ACPI ERST)
   };
 

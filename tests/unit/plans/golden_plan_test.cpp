@@ -61,6 +61,13 @@ Plan of_1_3() {
   return plan;
 }
 
+/// What 1.4.plan says.
+Plan of_1_4() {
+  Plan plan = of_1_3();
+  plan.require_release = true;
+  return plan;
+}
+
 /// A plan file as shared/plan/plan.hpp describes it.
 Bytes with_header(std::span<const std::uint8_t> body, std::uint16_t minor) {
   Bytes file(header_size + body.size());
@@ -79,10 +86,11 @@ Bytes with_header(std::span<const std::uint8_t> body, std::uint16_t minor) {
 TEST(GoldenPlan, IsReadAsItWasMeant) {
   EXPECT_EQ(plan::decode(golden("1.2")), of_1_2());
   EXPECT_EQ(plan::decode(golden("1.3")), of_1_3());
+  EXPECT_EQ(plan::decode(golden("1.4")), of_1_4());
 }
 
 TEST(GoldenPlan, OfTodayIsReadByThePayloadsOfTomorrow) {
-  const auto file = golden("1.3");
+  const auto file = golden("1.4");
   flatbuffers::Verifier verifier(file.data() + header_size, file.size() - header_size);
   ASSERT_TRUE(tomorrow::VerifyPlanBuffer(verifier));
   const auto* plan = tomorrow::GetPlan(file.data() + header_size);
@@ -93,7 +101,7 @@ TEST(GoldenPlan, OfTodayIsReadByThePayloadsOfTomorrow) {
 }
 
 TEST(GoldenPlan, OfTomorrowIsReadByThePayloadOfToday) {
-  const auto file = golden("1.3");
+  const auto file = golden("1.4");
   const auto plan = tomorrow::UnPackPlan(file.data() + header_size);
   plan->added_text = "for another";
   plan->added_number = 8;
@@ -101,7 +109,7 @@ TEST(GoldenPlan, OfTomorrowIsReadByThePayloadOfToday) {
   builder.Finish(tomorrow::Plan::Pack(builder, plan.get()));
   EXPECT_EQ(plan::decode(with_header({builder.GetBufferPointer(), builder.GetSize()},
                                      plan::minor_version + 1)),
-            of_1_3());
+            of_1_4());
 }
 
 TEST(GoldenPlan, Of1_0HasTheDefaultsOfWhatCameLater) {

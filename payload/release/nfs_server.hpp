@@ -1,0 +1,14 @@
+#pragma once
+
+#include "payload/children/children.hpp"
+#include "payload/permissions.hpp"
+#include "payload/task.hpp"
+#include "shared/log/log.hpp"
+
+namespace dboot {
+
+/// Stops the kernel's NFS server, if it runs: its threads are no processes that a signal ends, and
+/// what it exports stays open (nfsd(7)).
+Task<> stop_nfs_server(Log& log, Children& children, Permissions permissions);
+
+}  // namespace dboot

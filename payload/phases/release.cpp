@@ -7,6 +7,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "payload/devices/stale_links.hpp"
 #include "payload/release/binfmt_misc.hpp"
 #include "payload/release/device_mapper.hpp"
 #include "payload/release/keyrings.hpp"
@@ -84,6 +85,7 @@ Task<> release(Context& context) {
   log.call("rmdir", layout::old_root, removed);
   if (removed != 0)
     log.warning("the old root's mount point stays", {{"reason", std::strerror(removed)}});
+  co_await remove_stale_links(log, context.children, context.devices, permissions);
   co_await clear_keyrings(log, context.children, permissions);
   auto giving = context.proof.give();
   const auto busy = co_await std::move(giving);

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <linux/dm-ioctl.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -33,9 +32,6 @@ void remove(const BlockDevice& device, const DeviceNodes& nodes) {
   const UniqueFd fd = control(nodes);
   auto request = request_for(device, sizeof(dm_ioctl));
   sys::check(::ioctl(fd.get(), DM_DEV_REMOVE, &request), "remove ", device.name);
-  // The link of a udev that has ended with its system.
-  const auto link = "mapper/" + device.mapped_name;
-  ::unlinkat(nodes.mount(), link.c_str(), 0);
 }
 
 void resume(const BlockDevice& device, const DeviceNodes& nodes) {

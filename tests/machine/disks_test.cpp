@@ -290,6 +290,9 @@ TEST(Disks, OfARootOnLvmOnLuksIsCleanAndFree) {
   machine.qmp().execute("stop");
   expect_clean(encrypted_root, disks);
   machine.qmp().execute("cont");
+  // As udev would have left it.
+  EXPECT_EQ(new_shell.output_of("ls /dev/mapper"), "control");
+  new_shell.output_of("test ! -e /dev/vg && for name in /dev/disk/*/*; do test -e $name; done");
   new_shell.output_of("mke2fs -F /dev/vda", 120s);
 }
 

@@ -183,22 +183,27 @@ TEST(Release, MultipathWithoutAPathFailsInsteadOfWaiting) {
 
 /// What is in swap is read back into memory, which is free only without the tmpfs.
 TEST(Release, SwapGoesWhenTheTmpfsThatFillsMemoryHasGone) {
-  SmallHost host({.memory_mib = 256});
-  Shell& shell = host.shell();
-  shell.output_of("mkswap /dev/vda && swapon /dev/vda");
-  shell.output_of("mkdir /srv/full && mount -t tmpfs -o size=240M tmpfs /srv/full");
-  shell.output_of("dd if=/dev/zero of=/srv/full/zeros bs=1M count=230", 120s);
-  // Drives it into swap, so that there is memory for a new root.
-  shell.output_of("mkdir /srv/other && mount -t tmpfs -o size=200M tmpfs /srv/other");
-  shell.output_of("dd if=/dev/zero of=/srv/other/zeros bs=1M count=130", 120s);
-  shell.output_of("umount /srv/other");
-  host.take_over("--log-level debug", "sh");
-  host.console().expect("^/ # ", 120s);
-  host.console().send_line("cat /run/dboot/payload.log");
-  const auto log = host.console().expect("hand-over finished");
-  EXPECT_THAT(log, HasSubstr("debug release swap stays"));
-  EXPECT_THAT(log, HasSubstr("swap detached area="));
-  EXPECT_THAT(log, HasSubstr("released device=/dev/vda was=swap"));
+  // Before the disk, or compressed in memory (zswap).
+  for (const std::string is_compressed : {"N", "Y"}) {
+    SCOPED_TRACE(is_compressed);
+    SmallHost host({.memory_mib = 256});
+    Shell& shell = host.shell();
+    shell.output_of("echo " + is_compressed + " >/sys/module/zswap/parameters/enabled");
+    shell.output_of("mkswap /dev/vda && swapon /dev/vda");
+    shell.output_of("mkdir /srv/full && mount -t tmpfs -o size=240M tmpfs /srv/full");
+    shell.output_of("dd if=/dev/zero of=/srv/full/zeros bs=1M count=230", 120s);
+    // Drives it into swap, so that there is memory for a new root.
+    shell.output_of("mkdir /srv/other && mount -t tmpfs -o size=200M tmpfs /srv/other");
+    shell.output_of("dd if=/dev/zero of=/srv/other/zeros bs=1M count=130", 120s);
+    shell.output_of("umount /srv/other");
+    host.take_over("--log-level debug", "sh");
+    host.console().expect("^/ # ", 120s);
+    host.console().send_line("cat /run/dboot/payload.log");
+    const auto log = host.console().expect("hand-over finished");
+    EXPECT_THAT(log, HasSubstr("debug release swap stays"));
+    EXPECT_THAT(log, HasSubstr("swap detached area="));
+    EXPECT_THAT(log, HasSubstr("released device=/dev/vda was=swap"));
+  }
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ Where the time went
 
 Stayed busy
     14.500 s  / of the old system: busy, held by pid 7
-    14.510 s  /dev/vda1: EBUSY, held by dm-0
+    14.510 s  /dev/vda1: EBUSY, held by bcache0; to end it: echo 1 >/stop
 
 Warnings and errors
     14.400 s  killed: not ended within the grace period (pid 30, command stuck)
@@ -126,8 +126,10 @@ TEST(DbootLogComparison, NamesWhatGotSlowerAndWhatIsNew) {
   ASSERT_THAT(comparison.processes, SizeIs(1));
   EXPECT_EQ(comparison.processes[0].name, "cron");
   EXPECT_EQ(comparison.processes[0].more(), 2s);
-  EXPECT_THAT(comparison.troubles, ElementsAre("/dev/vdb: EBUSY, held by dm-0"));
-  EXPECT_THAT(comparison.mended, ElementsAre("/dev/vda1: EBUSY, held by dm-0"));
+  EXPECT_THAT(comparison.troubles,
+              ElementsAre("/dev/vdb: EBUSY, held by bcache0; to end it: echo 1 >/stop"));
+  EXPECT_THAT(comparison.mended,
+              ElementsAre("/dev/vda1: EBUSY, held by bcache0; to end it: echo 1 >/stop"));
   EXPECT_THAT(::dboot::text(comparison),
               AllOf(HasSubstr("release                   0.100 s     2.000 s  +1.900 s  x20.00\n"),
                     HasSubstr("cron                       8.0 ms     2.008 s  +2.000 s")));

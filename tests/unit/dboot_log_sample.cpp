@@ -26,7 +26,7 @@ std::string takeover() {
 [14.440000] debug release call name=umount2 about=/run/.old-root/srv result=ok type=ext4 rounds=1
 [14.441000] debug release call name=umount2 about=/ result="Device or resource busy" type=ext4 rounds=1
 [14.500000] warning release still busy, detached mount=/ type=ext4 source=/dev/vda1 held_by="pid 7" result=ok
-[14.510000] error release still busy device=/dev/vda1 was="ext4 on /" held_by=dm-0 reason=EBUSY
+[14.510000] error release still busy device=/dev/vda1 was="ext4 on /" held_by=bcache0 reason=EBUSY to_end_it="echo 1 >/stop"
 [14.520000] info release finished duration=100.0ms
 [14.530000] info hand-over started line=24
 [14.531000] info hand-over starting executable=/sbin/init as=exec

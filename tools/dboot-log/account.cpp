@@ -45,7 +45,8 @@ bool stays_busy(const Record& record) {
          is_one_of(record.message,
                    {"still busy", "still busy, detached", "unmount hangs", "not unmounted",
                     "swap stays", "device stays", "mapping may not answer", "disks stay busy",
-                    "binfmt_misc stays", "process survives SIGKILL", "disk not unmounted"});
+                    "binfmt_misc stays", "NFS server stays", "keys stay", "connection stays",
+                    "process survives SIGKILL", "disk not unmounted"});
 }
 
 bool leaves_out(const Record& record) {
@@ -165,6 +166,8 @@ std::string words_of(const Record& record) {
     if (text == "/") text = "/ of the old system";
     text += ": " + (record.fact("reason") ? fact("reason") : "busy");
     if (!fact("held_by").empty()) text += ", held by " + fact("held_by");
+    if (const auto command = fact("to_end_it"); !command.empty() && command != "unknown")
+      text += "; to end it: " + command;
   } else if (record.message == "still waiting") {
     text = fact("what") + ", for " + fact("for") + facts_of(record, {"what", "for"});
   } else {

@@ -178,6 +178,9 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
   static const std::map<std::string, image::Pull> pulls{{"always", image::Pull::always},
                                                         {"missing", image::Pull::missing},
                                                         {"never", image::Pull::never}};
+  using Keep = Options::Keep;
+  static const std::map<std::string, Keep> keeps{
+      {"auto", Keep::automatic}, {"yes", Keep::yes}, {"no", Keep::no}};
   static const std::map<std::string, OnFailure> on_failures{{"shell", OnFailure::shell},
                                                             {"reboot", OnFailure::reboot}};
 
@@ -223,6 +226,11 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
   app.add_flag("--require-release", options.require_release,
                "It fails while a disk of the old system is busy")
       ->check(check_switch)
+      ->group("The takeover");
+  app.add_option("--keep-network", options.keep_network,
+                 "Addresses and routes stay as they are (auto: unless called from a local console)")
+      ->transform(one_of(keeps))
+      ->option_text("auto|yes|no")
       ->group("The takeover");
   app.add_option("--payload", options.payload,
                  "What PID 1 executes (the dboot-init of this program)")

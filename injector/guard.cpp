@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <sys/file.h>
+#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -245,6 +246,15 @@ bool is_over_ssh() {
     if (process->name.starts_with("sshd")) return true;
   }
   return false;
+}
+
+bool is_at_local_console() {
+  const auto self = read_process_status(::getpid());
+  if (!self || self->terminal == 0 || is_over_ssh()) return false;
+  // Documentation/admin-guide/devices.txt: "Unix98 PTY slaves".
+  constexpr unsigned first_of_ptys = 136;
+  constexpr unsigned last_of_ptys = 143;
+  return major(self->terminal) < first_of_ptys || major(self->terminal) > last_of_ptys;
 }
 
 }  // namespace dboot::guard

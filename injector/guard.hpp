@@ -48,6 +48,10 @@ void confirm(const std::string& image, bool yes);
 /// True when this process has been started over ssh: the session will end.
 bool is_over_ssh();
 
+/// Whether the caller sits at a console of the machine: has a terminal that is no pty, and no ssh
+/// daemon among its ancestors. Not so without a terminal.
+bool is_at_local_console();
+
 /// The effective ones, as bits, from the text of /proc/PID/status. Pure.
 std::uint64_t capabilities_of(const std::string& status);
 

@@ -41,6 +41,9 @@ struct Options {
   OnExit on_exit = OnExit::automatic;
   OnFailure on_failure = OnFailure::shell;
   bool require_release = false;
+  /// --keep-network. Automatic: unless the caller sits at a console of the machine.
+  enum class Keep : std::uint8_t { automatic, yes, no };
+  Keep keep_network = Keep::automatic;
   std::chrono::milliseconds grace{10'000};
   std::string console = "auto";  ///< auto, none, or a terminal's name below /dev
   std::string hostname;          ///< empty: the host's stays

@@ -261,7 +261,9 @@ void refuse_what_it_does_not_know(const Options& options, const payload_file::Pa
   const bool stops = !options.hooks.empty() || !options.breakpoints.empty();
   for (const auto& wish :
        {Wish{stops, 3, "hooks and breakpoints", "--hook and --break"},
-        Wish{options.require_release, 4, "whether disks must be released", "--require-release"}}) {
+        Wish{options.require_release, 4, "whether disks must be released", "--require-release"},
+        Wish{options.keep_network == Options::Keep::yes, 5, "how to keep the network",
+             "--keep-network"}}) {
     if (!wish.is_asked_for) continue;
     if (payload.plans && payload.plans->newest_minor >= wish.since) continue;
     throw Failure("the payload " + payload.path + " does not know " + wish.what,

@@ -48,7 +48,7 @@ struct Context {
         limits(std::move(inherited.limits)),
         last_resort(permissions, inherited.anew),
         children(executor, log),
-        terminator(log, children, executor),
+        terminator(log, children, executor, plan.keep_network),
         console(log, children, devices, permissions, directory, executor,
                 std::move(inherited.stdio), plan.log_level),
         kernel_log(log, children, permissions),

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <memory>
 
+#include "shared/proc/network_daemon.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::forecast {
@@ -66,14 +67,10 @@ void note_address(std::vector<Network::Link>& links, const std::string& name, st
 
 std::vector<std::string> removers_of_addresses(const std::vector<ProcessStatus>& processes) {
   std::vector<std::string> removers;
-  const auto add = [&](const char* program) {
-    if (std::find(removers.begin(), removers.end(), program) == removers.end())
-      removers.emplace_back(program);
-  };
   for (const auto& process : processes) {
-    // The kernel keeps 15 characters of a name.
-    if (process.name == "systemd-network") add("systemd-networkd");
-    if (process.name == "dhcpcd") add("dhcpcd");
+    const std::string program(network_daemon(process.name));
+    if (!program.empty() && std::find(removers.begin(), removers.end(), program) == removers.end())
+      removers.push_back(program);
   }
   return removers;
 }

@@ -18,9 +18,8 @@ struct Network {
   std::vector<std::string> configured_by;  ///< running programs that remove addresses as they end
 };
 
-/// Those of `processes` that take along, when they are asked to end, what they have configured:
-/// systemd-networkd what came by DHCP (KeepConfiguration= of systemd.network(5)), dhcpcd unless it
-/// is told to be persistent (dhcpcd.conf(5)).
+/// Those of `processes` that may take along what they have configured when they are asked to end,
+/// see network_daemon().
 std::vector<std::string> removers_of_addresses(const std::vector<ProcessStatus>& processes);
 
 /// As it is now. Throws std::system_error.

@@ -153,15 +153,18 @@ void show_what_ends(Page& page, const Host& host, const Plan& plan) {
     page.line("ends", "what is in memory only: " + joined(host.mounts.lost));
 }
 
-void show_what_stays(Page& page, const Host& host) {
+void show_what_stays(Page& page, const Host& host, const Plan& plan) {
   page.line("stays", "the kernel " + host.kernel + ", and what is loaded in it");
   page.line("stays", "what is on the disks");
   const auto& network = host.network;
   for (const auto& [name, addresses] : network.links)
     page.line("stays", "network " + name + ": " + joined(addresses));
   if (!network.links.empty() && !network.configured_by.empty())
-    page.line("stays", "  as far as it is not " + joined(network.configured_by) +
-                           "'s, which removes what it has configured when it ends");
+    page.line("stays",
+              plan.keep_network
+                  ? "  for " + joined(network.configured_by) + " is not asked to end, but killed"
+                  : "  as far as it is not " + joined(network.configured_by) +
+                        "'s, which removes what it has configured when it ends");
 }
 
 void show_consoles(Page& page, const ConsoleChoice& consoles) {
@@ -197,7 +200,7 @@ std::string text(const Forecast& forecast) {
       page.line("disks", "not known: there is no /sys that has them");
     }
     show_what_ends(page, *host, forecast.plan);
-    show_what_stays(page, *host);
+    show_what_stays(page, *host, forecast.plan);
     if (forecast.plan.scope == Scope::machine) {
       show_consoles(page, host->consoles);
       show_way_back(page, forecast.plan);

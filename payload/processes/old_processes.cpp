@@ -29,6 +29,8 @@ void OldProcesses::count_in(const Pointer& process) {
     return;
   }
   ++living_;
+  // It is not asked, and goes last.
+  if (process->kind == ProcessClass::network_daemon) return;
   ++open_;
   process->open = true;
   if (process->kind == ProcessClass::namespace_init || process->kind == ProcessClass::shell)

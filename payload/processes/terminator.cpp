@@ -7,6 +7,8 @@
 
 #include "payload/processes/process_handle.hpp"
 #include "payload/processes/process_scan.hpp"
+#include "shared/proc/namespace.hpp"
+#include "shared/proc/network_daemon.hpp"
 
 namespace dboot {
 namespace {
@@ -42,6 +44,12 @@ std::optional<int> signal_for(ProcessClass kind) {
   return kind == ProcessClass::shell ? SIGHUP : SIGTERM;
 }
 
+/// Of this process's network namespace, which the new system has too.
+bool configures_network(const ProcessStatus& status) {
+  return !network_daemon(status.name).empty() &&
+         namespace_of(std::to_string(status.pid), "net") == namespace_of("self", "net");
+}
+
 void note_found(Log& log, const OldProcess& process) {
   if (!log.has(Log::Level::trace)) return;
   const auto& status = process.process.status;
@@ -57,10 +65,12 @@ void note_found(Log& log, const OldProcess& process) {
 
 }  // namespace
 
-Terminator::Terminator(Log& log, Children& children, const boost::asio::any_io_executor& executor)
+Terminator::Terminator(Log& log, Children& children, const boost::asio::any_io_executor& executor,
+                       bool keeps_network)
     : log_(log),
       children_(children),
       executor_(executor),
+      keeps_network_(keeps_network),
       descriptors_(descriptors_for_pidfds()),
       gone_(executor) {}
 
@@ -93,6 +103,7 @@ Task<Terminator::Found> Terminator::find_new() {
   for (const auto& process : found) {
     const pid_t pid = process->process.status.pid;
     process->process.storage_daemon = details.storage_daemons.contains(pid);
+    process->process.network_daemon = keeps_network_ && configures_network(process->process.status);
     process->process.awaits_signals = details.awaiting_signals.contains(pid);
     process->kind = classify(process->process, false);
   }
@@ -271,6 +282,11 @@ Task<> Terminator::end_all(std::chrono::milliseconds grace) {
   report_survivors();
 }
 
+std::string_view Terminator::why_at_last(const OldProcess& process) {
+  if (process.kind == ProcessClass::network_daemon) return "it would take the network along";
+  return process.is_asked() ? "the grace period is over" : "it came last";
+}
+
 Task<> Terminator::kill_all() {
   const auto end = Clock::now() + until_stuck;
   do {
@@ -278,7 +294,7 @@ Task<> Terminator::kill_all() {
     const Found found = co_await std::move(looking);
     for (const auto& [pid, process] : processes_.all()) {
       if (!process->gone && process->kind != ProcessClass::storage_daemon)
-        kill(*process, process->is_asked() ? "the grace period is over" : "it came last");
+        kill(*process, why_at_last(*process));
     }
     if (found.empty() && processes_.all_gone()) co_return;
     while (!processes_.all_gone() && Clock::now() < end) co_await wait_for_an_end(end);
@@ -332,6 +348,7 @@ void Terminator::report_answers() const {
                                        {"shells", count(ProcessClass::shell)},
                                        {"namespace_inits", count(ProcessClass::namespace_init)},
                                        {"storage_daemons", count(ProcessClass::storage_daemon)},
+                                       {"network_daemons", count(ProcessClass::network_daemon)},
                                        {"killed_after_grace", cut_short}});
 }
 

@@ -19,7 +19,9 @@ namespace dboot {
 class Terminator {
  public:
   /// `children` says whom it spares.
-  Terminator(Log& log, Children& children, const boost::asio::any_io_executor& executor);
+  /// `keeps_network`: what would take it along is not asked to end, see network_daemon().
+  Terminator(Log& log, Children& children, const boost::asio::any_io_executor& executor,
+             bool keeps_network = false);
   Terminator(const Terminator&) = delete;
   Terminator& operator=(const Terminator&) = delete;
 
@@ -53,6 +55,7 @@ class Terminator {
   Task<> wait_for_an_end(TimePoint end);
   std::optional<TimePoint> end_of_patience(const OldProcess& process) const;
   bool waits_in_vain(const OldProcess& process) const;
+  static std::string_view why_at_last(const OldProcess& process);
   static std::string_view why_in_vain(const OldProcess& process);
   TimePoint next_look(TimePoint end);
   void report_answers() const;
@@ -61,6 +64,7 @@ class Terminator {
   Log& log_;
   Children& children_;
   boost::asio::any_io_executor executor_;
+  bool keeps_network_;
   unsigned descriptors_;  ///< for pidfds
   Condition gone_;
   OldProcesses processes_;

@@ -217,6 +217,7 @@ object to_json(const Plan& plan) {
           {"break_timeout_ms", plan.break_timeout.count()},
           {"on_break", to_string(plan.on_break)},
           {"require_release", plan.require_release},
+          {"keep_network", plan.keep_network},
           {"began_ns", plan.began.count()},
           {"kernel_panic", plan.kernel_panic ? value(*plan.kernel_panic) : value()},
           {"injector_version", json_text(plan.injector_version)}};
@@ -256,6 +257,7 @@ Plan from_json(const value& document) {
   fields.milliseconds("break_timeout_ms", plan.break_timeout);
   fields.one_of("on_break", plan.on_break, {OnBreak::go_on, OnBreak::reboot});
   fields.truth("require_release", plan.require_release);
+  fields.truth("keep_network", plan.keep_network);
   std::int64_t began = 0;
   fields.number("began_ns", began, 0, std::numeric_limits<std::int64_t>::max());
   plan.began = std::chrono::nanoseconds(began);

@@ -207,6 +207,7 @@ std::vector<std::uint8_t> encode(const Plan& plan) {
   table.add_break_timeout_ms(static_cast<std::uint32_t>(plan.break_timeout.count()));
   table.add_on_break(static_cast<wire::OnBreak>(plan.on_break));
   table.add_require_release(plan.require_release);
+  table.add_keep_network(plan.keep_network);
   builder.Finish(table.Finish());
 
   std::vector<std::uint8_t> file(header_size + builder.GetSize());
@@ -267,6 +268,7 @@ Plan decode(std::span<const std::uint8_t> file) {
   plan.break_timeout = std::chrono::milliseconds(table->break_timeout_ms());
   plan.on_break = get<OnBreak>(table->on_break(), wire::OnBreak::MAX, "on-break");
   plan.require_release = table->require_release();
+  plan.keep_network = table->keep_network();
   check_values(plan);
   return plan;
 }
@@ -322,6 +324,7 @@ std::vector<log::Fact> facts(const Plan& plan) {
   line("break_timeout", fmt::format("{} ms", plan.break_timeout.count()));
   line("on_break", to_string(plan.on_break));
   line("require_release", plan.require_release ? "yes" : "no");
+  line("keep_network", plan.keep_network ? "yes" : "no");
   return facts;
 }
 

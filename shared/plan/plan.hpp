@@ -86,6 +86,7 @@ struct Plan {
   std::chrono::milliseconds hook_timeout{60'000};  ///< for each of them; below 2^32 ms
   std::vector<Place> breakpoints;                  ///< a shell on the console there
   std::chrono::milliseconds break_timeout{600'000};  ///< of each of them; below 2^32 ms
+  bool keep_network = false;     ///< what configures the network takes nothing of it along
   bool require_release = false;  ///< it fails while a disk of the old system is busy
 
   bool operator==(const Plan&) const = default;
@@ -94,7 +95,7 @@ struct Plan {
 namespace plan {
 
 inline constexpr std::uint16_t major_version = 1;
-inline constexpr std::uint16_t minor_version = 4;
+inline constexpr std::uint16_t minor_version = 5;
 
 /// Why a plan was refused, in words for the console.
 class Error : public std::runtime_error {

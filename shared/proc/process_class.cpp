@@ -27,7 +27,8 @@ std::string service_of(const Process& process) {
 
 std::string_view to_string(ProcessClass kind) {
   static constexpr std::array<std::string_view, process_classes> names{
-      "reacts", "deaf", "shell", "namespace_init", "storage_daemon", "kernel_thread", "zombie"};
+      "reacts",         "deaf",           "shell",         "namespace_init",
+      "storage_daemon", "network_daemon", "kernel_thread", "zombie"};
   return names.at(static_cast<std::size_t>(kind));
 }
 
@@ -36,16 +37,17 @@ ProcessClass classify(const Process& process, bool ended) {
   if (status.kernel_thread) return ProcessClass::kernel_thread;
   if (ended) return ProcessClass::zombie;
   if (process.storage_daemon) return ProcessClass::storage_daemon;
+  if (process.network_daemon) return ProcessClass::network_daemon;
   if (handles(process, SIGTERM)) return ProcessClass::reacts;
   // The default action does not reach an init (pid_namespaces(7)).
   if (is_nested_init(status)) return ProcessClass::namespace_init;
   if ((status.ignored & signal_bit(SIGTERM)) == 0) return ProcessClass::reacts;
-  const bool hangs_up = status.has_terminal && (status.caught & signal_bit(SIGHUP)) != 0;
+  const bool hangs_up = status.terminal != 0 && (status.caught & signal_bit(SIGHUP)) != 0;
   return hangs_up ? ProcessClass::shell : ProcessClass::deaf;
 }
 
 bool leads_blindly(const Process& process) {
-  return process.status.session == process.status.pid && process.status.has_terminal &&
+  return process.status.session == process.status.pid && process.status.terminal != 0 &&
          !handles(process, SIGTERM);
 }
 

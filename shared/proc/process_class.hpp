@@ -18,10 +18,11 @@ enum class ProcessClass {
   namespace_init,  ///< init of a nested PID namespace that SIGTERM does not reach: killing it kills
                    ///< its members in mid-shutdown, so it goes after the last of them
   storage_daemon,  ///< keeps a filesystem alive: goes after the unmounts
+  network_daemon,  ///< would take the network along if it were asked: SIGKILL after everything else
   kernel_thread,   ///< no process
   zombie,          ///< has ended
 };
-inline constexpr std::size_t process_classes = 7;
+inline constexpr std::size_t process_classes = 8;
 std::string_view to_string(ProcessClass kind);
 
 /// A process as a scan sees it.
@@ -35,7 +36,9 @@ struct Process {
   /// It sleeps in sigwait(3) or its like, which shows the signals that it awaits as not blocked.
   bool awaits_signals = false;
   /// Of the unified hierarchy; the services of a host have one each (cgroups(7)).
-  std::string cgroup;
+  std::string cgroup{};
+  /// See network_daemon(); of the network that is to be kept.
+  bool network_daemon = false;
 };
 
 /// `ended`: the whole process has; a leader that is a zombie may leave threads that live.

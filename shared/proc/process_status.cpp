@@ -1,6 +1,7 @@
 #include "shared/proc/process_status.hpp"
 
 #include <fcntl.h>
+#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <charconv>
@@ -63,6 +64,11 @@ std::string_view stat_field(std::string_view stat, int index) {
   }
 }
 
+/// As the kernel writes it (include/linux/kdev_t.h: new_encode_dev).
+dev_t device_of(unsigned number) {
+  return makedev((number >> 8U) & 0xfffU, (number & 0xffU) | ((number >> 12U) & 0xfff00U));
+}
+
 }  // namespace
 
 std::optional<ProcessStatus> parse_process_status(std::string_view status, std::string_view stat) {
@@ -90,7 +96,7 @@ std::optional<ProcessStatus> parse_process_status(std::string_view status, std::
   process.blocked = mask("SigBlk");
   process.pending = mask("SigPnd") | mask("ShdPnd");
   process.session = *session;
-  process.has_terminal = *terminal != 0;
+  process.terminal = device_of(static_cast<unsigned>(*terminal));
   process.threads = number<int>(field(status, "Threads")).value_or(0);
   process.started = number<std::uint64_t>(stat_field(stat, 22)).value_or(0);
   process.kernel_thread = (*flags & pf_kthread) != 0;

@@ -23,7 +23,7 @@ struct ProcessStatus {
   std::uint64_t blocked = 0;          ///< SigBlk
   std::uint64_t pending = 0;          ///< SigPnd | ShdPnd
   pid_t session = 0;                  ///< the pid of its session's leader
-  bool has_terminal = false;          ///< tty_nr is not 0
+  dev_t terminal = 0;                 ///< the controlling one; 0: none
   int threads = 0;                    ///< of the whole process
   std::uint64_t started = 0;          ///< ticks since boot; tells two processes of one pid apart
   bool kernel_thread = false;         ///< flags has PF_KTHREAD

@@ -250,7 +250,10 @@ TEST(Forecast, WhoRemovesAddressesAtItsEndIsNamedOnce) {
   EXPECT_THAT(removers_of_addresses(processes_of_a_server()), ElementsAre("systemd-networkd"));
   EXPECT_THAT(removers_of_addresses({process(4, "dhcpcd"), process(5, "dhcpcd")}),
               ElementsAre("dhcpcd"));
-  EXPECT_THAT(removers_of_addresses({process(4, "NetworkManager")}), IsEmpty());
+  EXPECT_THAT(removers_of_addresses({process(4, "NetworkManager"), process(5, "wickedd-dhcp4")}),
+              ElementsAre("NetworkManager", "wickedd-dhcp4"));
+  EXPECT_THAT(removers_of_addresses({process(4, "systemd-network-x"), process(5, "dhcp")}),
+              IsEmpty());
 }
 
 Forecast forecast_of_a_server() {

@@ -29,7 +29,7 @@ Process init_in(ino_t space, pid_t pid, pid_t parent) {
 Process leader(pid_t pid) {
   Process result = process(pid);
   result.status.session = pid;
-  result.status.has_terminal = true;
+  result.status.terminal = 1;
   return result;
 }
 
@@ -69,6 +69,18 @@ TEST(OldProcesses, StorageDaemonIsNotWaitedFor) {
   EXPECT_TRUE(processes.storage_daemons_left());
   processes.note_end(*daemon);
   EXPECT_FALSE(processes.storage_daemons_left());
+}
+
+TEST(OldProcesses, WhatKeepsTheNetworkIsNotAskedAndEndsAllTheSame) {
+  OldProcesses processes;
+  auto what = process(10);
+  what.network_daemon = true;
+  const auto daemon = old(std::move(what));
+  processes.add({daemon});
+  EXPECT_TRUE(processes.all_answered());
+  EXPECT_FALSE(processes.all_gone());
+  processes.note_end(*daemon);
+  EXPECT_TRUE(processes.all_gone());
 }
 
 TEST(OldProcesses, LeaderFollowsThoseThatAreThereWithIt) {

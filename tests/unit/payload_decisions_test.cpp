@@ -65,7 +65,7 @@ TEST(ProcessClass, InitOfNestedNamespaceIsToldByItsNumberThere) {
 TEST(ProcessClass, ShellIsWhatIgnoresSigtermAndCatchesSighupOnATerminal) {
   auto shell = process(term, signal_bit(SIGHUP));
   EXPECT_EQ(classify(shell, false), ProcessClass::deaf);
-  shell.status.has_terminal = true;
+  shell.status.terminal = 1;
   EXPECT_EQ(classify(shell, false), ProcessClass::shell);
   shell.status.caught |= term;
   EXPECT_EQ(classify(shell, false), ProcessClass::reacts);
@@ -75,7 +75,7 @@ TEST(ProcessClass, LeaderThatSigtermJustEndsGoesAfterItsSession) {
   auto leader = process();
   leader.status.session = leader.status.pid;
   EXPECT_FALSE(leads_blindly(leader));  // without a terminal nothing is hung up
-  leader.status.has_terminal = true;
+  leader.status.terminal = 1;
   EXPECT_TRUE(leads_blindly(leader));
   leader.status.caught = term;
   EXPECT_FALSE(leads_blindly(leader));
@@ -92,6 +92,12 @@ TEST(ProcessClass, StorageDaemonComesBeforeHowItReacts) {
   auto daemon = process(term);
   daemon.storage_daemon = true;
   EXPECT_EQ(classify(daemon, false), ProcessClass::storage_daemon);
+}
+
+TEST(ProcessClass, WhatWouldTakeTheNetworkAlongIsNotAsked) {
+  auto daemon = process(term);
+  daemon.network_daemon = true;
+  EXPECT_EQ(classify(daemon, false), ProcessClass::network_daemon);
 }
 
 TEST(ProcessClass, InitThatSleepsInSigwaitReactsAlthoughTheSignalLooksUnblocked) {

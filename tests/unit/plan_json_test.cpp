@@ -27,6 +27,7 @@ Plan plan_of_everything() {
   plan.on_failure = OnFailure::reboot;
   plan.on_break = OnBreak::reboot;
   plan.require_release = true;
+  plan.keep_network = true;
   plan.log_level = log::Level::trace;
   plan.grace = std::chrono::milliseconds(4'294'967'295);
   plan.console = "ttyS0";
@@ -65,7 +66,7 @@ TEST(PlanJson, ComesBackAsItWas) {
 /// Whoever adds a field to the plan adds it there too.
 TEST(PlanJson, HasEveryFieldOfTheSchema) {
   const auto document = plan::to_json(plan_of_everything());
-  EXPECT_EQ(document.size(), 25U);
+  EXPECT_EQ(document.size(), 26U);
   const auto page = sys::read_file(DBOOT_SOURCE_DIR "/tools/dboot-plan/dboot-plan.5.md");
   for (const auto& field : document) {
     std::string name(field.key());

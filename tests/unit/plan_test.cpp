@@ -32,6 +32,7 @@ Plan example() {
   plan.break_timeout = std::chrono::milliseconds(1'000);
   plan.on_break = OnBreak::reboot;
   plan.require_release = true;
+  plan.keep_network = true;
   plan.began = std::chrono::nanoseconds(123'456'789);
   plan.kernel_panic = 0;
   plan.injector_version = "0.1.0";

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 namespace dboot {
@@ -33,7 +34,7 @@ TEST(ProcessStatus, CombinesStatusAndStat) {
   EXPECT_TRUE(process->ignored & signal_bit(SIGPIPE));
   EXPECT_TRUE(process->caught & signal_bit(SIGTERM));
   EXPECT_EQ(process->session, 4240);
-  EXPECT_TRUE(process->has_terminal);
+  EXPECT_EQ(process->terminal, makedev(136, 0));
   EXPECT_EQ(process->threads, 3);
   EXPECT_EQ(process->started, 987654U);
   EXPECT_FALSE(process->kernel_thread);

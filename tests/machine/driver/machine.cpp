@@ -126,6 +126,12 @@ void Machine::plug_in(const std::string& name, const std::string& file, Access a
                 {{"driver", "virtio-blk-pci"}, {"id", name}, {"drive", name}, {"serial", name}});
 }
 
+void Machine::plug_in_network() {
+  qmp_->execute("netdev_add", {{"type", "user"}, {"id", "network"}, {"restrict", true}});
+  qmp_->execute("device_add",
+                {{"driver", "virtio-net-pci"}, {"id", "card"}, {"netdev", "network"}});
+}
+
 void Machine::pull_out(const std::string& name) {
   qmp_->execute("device_del", {{"id", name}});
   while (true) {

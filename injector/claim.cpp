@@ -29,7 +29,11 @@ std::vector<Question> questions_about(const std::vector<int>& roots, const Wishe
     questions.emplace_back([root] { guard::refuse_where_denied(root); });
     if (!wishes.force) questions.emplace_back([root] { guard::refuse_while_inhibited(root); });
   }
-  if (wishes.require_release) questions.emplace_back(disks::require_release);
+  // In a namespace no disk is let go of.
+  if (wishes.require_release)
+    questions.emplace_back([] {
+      if (Target::own_pid_1().is_machine()) disks::require_release();
+    });
   return questions;
 }
 

@@ -85,6 +85,13 @@ void leave_memory_limits() {
   }
 }
 
+/// A rehearsal has a network of its own.
+bool keeps_network(const Options& options) {
+  if (options.keep_network != Options::Keep::automatic)
+    return options.keep_network == Options::Keep::yes;
+  return !options.rehearse && !guard::is_at_local_console();
+}
+
 claim::Wishes wishes_of(const Options& options) {
   return {options.force, options.require_release};
 }
@@ -127,6 +134,7 @@ Plan make_plan(const Options& options, const rootfs::Command& command, Scope sco
   plan.hostname = hostname_for(options);
   plan.log_level = options.log_level;
   plan.require_release = options.require_release;
+  plan.keep_network = keeps_network(options);
   plan.disk_log = !options.no_disk_log;
   plan.log_to = options.log_to;
   plan.hook_timeout = options.hook_timeout;

@@ -113,7 +113,15 @@ Disks disks_of(const DeviceGraph& graph) {
     });
   }
   for (auto& disk : disks.disks) {
-    if (const auto* device = graph.find(disk.name)) disk.connection = lasting(*device);
+    const auto* const device = graph.find(disk.name);
+    const auto lasts = device == nullptr ? std::nullopt : lasting(*device);
+    if (!lasts) continue;
+    if (lasts->keeps_what_is_below) {
+      // A volume of a pool, whose disks nothing tells.
+      disks.elsewhere.push_back({std::string(lasts->kind), disk.name, {}});
+    } else {
+      disk.connection = lasts;
+    }
   }
   return disks;
 }
@@ -127,8 +135,7 @@ std::string reason_for_busy_disks(const Disks& disks) {
     for (const auto& stacked : disk.kept_by) add(disk.name + " is kept by " + stacked.text());
   }
   for (const auto& use : disks.elsewhere)
-    add("the disks of " + use.text() + " are not known (to end it: " + lasting_pools().to_end_it +
-        ")");
+    add("the disks of " + use.text() + " are not known (to end it: " + to_end_pool(use.what) + ")");
   return reasons;
 }
 

@@ -130,7 +130,7 @@ void show_disks(Page& page, const Disks& disks) {
   }
   for (const auto& use : disks.elsewhere)
     page.line("disks", use.text() + ": its disks are not known, and may stay busy (to end it: " +
-                           lasting_pools().to_end_it + ")");
+                           to_end_pool(use.what) + ")");
   if (disks.disks.empty() && disks.elsewhere.empty()) page.line("disks", "none is in use");
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "payload/children/children.hpp"
@@ -26,6 +27,12 @@ class Report {
   void write(std::string_view line, const UniqueFd& fd) const;
   /// Sends a line for the log, where it appears at once.
   void note(const log::Record& record) const;
+  void trace(std::string message, std::vector<log::Fact> facts) const {
+    note({.level = log::Level::trace, .message = std::move(message), .facts = std::move(facts)});
+  }
+  void debug(std::string message, std::vector<log::Fact> facts) const {
+    note({.level = log::Level::debug, .message = std::move(message), .facts = std::move(facts)});
+  }
   /// As Log::call() has it.
   void call(std::string_view name, std::string_view about, int error = 0) const {
     note(log::of_call(name, about, error));

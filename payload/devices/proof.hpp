@@ -21,9 +21,10 @@ class Proof {
   Proof(Log& log, Children& children, const DeviceNodes& devices, Permissions permissions);
 
   /// Looks at what is in use now, in every mount namespace. What is seen only once counts too:
-  /// services have disks that nobody else has, and somebody may mount one in between. Throws
-  /// std::system_error.
-  void look();
+  /// services have disks that nobody else has, and somebody may mount one in between. A child
+  /// looks: a filesystem may be asked for its options (btrfs), and a namespace may end under the
+  /// look.
+  Task<> look();
 
   /// Each that is still there is opened with O_EXCL, which the kernel refuses while anything in it
   /// uses the device; but for a loop device, for which it is looked. Logs "released" or "still
@@ -34,10 +35,11 @@ class Proof {
  private:
   struct Seen {
     DeviceGraph::DeviceInUse device;
-    std::set<dev_t> numbers;  ///< see DeviceGraph::numbers()
+    DeviceGraph::Traces traces;
   };
 
-  void note_uses(const DeviceGraph& graph) const;
+  void note(Seen seen);
+  void note_pool(const std::string& pool);
   Task<std::string> what_keeps(const std::string& name) const;
   Task<std::string> why_busy(const std::string& name) const;
   Task<std::string> name_holders(const Seen& seen, const std::string& reason) const;

@@ -28,7 +28,8 @@ bool is_stale(int directory, const std::string& name) {
 bool remove_below(int directory, const std::string& path, const blocking::Report& report) {
   bool removed = false;
   for (const auto& [name, type] : entries_of(directory, path)) {
-    const auto there = path + '/' + name;
+    auto there = path;
+    there.append("/").append(name);
     if (type == DT_LNK && is_stale(directory, name)) {
       const int result = ::unlinkat(directory, name.c_str(), 0) == 0 ? 0 : errno;
       report.call("unlink", there, result);

@@ -8,8 +8,8 @@
 
 namespace dboot {
 
-/// Removes names of devices that are gone (/dev/vg/root, /dev/disk/by-uuid/…), which udev would have
-/// removed: links that lead nowhere below /dev, and directories that held nothing else.
+/// Removes names of devices that are gone (/dev/vg/root, /dev/disk/by-uuid/…), which udev would
+/// have removed: links that lead nowhere below /dev, and directories that held nothing else.
 Task<> remove_stale_links(Log& log, Children& children, const DeviceNodes& devices,
                           Permissions permissions);
 

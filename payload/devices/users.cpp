@@ -21,35 +21,36 @@ namespace dboot {
 namespace {
 
 using namespace std::chrono_literals;
+using Traces = DeviceGraph::Traces;
 
 /// Whether what a link of /proc leads to lies on one of the devices, or is one. No server is asked.
-bool leads_to(const std::string& link, const std::set<dev_t>& numbers) {
+bool leads_to(const std::string& link, const Traces& traces) {
   struct statx status {};
-  if (::statx(AT_FDCWD, link.c_str(), AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &status) !=
-      0)
+  if (::statx(AT_FDCWD, link.c_str(), AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
+              STATX_TYPE | STATX_MNT_ID, &status) != 0)
     return false;
-  return numbers.contains(makedev(status.stx_dev_major, status.stx_dev_minor)) ||
+  if (traces.mounts.contains(status.stx_mnt_id)) return true;
+  return traces.numbers.contains(makedev(status.stx_dev_major, status.stx_dev_minor)) ||
          (S_ISBLK(status.stx_mode) &&
-          numbers.contains(makedev(status.stx_rdev_major, status.stx_rdev_minor)));
+          traces.numbers.contains(makedev(status.stx_rdev_major, status.stx_rdev_minor)));
 }
 
-bool has_file(const std::string& process, const std::set<dev_t>& numbers) {
+bool has_file(const std::string& process, const Traces& traces) {
   for (const char* link : {"/cwd", "/root", "/exe"}) {
-    if (leads_to(process + link, numbers)) return true;
+    if (leads_to(process + link, traces)) return true;
   }
   const std::string files = process + "/fd";
   const UniqueFd directory(::open(files.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return false;
   const auto entries = entries_of(directory.get(), files);
-  return std::any_of(entries.begin(), entries.end(), [&](const auto& entry) {
-    return leads_to(files + '/' + entry.name, numbers);
-  });
+  return std::any_of(entries.begin(), entries.end(),
+                     [&](const auto& entry) { return leads_to(files + '/' + entry.name, traces); });
 }
 
-bool has_mapped(const std::string& process, const std::set<dev_t>& numbers) {
+bool has_mapped(const std::string& process, const Traces& traces) {
   const auto mapped = devices_in_maps(sys::read_file_or_empty(process + "/maps"));
   return std::any_of(mapped.begin(), mapped.end(),
-                     [&](dev_t number) { return numbers.contains(number); });
+                     [&](dev_t number) { return traces.numbers.contains(number); });
 }
 
 /// In the kernel, without the memory that it had (proc_pid_exe(5)); a zombie has nothing any more.
@@ -60,13 +61,13 @@ bool is_ending(const ProcessStatus& status, const std::string& process) {
 }
 
 /// Those that this process does not see itself.
-std::vector<std::string> own_mounts(pid_t pid, const std::set<dev_t>& numbers) {
+std::vector<std::string> own_mounts(pid_t pid, const Traces& traces) {
   const auto process = std::to_string(pid);
   if (namespace_of(process, "mnt") == namespace_of("self", "mnt")) return {};
   std::vector<std::string> places;
   try {
     for (const auto& mount : read_mount_table(process)) {
-      if (numbers.contains(mount.device)) places.push_back(mount.mount_point);
+      if (traces.numbers.contains(mount.device)) places.push_back(mount.mount_point);
     }
   } catch (const std::system_error&) {
     // It has ended.
@@ -74,7 +75,7 @@ std::vector<std::string> own_mounts(pid_t pid, const std::set<dev_t>& numbers) {
   return places;
 }
 
-void tell_users(const std::set<dev_t>& numbers, const blocking::Report& report) {
+void tell_users(const Traces& traces, const blocking::Report& report) {
   std::vector<ProcessStatus> silent;
   const auto tell = [&](const ProcessStatus& status, std::string_view before = "",
                         std::string_view after = "") {
@@ -86,11 +87,11 @@ void tell_users(const std::set<dev_t>& numbers, const blocking::Report& report) 
   for (const pid_t pid : list_processes()) {
     auto status = read_process_status(pid);
     if (!status || status->kernel_thread || pid == ::getpid()) continue;
-    const auto mounts = own_mounts(pid, numbers);
+    const auto mounts = own_mounts(pid, traces);
     for (const auto& place : mounts) tell(*status, "mount " + place + " of ");
     if (!mounts.empty()) continue;
     const auto process = "/proc/" + std::to_string(pid);
-    if (has_file(process, numbers)) {
+    if (has_file(process, traces)) {
       tell(*status);
     } else if (is_ending(*status, process)) {
       tell(*status, "", ", which is ending");
@@ -100,7 +101,7 @@ void tell_users(const std::set<dev_t>& numbers, const blocking::Report& report) 
   }
   // At last what takes a lock of the process (mmap_lock).
   for (const auto& status : silent) {
-    if (has_mapped("/proc/" + std::to_string(status.pid), numbers)) tell(status);
+    if (has_mapped("/proc/" + std::to_string(status.pid), traces)) tell(status);
   }
 }
 
@@ -124,8 +125,8 @@ std::set<dev_t> devices_in_maps(std::string_view maps) {
   return numbers;
 }
 
-Task<std::vector<std::string>> users_of(Children& children, std::set<dev_t> numbers) {
-  blocking::Work work = [&numbers](const blocking::Report& report) { tell_users(numbers, report); };
+Task<std::vector<std::string>> users_of(Children& children, Traces traces) {
+  blocking::Work work = [&traces](const blocking::Report& report) { tell_users(traces, report); };
   auto child = blocking::run(children, "look for users of disks", 2s, std::move(work));
   const auto outcome = co_await std::move(child);
   std::vector<std::string> users;

@@ -9,16 +9,16 @@
 
 #include "payload/children/children.hpp"
 #include "payload/task.hpp"
+#include "shared/devices/device_graph.hpp"
 
 namespace dboot {
 
 /// Processes that use devices, as far as /proc tells: an open file or a mapped one, a working
 /// directory, a root, or the device itself; or a mount that only their mount namespace has.
-/// `numbers`: those of the devices, and of the filesystems on them where these differ (btrfs).
 /// "pid 812 (dd)", "mount /srv of pid 812 (dd)"; "pid 812 (dd), which is ending" for one that may:
 /// what it had is let go of when it has ended, and is not seen any more. What hangs in the kernel
 /// may hide some.
-Task<std::vector<std::string>> users_of(Children& children, std::set<dev_t> numbers);
+Task<std::vector<std::string>> users_of(Children& children, DeviceGraph::Traces traces);
 
 /// The device numbers of the files that a process has mapped, in the text of its maps
 /// (proc_pid_maps(5)).

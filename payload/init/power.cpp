@@ -84,7 +84,7 @@ Task<> end_system(Context& context, Power power) {
   }
   auto letting_go = let_go_of_disks(context);
   co_await attempt(context, "let go of the disks", std::move(letting_go));
-  auto writing = write_all_back(context.log, context.children, context.permissions);
+  auto writing = write_all_back(context.log, context.children, context.permissions, 2min);
   co_await attempt(context, "write back", std::move(writing));
   co_await context.console.show_all();
   auto rebooting = end_machine(context, power);

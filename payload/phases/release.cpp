@@ -59,8 +59,13 @@ Task<> release_old_root(Context& context) {
 
   const std::array<Releaser*, 6> in_rounds{&swap, &mounts, &loops, &mappings, &arrays, &compressed};
   co_await release_in_rounds(log, in_rounds);
+  // A step each for what still keeps something.
+  co_await stop_nfs_server(log, children, permissions);
+  if (mounts.spare_no_server()) co_await release_in_rounds(log, in_rounds);
   auto ending = context.terminator.end_storage_daemons();
   if (co_await std::move(ending)) co_await release_in_rounds(log, in_rounds);
+  auto settling = mounts.settle_servers();
+  if (co_await std::move(settling)) co_await release_in_rounds(log, in_rounds);
 
   for (auto* releaser : in_rounds) {
     auto releasing = releaser->release(Round::last);
@@ -74,13 +79,12 @@ Task<> release(Context& context) {
   auto& log = context.log;
   const auto permissions = context.permissions;
   note_mounts(log);
-  context.proof.look();
+  co_await context.proof.look();
   co_await clear_binfmt_misc(log, context.children, permissions);
-  co_await stop_nfs_server(log, context.children, permissions);
   change_root(context);
   co_await context.disk_log.let_go();
   co_await release_old_root(context);
-  co_await write_all_back(log, context.children, permissions);
+  co_await write_all_back(log, context.children, permissions, std::chrono::seconds(10));
   const int removed = ::rmdir(layout::old_root) == 0 ? 0 : errno;
   log.call("rmdir", layout::old_root, removed);
   if (removed != 0)

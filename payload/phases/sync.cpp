@@ -6,10 +6,13 @@
 namespace dboot::phases {
 
 Task<> sync(Context& context) {
-  context.proof.look();
+  using namespace std::chrono_literals;
   co_await make_mappings_answer(context.log, context.children, context.devices,
                                 context.permissions);
+  co_await context.proof.look();
   co_await write_disks_back(context.log, context.children, context.permissions);
+  // What has a server, too, while that is still there.
+  co_await write_all_back(context.log, context.children, context.permissions, 10s);
 }
 
 }  // namespace dboot::phases

@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <string_view>
-#include <system_error>
 
 #include "payload/children/blocking.hpp"
 
@@ -15,17 +14,19 @@ namespace {
 
 constexpr int of_root = KEY_SPEC_USER_KEYRING;
 
-void check(long result, const std::string& what) {
-  // The kernel is built without, or there is no such keyring.
-  if (result >= 0 || errno == ENOSYS || errno == ENOKEY) return;
-  throw std::system_error(errno, std::generic_category(), what);
+/// Of keyctl(2): 0 where it has worked, and where there is no such keyring.
+int result_of(long returned) {
+  const bool is_none = errno == ENOSYS || errno == EOPNOTSUPP || errno == ENOKEY;
+  return returned >= 0 || is_none ? 0 : errno;
 }
 
-void clear(int keyring, const std::string& name) {
-  check(::syscall(SYS_keyctl, KEYCTL_CLEAR, keyring), "clear the " + name + " keyring");
-  // As the kernel makes the others (security/keys/process_keys.c).
-  if (keyring == of_root) return;
-  check(::syscall(SYS_keyctl, KEYCTL_LINK, of_root, keyring), "link to the " + name + " keyring");
+void clear(long keyring, std::string_view name, const blocking::Report& report) {
+  report.call("KEYCTL_CLEAR", name, result_of(::syscall(SYS_keyctl, KEYCTL_CLEAR, keyring)));
+}
+
+/// As the kernel makes them (security/keys/process_keys.c).
+void link_to_roots(long keyring) {
+  ::syscall(SYS_keyctl, KEYCTL_LINK, of_root, keyring);
 }
 
 }  // namespace
@@ -34,14 +35,18 @@ Task<> clear_keyrings(Log& log, Children& children, Permissions permissions) {
   using namespace std::chrono_literals;
   if (!permissions.allows(Action::clear_keyrings)) co_return;
   // In a child: where there is no session keyring, the kernel makes one for who asks.
-  blocking::Work work = [](const blocking::Report&) {
-    clear(of_root, "user");
-    clear(KEY_SPEC_USER_SESSION_KEYRING, "user session");
-    clear(KEY_SPEC_SESSION_KEYRING, "session");
+  blocking::Work work = [](const blocking::Report& report) {
+    clear(of_root, "user", report);
+    clear(KEY_SPEC_USER_SESSION_KEYRING, "user session", report);
+    link_to_roots(KEY_SPEC_USER_SESSION_KEYRING);
+    clear(KEY_SPEC_SESSION_KEYRING, "session", report);
+    link_to_roots(KEY_SPEC_SESSION_KEYRING);
+    const long persistent =
+        ::syscall(SYS_keyctl, KEYCTL_GET_PERSISTENT, 0, KEY_SPEC_PROCESS_KEYRING);
+    if (persistent > 0) clear(persistent, "persistent", report);
   };
   auto child = blocking::run(children, "clear keyrings", 2s, std::move(work));
   const auto outcome = co_await std::move(child);
-  blocking::note_call(log, "KEYCTL_CLEAR", "keyrings of root", outcome);
   if (!outcome.finished()) log.warning("keys stay", {{"reason", outcome.error}});
 }
 

@@ -4,6 +4,7 @@
 #include <linux/loop.h>
 #include <sys/ioctl.h>
 
+#include <cerrno>
 #include <string>
 #include <system_error>
 
@@ -20,7 +21,9 @@ bool is_attached(const BlockDevice& device) {
 void detach(const BlockDevice& device, const DeviceNodes& nodes) {
   {
     const UniqueFd fd = nodes.open(node_of(device.name), O_RDONLY | O_NONBLOCK);
-    sys::check(::ioctl(fd.get(), LOOP_CLR_FD, 0), "detach ", device.name);
+    // Gone already with its last user: ENXIO.
+    if (::ioctl(fd.get(), LOOP_CLR_FD, 0) != 0 && errno != ENXIO)
+      sys::fail(errno, {"detach ", device.name});
   }
   // One that is in use goes with its last user, which the kernel calls success (loop.c:
   // LO_FLAGS_AUTOCLEAR).

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/mount.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +10,7 @@
 
 #include "payload/children/blocking.hpp"
 #include "payload/devices/users.hpp"
+#include "payload/release/write_back.hpp"
 #include "shared/devices/storage.hpp"
 #include "shared/proc/mount_table.hpp"
 #include "shared/proc/swaps.hpp"
@@ -28,8 +30,7 @@ constexpr auto patience_with_a_batch = 60s;
 constexpr auto patience_with_one = 20s;
 /// Where it is known that a server does not answer, which unmounting tells it at the end.
 constexpr auto patience_with_given_up = 2s;
-/// Each time what is under way is given up; more may begin meanwhile.
-constexpr std::size_t times_to_give_up = 3;
+constexpr int pause_between_forces_ms = 100;
 
 /// Mounts, by their number.
 using Hung = std::set<int>;
@@ -37,6 +38,13 @@ using Hung = std::set<int>;
 MountTable to_unmount(const std::string& directory, const Hung& hung) {
   auto mounts = unmount_order(read_mount_table(), directory);
   std::erase_if(mounts, [&](const Mount& mount) { return hung.contains(mount.id); });
+  return mounts;
+}
+
+Hung with_nfsd(Hung mounts) {
+  for (const auto& mount : read_mount_table()) {
+    if (mount.type == "nfsd") mounts.insert(mount.id);
+  }
   return mounts;
 }
 
@@ -148,8 +156,9 @@ Task<std::size_t> Mounts::unmount_one_by_one(MountTable mounts) {
 }
 
 Task<std::size_t> Mounts::unmount_all() {
-  auto one_by_one = hung_;
-  for (const auto& [mount, times] : given_up_) one_by_one.insert(mount);
+  const auto left_out = spares_nfsd_ ? with_nfsd(hung_) : hung_;
+  auto one_by_one = left_out;
+  one_by_one.insert(given_up_.begin(), given_up_.end());
   blocking::Work work = [&](const blocking::Report& report) {
     unmount_in_rounds(directory_, one_by_one, report);
   };
@@ -161,7 +170,7 @@ Task<std::size_t> Mounts::unmount_all() {
     auto rest = unmount_one_by_one(to_unmount(directory_, one_by_one));
     gone += co_await std::move(rest);
   }
-  auto of_servers = to_unmount(directory_, hung_);
+  auto of_servers = to_unmount(directory_, left_out);
   std::erase_if(of_servers, [&](const Mount& mount) { return !given_up_.contains(mount.id); });
   auto last = unmount_one_by_one(std::move(of_servers));
   gone += co_await std::move(last);
@@ -169,25 +178,63 @@ Task<std::size_t> Mounts::unmount_all() {
   co_return gone;
 }
 
+bool Mounts::spare_no_server() {
+  spares_nfsd_ = false;
+  return !to_unmount(directory_, hung_).empty();
+}
+
+/// An answer, whatever it is: what is asked for waits for the server where there is no answer.
+Task<bool> Mounts::answers(const Mount& mount) {
+  blocking::Work work = [&mount](const blocking::Report&) {
+    struct statfs status {};
+    [[maybe_unused]] const int result = ::statfs(mount.mount_point.c_str(), &status);
+  };
+  auto child =
+      blocking::run(children_, "ask the server of " + mount.mount_point, 5s, std::move(work));
+  const auto outcome = co_await std::move(child);
+  co_return outcome.end != blocking::Outcome::End::late;
+}
+
+/// Each time, what is under way gets an error; more may begin meanwhile.
+Task<> Mounts::give_up(const Mount& mount) {
+  blocking::Work work = [&mount](const blocking::Report& report) {
+    const auto end = Clock::now() + patience_with_given_up;
+    int result = 0;
+    do {
+      result = ::umount2(mount.mount_point.c_str(), MNT_FORCE | UMOUNT_NOFOLLOW) == 0 ? 0 : errno;
+      report.call("umount2 MNT_FORCE", mount.mount_point, result);
+      ::poll(nullptr, 0, pause_between_forces_ms);
+    } while (result == EBUSY && Clock::now() < end);
+  };
+  auto child = blocking::run(children_, "give up the server of " + mount.mount_point,
+                             2 * patience_with_given_up, std::move(work));
+  const auto outcome = co_await std::move(child);
+  given_up_.insert(mount.id);
+  hung_.erase(mount.id);
+  log_.warning("server given up", {{"mount", mount.mount_point},
+                                   {"type", mount.type},
+                                   {"source", mount.source},
+                                   {"result", outcome.finished() ? "done" : outcome.error}});
+}
+
 /// A process that waits for a server outlives SIGKILL, and holds what it has of other filesystems.
-Task<std::size_t> Mounts::give_servers_up() {
-  std::size_t count = 0;
-  if (!may_change_filesystems_) co_return count;
+Task<bool> Mounts::settle_servers() {
+  bool settled = false;
+  if (!may_change_filesystems_) co_return settled;
   for (const auto& mount : unmount_order(read_mount_table(), directory_)) {
-    if (!has_a_server(mount.type) || ++given_up_[mount.id] > times_to_give_up) continue;
-    blocking::Work work = [&mount](const blocking::Report& report) {
-      const int result = ::umount2(mount.mount_point.c_str(), MNT_FORCE | UMOUNT_NOFOLLOW);
-      report.call("umount2 MNT_FORCE", mount.mount_point, result == 0 ? 0 : errno);
-    };
-    auto child = blocking::run(children_, "give up the server of " + mount.mount_point,
-                               patience_with_one, std::move(work));
-    co_await std::move(child);
-    log_.warning("server given up",
-                 {{"mount", mount.mount_point}, {"type", mount.type}, {"source", mount.source}});
-    hung_.erase(mount.id);
-    ++count;
+    if (!has_a_server(mount.type)) continue;
+    settled = true;
+    auto asking = answers(mount);
+    if (co_await std::move(asking)) {
+      // It may have much to take.
+      auto writing = write_filesystem_back(log_, children_, mount);
+      co_await std::move(writing);
+    } else {
+      auto giving_up = give_up(mount);
+      co_await std::move(giving_up);
+    }
   }
-  co_return count;
+  co_return settled;
 }
 
 Task<> Mounts::detach_what_is_left() {
@@ -213,7 +260,7 @@ Task<> Mounts::detach_what_is_left() {
     auto holders = holders_of(mount, left);
     // The others' files have the number of the new system's as well.
     if (lies_on_disk(mount)) {
-      auto looking = users_of(children_, {mount.device});
+      auto looking = users_of(children_, {{mount.device}, {static_cast<std::uint64_t>(mount.id)}});
       auto users = co_await std::move(looking);
       for (auto& user : users) holders.push_back(std::move(user));
     }
@@ -233,10 +280,7 @@ Task<std::size_t> Mounts::release(Round round) {
     co_return 0;
   }
   auto unmounting = unmount_all();
-  const auto gone = co_await std::move(unmounting);
-  if (gone != 0) co_return gone;
-  auto giving_up = give_servers_up();
-  co_return co_await std::move(giving_up);
+  co_return co_await std::move(unmounting);
 }
 
 }  // namespace dboot

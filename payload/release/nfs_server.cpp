@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "payload/children/blocking.hpp"
 #include "shared/proc/process_status.hpp"
@@ -33,7 +34,10 @@ void stop() {
 Task<> stop_nfs_server(Log& log, Children& children, Permissions permissions) {
   using namespace std::chrono_literals;
   if (!permissions.allows(Action::stop_nfs_server) || !runs()) co_return;
-  blocking::Work work = [](const blocking::Report&) { stop(); };
+  blocking::Work work = [](const blocking::Report&) {
+    stop();
+    if (runs()) throw std::runtime_error("one of another network namespace runs on");
+  };
   auto child = blocking::run(children, "stop nfsd", 10s, std::move(work));
   const auto outcome = co_await std::move(child);
   blocking::note_call(log, "write", "threads of nfsd", outcome);

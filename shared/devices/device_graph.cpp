@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "shared/proc/fields.hpp"
+
 namespace dboot {
 namespace {
 
@@ -62,13 +64,24 @@ const BlockDevice* DeviceGraph::find_node(std::string_view path) const {
   return found == devices.end() ? nullptr : &*found;
 }
 
+/// What the source of another kind says is anybody's word.
 std::vector<std::string> DeviceGraph::devices_of(const Mount& mount) const {
-  const auto* device = major(mount.device) != 0 ? find(mount.device) : find_node(mount.source);
-  if (device == nullptr) return {};
-  for (const auto& members : storage_.volumes) {
-    if (mount.type == "btrfs" && contains(members, device->name)) return members;
+  if (major(mount.device) != 0) {
+    const auto* const device = find(mount.device);
+    return device == nullptr ? std::vector<std::string>() : std::vector{device->name};
   }
-  return {device->name};
+  if (!is_pool(mount.type)) return {};
+  std::vector<std::string> names;
+  // That of a bcachefs has all of them.
+  for (const auto part : split(mount.source, ':')) {
+    const auto* const device = find_node(part);
+    if (device == nullptr) continue;
+    for (const auto& members : storage_.volumes) {
+      if (mount.type == "btrfs" && contains(members, device->name)) return members;
+    }
+    names.push_back(device->name);
+  }
+  return names;
 }
 
 /// Of two mounts on one another, the later one is seen.
@@ -95,6 +108,13 @@ void DeviceGraph::add_filesystems() {
   };
   std::for_each(storage_.mounts.begin(), storage_.mounts.end(), add);
   std::for_each(storage_.elsewhere.begin(), storage_.elsewhere.end(), add);
+  for (const auto& pool : storage_.pools) {
+    const auto is_of_it = [&](const Mount& mount) {
+      return mount.type == "zfs" && split(mount.source, '/').front() == pool;
+    };
+    if (std::none_of(storage_.mounts.begin(), storage_.mounts.end(), is_of_it))
+      uses_.push_back({Kind::filesystem, "zfs", "the pool " + pool, {}});
+  }
 }
 
 void DeviceGraph::add_swap_areas() {
@@ -113,20 +133,30 @@ std::vector<std::string> DeviceGraph::devices() const {
   return names;
 }
 
-std::set<dev_t> DeviceGraph::numbers(std::string_view name) const {
-  std::set<dev_t> numbers;
+DeviceGraph::Traces DeviceGraph::traces(std::string_view name) const {
+  Traces traces;
   const auto add = [&](const BlockDevice& device) {
-    numbers.insert(device.number);
+    traces.numbers.insert(device.number);
     for (const auto* mounts : {&storage_.mounts, &storage_.elsewhere}) {
       for (const auto& mount : *mounts) {
-        if (contains(devices_of(mount), device.name)) numbers.insert(mount.device);
+        if (mount.device != device.number && !contains(devices_of(mount), device.name)) continue;
+        traces.numbers.insert(mount.device);
+        traces.mounts.insert(static_cast<std::uint64_t>(mount.id));
       }
     }
   };
   for (const auto& device : storage_.devices) {
     if (device.name == name || device.disk == name) add(device);
   }
-  return numbers;
+  return traces;
+}
+
+std::vector<std::string> DeviceGraph::stacked() const {
+  std::vector<std::string> names;
+  for (const auto& device : storage_.devices) {
+    if (!device.slaves.empty() || !device.backing_file.empty()) names.push_back(device.name);
+  }
+  return names;
 }
 
 std::vector<std::string> DeviceGraph::below(std::string_view name) const {
@@ -150,11 +180,16 @@ std::vector<DeviceGraph::DeviceInUse> DeviceGraph::devices_in_use() const {
   }
   // It grows meanwhile.
   std::size_t walked = 0;
-  while (walked < result.size()) {
-    const auto [name, use] = result[walked++];
-    for (const auto& lower : below(name))
-      add(lower, use.starts_with("below ") ? use : "below " + use);
-  }
+  const auto add_what_is_below = [&] {
+    while (walked < result.size()) {
+      const auto [name, use] = result[walked++];
+      for (const auto& lower : below(name))
+        add(lower, use.starts_with("below ") ? use : "below " + use);
+    }
+  };
+  add_what_is_below();
+  for (const auto& name : stacked()) add(name, "in no use");
+  add_what_is_below();
   return result;
 }
 

@@ -43,11 +43,19 @@ class DeviceGraph {
   /// By its name; null when there is no such device.
   const BlockDevice* find(std::string_view name) const;
 
-  /// Every device that is in use, once: those that are used themselves, then what they lie on.
+  /// Every device that is in use, once: those that are used themselves, then what they lie on, then
+  /// what is stacked and in no use, and what that lies on.
   std::vector<DeviceInUse> devices_in_use() const;
 
-  /// Of the device, of its partitions, and of the filesystems on them.
-  std::set<dev_t> numbers(std::string_view name) const;
+  /// By which a user of a device is known.
+  struct Traces {
+    std::set<dev_t> numbers;         ///< of it, of its partitions, of the filesystems on them
+    std::set<std::uint64_t> mounts;  ///< of these (statx(2), STATX_MNT_ID)
+  };
+  Traces traces(std::string_view name) const;
+
+  /// What lies on others, whether or not it is used: mappings, arrays, caches, loop devices.
+  std::vector<std::string> stacked() const;
 
   /// What the device lies on directly.
   std::vector<std::string> below(std::string_view name) const;

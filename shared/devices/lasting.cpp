@@ -44,8 +44,8 @@ std::optional<Lasting> lasting(const BlockDevice& device) {
   return Lasting{"iscsi", "iscsiadm -m session -r " + device.iscsi_session + " -u", false};
 }
 
-Lasting lasting_pools() {
-  return {"zfs", "zpool export -a"};
+std::string to_end_pool(std::string_view type) {
+  return type == "zfs" ? "zpool export -a" : "umount";
 }
 
 }  // namespace dboot

@@ -19,7 +19,7 @@ struct Lasting {
 /// Empty for a device that goes with its users, or is taken apart.
 std::optional<Lasting> lasting(const BlockDevice& device);
 
-/// Of every pool of ZFS, whose devices nothing in sysfs tells.
-Lasting lasting_pools();
+/// The command that lets go of a pool whose devices nothing in sysfs tells, of the type "zfs", say.
+std::string to_end_pool(std::string_view type);
 
 }  // namespace dboot

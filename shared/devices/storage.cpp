@@ -1,6 +1,7 @@
 #include "shared/devices/storage.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -47,12 +48,17 @@ dev_t parse_number(std::string_view text) {
                  number_in<unsigned>(numbers[1]).value_or(0));
 }
 
-/// The names of the directories that lead to it below /sys/devices.
-std::vector<std::string> way_to(const std::string& link) {
+/// Empty when it cannot be read.
+std::string target_of(const std::string& link) {
   std::array<char, PATH_MAX> target{};
   const auto size = ::readlink(link.c_str(), target.data(), target.size());
-  if (size <= 0) return {};
-  const auto names = split(std::string_view(target.data(), static_cast<std::size_t>(size)), '/');
+  return size <= 0 ? "" : std::string(target.data(), static_cast<std::size_t>(size));
+}
+
+/// The names of the directories that lead to it below /sys/devices.
+std::vector<std::string> way_to(const std::string& link) {
+  const auto target = target_of(link);
+  const auto names = split(target, '/');
   return {names.begin(), names.end()};
 }
 
@@ -87,10 +93,26 @@ BlockDevice read_device(const std::string& name) {
           is_connected};
 }
 
+/// See names_in().
+std::vector<std::string> directories_in(const std::string& directory) {
+  std::vector<std::string> names = names_in(directory);
+  std::erase_if(names, [&](const std::string& name) {
+    struct stat status {};
+    const auto path = directory + '/' + name;
+    return ::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode);
+  });
+  return names;
+}
+
 void follow_links(std::string& path) {
   if (!path.starts_with("/dev/")) return;
   std::array<char, PATH_MAX> target{};
   if (::realpath(path.c_str(), target.data()) != nullptr) path = target.data();
+}
+
+/// Others may have anything for a source.
+void follow_links(Mount& mount) {
+  if (is_pool(mount.type)) follow_links(mount.source);
 }
 
 }  // namespace
@@ -109,7 +131,9 @@ Storage read_storage(const std::string& process) {
     if (!members.empty()) storage.volumes.push_back(std::move(members));
   }
   storage.mounts = read_mount_table(process);
-  for (auto& mount : storage.mounts) follow_links(mount.source);
+  for (auto& mount : storage.mounts) follow_links(mount);
+  for (auto& entry : directories_in("/proc/spl/kstat/zfs"))
+    storage.pools.push_back(std::move(entry));
   storage.swaps = read_swaps();
   for (auto& area : storage.swaps) follow_links(area);
   return storage;
@@ -118,10 +142,16 @@ Storage read_storage(const std::string& process) {
 void add_other_namespaces(Storage& storage) {
   std::set<dev_t> known;
   for (const auto& mount : storage.mounts) known.insert(mount.device);
-  std::set<std::optional<NamespaceId>> seen{std::nullopt, namespace_of("self", "mnt")};
+  // What a process sees of its namespace lies below its root.
+  std::set<std::pair<std::optional<NamespaceId>, std::string>> seen;
+  const auto view_of = [](const std::string& process) {
+    return std::pair(namespace_of(process, "mnt"), target_of("/proc/" + process + "/root"));
+  };
+  seen.insert(view_of("self"));
   for (const pid_t pid : list_processes()) {
     const auto process = std::to_string(pid);
-    if (!seen.insert(namespace_of(process, "mnt")).second) continue;
+    auto view = view_of(process);
+    if (!view.first || !seen.insert(std::move(view)).second) continue;
     MountTable mounts;
     try {
       mounts = read_mount_table(process);
@@ -131,9 +161,9 @@ void add_other_namespaces(Storage& storage) {
     const auto status = read_process_status(pid);
     const auto of = " of pid " + process + " (" + (status ? status->name : "?") + ")";
     for (auto& mount : mounts) {
-      if (!mount.source.starts_with("/dev/") || !known.insert(mount.device).second) continue;
+      if (!lies_on_disk(mount) || !known.insert(mount.device).second) continue;
       mount.mount_point += of;
-      follow_links(mount.source);
+      follow_links(mount);
       storage.elsewhere.push_back(std::move(mount));
     }
   }

@@ -151,15 +151,45 @@ TEST(DeviceGraph, KnowsWhatOnlyOtherMountNamespacesHave) {
 }
 
 /// A file of a btrfs has a number that is no device's.
-TEST(DeviceGraph, TellsTheNumbersThatFilesOfADeviceHave) {
-  auto devices = two_disks();
-  const DeviceGraph graph(storage(std::move(devices),
+TEST(DeviceGraph, TellsByWhatUsersOfADeviceAreKnown) {
+  const DeviceGraph graph(storage(two_disks(),
                                   "22 1 254:1 / / rw - ext4 /dev/vda1 rw\n"
-                                  "23 22 0:31 / /data rw - btrfs /dev/vda2 rw\n"));
-  EXPECT_THAT(graph.numbers("vda1"), ElementsAre(makedev(254, 1)));
-  EXPECT_THAT(graph.numbers("vda"),
+                                  "23 22 0:31 / /data rw - btrfs /dev/vda2 rw\n"
+                                  "24 23 254:1 /x /data/x rw - ext4 /dev/vda1 rw\n"));
+  EXPECT_THAT(graph.traces("vda1").numbers, ElementsAre(makedev(254, 1)));
+  EXPECT_THAT(graph.traces("vda1").mounts, ElementsAre(22U, 24U));
+  EXPECT_THAT(graph.traces("vda").numbers,
               ElementsAre(makedev(0, 31), makedev(254, 0), makedev(254, 1), makedev(254, 2)));
-  EXPECT_THAT(graph.numbers("vdb"), ElementsAre(makedev(254, 16)));
+  EXPECT_THAT(graph.traces("vda").mounts, ElementsAre(22U, 23U, 24U));
+  EXPECT_THAT(graph.traces("vdb").numbers, ElementsAre(makedev(254, 16)));
+}
+
+/// A virtual machine, or a target of iSCSI, may have them.
+TEST(DeviceGraph, HasWhatIsStackedAndInNoUse) {
+  auto devices = two_disks();
+  devices.push_back(mapped(0, "vg-idle", {"vdb"}));
+  const DeviceGraph graph(storage(std::move(devices), "22 1 254:1 / / rw - ext4 /dev/vda1 rw\n"));
+  EXPECT_THAT(used(graph), ElementsAre(Pair("vda1", "ext4 on /"), Pair("vda", "below ext4 on /"),
+                                       Pair("dm-0", "in no use"), Pair("vdb", "below in no use")));
+}
+
+/// Anybody may call it what he likes.
+TEST(DeviceGraph, BelievesNoSourceButThatOfAPool) {
+  const DeviceGraph graph(storage(two_disks(),
+                                  "22 1 0:30 / /tmp rw - tmpfs /dev/vda1 rw\n"
+                                  "23 1 0:31 / /data rw - bcachefs /dev/vda2:/dev/vdb rw\n"));
+  EXPECT_THAT(used(graph),
+              ElementsAre(Pair("vda2", "bcachefs on /data"), Pair("vdb", "bcachefs on /data"),
+                          Pair("vda", "below bcachefs on /data")));
+}
+
+TEST(DeviceGraph, HasPoolsThatAreImportedAndMountedNowhere) {
+  auto of_server = storage(two_disks(), "22 1 0:30 / /srv rw - zfs tank/data rw\n");
+  of_server.pools = {"tank", "backup"};
+  std::vector<std::string> uses;
+  const DeviceGraph graph(of_server);
+  for (const auto& use : graph.uses()) uses.push_back(use.text());
+  EXPECT_THAT(uses, ElementsAre("zfs on /srv", "zfs on the pool backup"));
 }
 
 std::string how_to_end(const BlockDevice& device) {

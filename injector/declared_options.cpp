@@ -224,7 +224,7 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->option_text("shell|reboot")
       ->group("The takeover");
   app.add_flag("--require-release", options.require_release,
-               "It fails while a disk of the old system is busy")
+               "No new system unless every disk of the old one is free")
       ->check(check_switch)
       ->group("The takeover");
   app.add_option("--keep-network", options.keep_network,

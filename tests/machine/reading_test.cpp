@@ -43,13 +43,14 @@ TEST(Reading, OfAServiceThatDoesNotEndAndADiskThatStaysBusy) {
   const auto record = kept("payload.log", shell.output_of("cat /run/dboot/payload.log"));
   const auto page = told({record});
   EXPECT_THAT(
-      page,
-      AllOf(HasSubstr("The new system has started with /bin/bash, "),
-            ContainsRegex("terminate: the end of ledger \\(pid [0-9]+\\), which was killed: "
-                          "the grace period is over"),
-            ContainsRegex("ledger \\(pid [0-9]+\\), killed: the grace period is over"),
-            ContainsRegex("Freed\n"), HasSubstr("umount2 /srv/vault"),
-            ContainsRegex("Stayed busy\n +[0-9.]+ s  /dev/vd[b-z]: [^\n]*, held by bcache0\n")));
+      page, AllOf(HasSubstr("The new system has started with /bin/bash, "),
+                  ContainsRegex("terminate: the end of ledger \\(pid [0-9]+\\), which was killed: "
+                                "the grace period is over"),
+                  ContainsRegex("ledger \\(pid [0-9]+\\), killed: the grace period is over"),
+                  ContainsRegex("Freed\n"), HasSubstr("umount2 /srv/vault"),
+                  ContainsRegex(
+                      "Stayed busy\n +[0-9.]+ s  /dev/vd[b-z]: [^\n]*, held by bcache0; to end it: "
+                      "echo 1 >/sys/block/bcache0/bcache/stop\n")));
   told({record, "--svg", files::artefact("takeover.svg")});
   // What the serial line has shown of it, between what else it has shown.
   EXPECT_THAT(

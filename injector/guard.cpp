@@ -248,13 +248,16 @@ bool is_over_ssh() {
   return false;
 }
 
-bool is_at_local_console() {
-  const auto self = read_process_status(::getpid());
-  if (!self || self->terminal == 0 || is_over_ssh()) return false;
+bool is_console(dev_t terminal) noexcept {
   // Documentation/admin-guide/devices.txt: "Unix98 PTY slaves".
   constexpr unsigned first_of_ptys = 136;
   constexpr unsigned last_of_ptys = 143;
-  return major(self->terminal) < first_of_ptys || major(self->terminal) > last_of_ptys;
+  return terminal != 0 && (major(terminal) < first_of_ptys || major(terminal) > last_of_ptys);
+}
+
+bool is_at_local_console() {
+  const auto self = read_process_status(::getpid());
+  return self && is_console(self->terminal) && !is_over_ssh();
 }
 
 }  // namespace dboot::guard

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -51,6 +53,8 @@ bool is_over_ssh();
 /// Whether the caller sits at a console of the machine: has a terminal that is no pty, and no ssh
 /// daemon among its ancestors. Not so without a terminal.
 bool is_at_local_console();
+/// Whether a controlling terminal is one of the machine: no pty; 0 is none.
+bool is_console(dev_t terminal) noexcept;
 
 /// The effective ones, as bits, from the text of /proc/PID/status. Pure.
 std::uint64_t capabilities_of(const std::string& status);

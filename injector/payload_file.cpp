@@ -162,6 +162,14 @@ std::string to_string(const PlanVersions& plans) {
   return version(plans.newest_major, plans.newest_minor);
 }
 
+void require_plans_of(const Payload& payload, std::uint32_t minor, const std::string& what,
+                      const std::string& options) {
+  if (payload.plans && payload.plans->newest_minor >= minor) return;
+  throw Failure("the payload " + payload.path + " does not know " + what,
+                "leave " + options + " out, or take a payload for plans of " +
+                    version(plan::major_version, minor));
+}
+
 void check_copy(int fd, const Payload& payload) {
   if (digest_of_file(fd, layout::payload) == payload.digest) return;
   throw Failure("the payload " + payload.path + " has changed while it was copied", "try again");

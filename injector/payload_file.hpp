@@ -38,6 +38,11 @@ void compute_digest(Payload& payload);
 /// The newest plan that it understands: "1.3".
 std::string to_string(const PlanVersions& plans);
 
+/// Throws Failure unless it understands plans of 1.`minor`, which have `what`; the mend names
+/// `options`, which ask for that.
+void require_plans_of(const Payload& payload, std::uint32_t minor, const std::string& what,
+                      const std::string& options);
+
 /// Throws Failure unless the file is the payload's copy.
 void check_copy(int fd, const Payload& payload);
 

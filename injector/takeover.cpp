@@ -260,24 +260,13 @@ void note_payload(const payload_file::Payload& payload) {
 
 /// A payload of somebody's own that has never heard of it would go past it in silence.
 void refuse_what_it_does_not_know(const Options& options, const payload_file::Payload& payload) {
-  struct Wish {
-    bool is_asked_for;
-    std::uint32_t since;  // minor version of the plan
-    const char* what;
-    const char* options;
-  };
-  const bool stops = !options.hooks.empty() || !options.breakpoints.empty();
-  for (const auto& wish :
-       {Wish{stops, 3, "hooks and breakpoints", "--hook and --break"},
-        Wish{options.require_release, 4, "whether disks must be released", "--require-release"},
-        Wish{options.keep_network == Options::Keep::yes, 5, "how to keep the network",
-             "--keep-network"}}) {
-    if (!wish.is_asked_for) continue;
-    if (payload.plans && payload.plans->newest_minor >= wish.since) continue;
-    throw Failure("the payload " + payload.path + " does not know " + wish.what,
-                  std::string("leave ") + wish.options + " out, or take a payload for plans of 1." +
-                      std::to_string(wish.since));
-  }
+  using payload_file::require_plans_of;
+  if (!options.hooks.empty() || !options.breakpoints.empty())
+    require_plans_of(payload, 3, "hooks and breakpoints", "--hook and --break");
+  if (options.require_release)
+    require_plans_of(payload, 4, "whether disks must be released", "--require-release");
+  if (options.keep_network == Options::Keep::yes)
+    require_plans_of(payload, 5, "how to keep the network", "--keep-network");
 }
 
 Rehearsal::Stdio stdio_for(Options::Terminal terminal) {

@@ -2,10 +2,9 @@
 /// it takes when errors alone are shown. In rehearsals with a thousand processes, and on emulated
 /// machines; tools/bench runs it.
 
-#include <regex>
-#include <stdexcept>
 #include <string>
 
+#include "tests/bench/log_time.hpp"
 #include "tests/bench/race.hpp"
 #include "tests/machine/driver/host.hpp"
 #include "tests/machine/driver/small_host.hpp"
@@ -17,14 +16,6 @@ namespace dboot::bench {
 namespace {
 
 constexpr double most = 1.05;
-
-/// The time in the record of the first line that has it.
-double time_of(const std::string& record, const std::string& line) {
-  std::smatch found;
-  if (!std::regex_search(record, found, std::regex("\\[([0-9.]+)\\] info " + line)))
-    throw std::runtime_error("no '" + line + "' in the record:\n" + record);
-  return std::stod(found[1]);
-}
 
 /// The payload's, from its first phase to the start of the command and, with as many processes, its
 /// end.

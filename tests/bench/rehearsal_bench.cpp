@@ -6,12 +6,12 @@
 
 #include <filesystem>
 #include <fstream>
-#include <regex>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "shared/system/syscalls.hpp"
+#include "tests/bench/log_time.hpp"
 #include "tests/sandbox/sandbox_host.hpp"
 #include "tests/support/busybox_image.hpp"
 
@@ -31,14 +31,6 @@ std::string log_of(const SandboxHost& host) {
   throw std::runtime_error("the takeover does not come to its end");
 }
 
-/// The time of the first line of that phase with that word, in seconds since the takeover began.
-double time_of(const std::string& log, const std::string& phase, const std::string& word) {
-  std::smatch found;
-  if (!std::regex_search(log, found, std::regex("\\[([0-9.]+)\\] info " + phase + " " + word)))
-    throw std::runtime_error("no " + phase + " " + word + " in the log:\n" + log);
-  return std::stod(found[1]);
-}
-
 void take_over_fifty_processes(benchmark::State& state) {
   const std::filesystem::path image = "/tmp/dboot-bench-" + std::to_string(::getpid()) + ".tar";
   std::ofstream(image, std::ios::binary) << busybox_image();
@@ -50,9 +42,9 @@ void take_over_fifty_processes(benchmark::State& state) {
     }
     const auto injector = host.start({DBOOT_INJECT, "--yes", image, "/bin/sh", "-c", "read x"});
     const std::string log = log_of(host);
-    const double begin = time_of(log, "wake", "started");
-    state.SetIterationTime(time_of(log, "hand-over", "starting") - begin);
-    const double injection = begin - time_of(log, "inject", "started");
+    const double begin = bench::time_of(log, "wake started");
+    state.SetIterationTime(bench::time_of(log, "hand-over starting") - begin);
+    const double injection = begin - bench::time_of(log, "inject started");
     state.counters["injection"] +=
         benchmark::Counter(injection, benchmark::Counter::kAvgIterations);
   }

@@ -1,10 +1,9 @@
 /// How the time to end processes grows with their number: 5,000 take at most six times what 1,000
 /// take. In rehearsals; tools/bench runs it.
 
-#include <regex>
-#include <stdexcept>
 #include <string>
 
+#include "tests/bench/log_time.hpp"
 #include "tests/bench/race.hpp"
 #include "tests/support/busybox_image.hpp"
 #include "tests/support/run.hpp"
@@ -12,14 +11,6 @@
 
 namespace dboot::bench {
 namespace {
-
-/// The time in the log of the first line that `pattern` matches.
-double time_of(const std::string& log, const std::string& pattern) {
-  std::smatch found;
-  if (!std::regex_search(log, found, std::regex("\\[([0-9.]+)\\] info " + pattern)))
-    throw std::runtime_error("no '" + pattern + "' in the log:\n" + log);
-  return std::stod(found[1]);
-}
 
 /// From the request to reboot to the end of the last of `count` sleeping processes.
 double seconds_to_end(const std::string& image, int count) {

@@ -223,6 +223,18 @@ TEST_F(Hooks, NeedAPayloadThatKnowsThem) {
   EXPECT_THAT(result.output, HasSubstr("does not know hooks and breakpoints"));
 }
 
+/// Whatever else a payload would go past.
+TEST_F(Hooks, AreNotAllThatAPayloadHasToKnow) {
+  const auto of_disks = rehearse({"--payload", DBOOT_HOOK_PROGRAM, "--require-release"});
+  EXPECT_EQ(of_disks.status, 125) << of_disks.output;
+  EXPECT_THAT(of_disks.output, HasSubstr("does not know whether disks must be released"));
+  EXPECT_THAT(of_disks.output, HasSubstr("leave --require-release out, or take a payload for plans "
+                                         "of 1.4"));
+  const auto of_network = rehearse({"--payload", DBOOT_HOOK_PROGRAM, "--keep-network", "yes"});
+  EXPECT_EQ(of_network.status, 125) << of_network.output;
+  EXPECT_THAT(of_network.output, HasSubstr("does not know how to keep the network"));
+}
+
 TEST_F(Hooks, EndWhenTheRehearsalIsToEnd) {
   const auto hook = script("waits", "echo it waits; sleep 1000");
   auto rehearsal = host_.start({DBOOT_INJECT, "--rehearse", "--hook", "before:sync=" + hook, image_,

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <filesystem>
 #include <fstream>
@@ -107,6 +108,16 @@ TEST_F(Guard, WithoutInhibitorsNothingIsRefused) {
   EXPECT_NO_THROW(guard::refuse_while_inhibited(root.get()));
   std::filesystem::remove_all(directory / "run");
   EXPECT_NO_THROW(guard::refuse_while_inhibited(root.get()));
+}
+
+TEST(LocalConsole, IsAVirtualTerminalOrASerialLineAndNoPty) {
+  EXPECT_TRUE(guard::is_console(makedev(4, 1)));     // tty1
+  EXPECT_TRUE(guard::is_console(makedev(4, 64)));    // ttyS0
+  EXPECT_TRUE(guard::is_console(makedev(204, 64)));  // ttyAMA0
+  EXPECT_TRUE(guard::is_console(makedev(229, 0)));   // hvc0
+  EXPECT_FALSE(guard::is_console(makedev(136, 0)));
+  EXPECT_FALSE(guard::is_console(makedev(143, 255)));
+  EXPECT_FALSE(guard::is_console(0));
 }
 
 TEST(Confirmation, WithoutATerminalNeedsYes) {

@@ -117,8 +117,9 @@ TEST(Mounts, OfANfsThatDoesNotAnswerKeepNothingElse) {
                          HasSubstr(" busy=0")));
 }
 
-/// Its threads are no processes, and what it exports is open.
-TEST(Mounts, ThatTheKernelsNfsServerExportsGo) {
+/// Its threads are no processes, and what it exports is open. The host is a client of its own,
+/// which has yet to write when the takeover begins.
+TEST(Mounts, ThatTheKernelsNfsServerExportsGoWithWhatItsClientsHaveWritten) {
   Host host(Host::Console::serial);
   const files::Scratch disk(files::artefact("data"));
   ASSERT_NO_FATAL_FAILURE(mount_disk(host, disk.path()));
@@ -128,12 +129,20 @@ TEST(Mounts, ThatTheKernelsNfsServerExportsGo) {
       "systemctl unmask nfs-server rpcbind rpcbind.socket 2>&1 && "
       "systemctl start nfs-server 2>&1",
       120s);
-  shell.output_of("mount -t nfs4 127.0.0.1:/srv/data /srv/far && echo one >/srv/far/file", 120s);
-  shell.output_of("umount /srv/far");
-  const std::string log = log_of_takeover(host);
-  EXPECT_THAT(log, AllOf(HasSubstr("NFS server stopped"),
-                         ContainsRegex("released device=/dev/vd[b-z] was=\"ext4 on /srv/data\""),
-                         HasSubstr(" busy=0")));
+  shell.output_of("mount -t nfs4 127.0.0.1:/srv/data /srv/far", 120s);
+  // As long as it is open, nothing asks for it to be written.
+  shell.output_of("exec 5>/srv/far/file; echo written >&5");
+  shell.start("dboot-inject --yes busybox -- /bin/sh");
+  Serial& console = host.console();
+  console.expect("hand-over starting executable=/bin/sh", 300s);
+  Shell new_shell = open_shell(host.machine(), [&](std::string_view line) { console.send(line); });
+  EXPECT_THAT(new_shell.output_of("cat /run/dboot/payload.log"),
+              AllOf(HasSubstr("NFS server stopped"),
+                    ContainsRegex("released device=/dev/vd[b-z] was=\"ext4 on /srv/data\""),
+                    HasSubstr(" busy=0"), Not(HasSubstr("server given up"))));
+  EXPECT_EQ(
+      new_shell.output_of("mkdir /data && mount -t ext4 /dev/vd[b-z] /data && cat /data/file"),
+      "written");
 }
 
 TEST(Mounts, ThatOnlyAnotherNamespaceHasAreProvedToo) {

@@ -24,6 +24,7 @@
 #include "injector/inject/injection.hpp"
 #include "injector/interruption.hpp"
 #include "injector/kernel_panic.hpp"
+#include "injector/network/record.hpp"
 #include "injector/payload_file.hpp"
 #include "injector/preflight/memory.hpp"
 #include "injector/preflight/root.hpp"
@@ -178,8 +179,9 @@ Prepared prepare(const Options& options, image::Source& source, const rootfs::Fr
     report::note("the new root is filled",
                  {{"bytes", progress.bytes()}, {"duration", log::monotonic_now() - began}});
   }
-  const auto written = rootfs::adapt(staging.root(), rootfs::read_host_files(),
-                                     {hostname_for(options), scope == Scope::machine});
+  const auto host_files = rootfs::read_host_files();
+  const auto written =
+      rootfs::adapt(staging.root(), host_files, {hostname_for(options), scope == Scope::machine});
   for (const auto& file : written) prepared.from_host.push_back({"file", file, file, 0});
   make_log_files(options, staging.root());
   const ImageConfig config = with_overrides(source.config(), options.overrides);
@@ -189,6 +191,8 @@ Prepared prepare(const Options& options, image::Source& source, const rootfs::Fr
   }
   const auto command = rootfs::find_command(staging.root(), config, options.command, options.user);
   prepared.plan = make_plan(options, command, scope);
+  if (prepared.plan.keep_network)
+    network::note_resolvers(host_files.resolv_conf, prepared.plan.network);
   prepared.plan.stop_signal = static_cast<std::uint8_t>(stop_signal_of(config, command));
   return prepared;
 }
@@ -210,6 +214,7 @@ void commit(const Target& target, Staging& staging, Plan plan,
   std::optional<KernelPanic> panic;
   if (target.is_machine()) panic.emplace();
   if (panic) plan.kernel_panic = panic->previous();
+  if (target.is_machine() && plan.keep_network) network::note_kernel_state(target, plan.network);
   plan.began = report::began();
   staging.write_plan(plan::encode(plan));
   staging.arm();

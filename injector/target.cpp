@@ -78,4 +78,10 @@ void Target::enter() const {
   sys::check(::chroot("."), "enter the root directory of process ", pid);
 }
 
+void Target::enter_network() const {
+  const UniqueFd fd = sys::open_at(proc_.get(), "ns/net", O_RDONLY);
+  sys::check(::setns(fd.get(), CLONE_NEWNET), "enter the network namespace of process ",
+             std::to_string(pid_));
+}
+
 }  // namespace dboot

@@ -45,6 +45,9 @@ class Target {
   /// Throws.
   void enter() const;
 
+  /// Enters its network namespace when it is another one than the caller's. Throws.
+  void enter_network() const;
+
  private:
   Target(pid_t pid, bool own);
 

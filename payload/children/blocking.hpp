@@ -33,6 +33,12 @@ class Report {
   void debug(std::string message, std::vector<log::Fact> facts) const {
     note({.level = log::Level::debug, .message = std::move(message), .facts = std::move(facts)});
   }
+  void info(std::string message, std::vector<log::Fact> facts) const {
+    note({.message = std::move(message), .facts = std::move(facts)});
+  }
+  void warning(std::string message, std::vector<log::Fact> facts) const {
+    note({.level = log::Level::warning, .message = std::move(message), .facts = std::move(facts)});
+  }
   /// As Log::call() has it.
   void call(std::string_view name, std::string_view about, int error = 0) const {
     note(log::of_call(name, about, error));

@@ -1,9 +1,13 @@
 #include "payload/phases/terminate.hpp"
 
+#include "payload/network/restore.hpp"
+
 namespace dboot::phases {
 
 Task<> terminate(Context& context) {
   co_await context.terminator.end_all(context.plan.grace);
+  co_await restore_network(context.log, context.children, context.permissions,
+                           context.plan.network);
   // What comes from here on, nobody could write to a disk that is to be let go of.
   co_await context.disk_log.finish();
   // The old system may have ended what shows the log, or brought another terminal to the screen.

@@ -38,6 +38,14 @@ object user(const Credentials& credentials) {
           {"groups", array(credentials.groups.begin(), credentials.groups.end())}};
 }
 
+value network_of(const Network& network) {
+  if (network == Network{}) return {};
+  return object{{"messages", json_texts(network.messages)},
+                {"settings", json_texts(network.settings)},
+                {"name_servers", json_texts(network.name_servers)},
+                {"search_domains", json_texts(network.search_domains)}};
+}
+
 [[noreturn]] void refuse(const std::string& field, const std::string& why) {
   throw Error("the field " + field + " " + why);
 }
@@ -112,11 +120,15 @@ class Fields {
   }
 
   static std::string as_text(const std::string& field, const value& given) {
+    auto text = as_bytes(field, given);
+    if (text.find('\0') != std::string::npos) refuse(field, "contains a NUL byte");
+    return text;
+  }
+  static std::string as_bytes(const std::string& field, const value& given) {
     if (!given.is_string()) refuse(field, "is no text");
-    const auto text = log::unescaped(std::string_view(given.get_string()));
+    auto text = log::unescaped(std::string_view(given.get_string()));
     if (!text) refuse(field, "has a backslash that begins no escape: write \\\\ for one");
-    if (text->find('\0') != std::string::npos) refuse(field, "contains a NUL byte");
-    return *text;
+    return std::move(*text);
   }
   template <class Number>
   static Number as_number(const std::string& field, const value& given, std::int64_t least,
@@ -178,6 +190,18 @@ Credentials as_user(const std::string& field, const value& given) {
   return user;
 }
 
+Network as_network(const value& given) {
+  if (given.is_null()) return {};
+  Fields fields(given, "network");
+  Network network;
+  fields.to_list("messages", network.messages, Fields::as_bytes);
+  fields.texts("settings", network.settings);
+  fields.texts("name_servers", network.name_servers);
+  fields.texts("search_domains", network.search_domains);
+  fields.end();
+  return network;
+}
+
 /// What a payload could not use.
 void check_texts(const Plan& plan) {
   for (const auto& variable : plan.environment) {
@@ -218,6 +242,7 @@ object to_json(const Plan& plan) {
           {"on_break", to_string(plan.on_break)},
           {"require_release", plan.require_release},
           {"keep_network", plan.keep_network},
+          {"network", network_of(plan.network)},
           {"began_ns", plan.began.count()},
           {"kernel_panic", plan.kernel_panic ? value(*plan.kernel_panic) : value()},
           {"injector_version", json_text(plan.injector_version)}};
@@ -258,6 +283,7 @@ Plan from_json(const value& document) {
   fields.one_of("on_break", plan.on_break, {OnBreak::go_on, OnBreak::reboot});
   fields.truth("require_release", plan.require_release);
   fields.truth("keep_network", plan.keep_network);
+  fields.take("network", [&](const value& given) { plan.network = as_network(given); });
   std::int64_t began = 0;
   fields.number("began_ns", began, 0, std::numeric_limits<std::int64_t>::max());
   plan.began = std::chrono::nanoseconds(began);

@@ -95,6 +95,29 @@ auto put(Builder& builder, const std::vector<Hook>& hooks) {
   return builder.CreateVector(offsets);
 }
 
+flatbuffers::Offset<wire::Network> put(Builder& builder, const Network& network) {
+  const auto messages = put(builder, network.messages);
+  const auto settings = put(builder, network.settings);
+  const auto name_servers = put(builder, network.name_servers);
+  const auto search_domains = put(builder, network.search_domains);
+  return wire::CreateNetwork(builder, messages, settings, name_servers, search_domains);
+}
+
+/// Those of rtnetlink have every byte there is.
+std::vector<std::string> get_messages(const wire::Network& network) {
+  std::vector<std::string> messages;
+  messages.reserve(network.messages()->size());
+  for (const auto* bytes : *network.messages())
+    messages.emplace_back(bytes->value()->begin(), bytes->value()->end());
+  return messages;
+}
+
+Network get(const wire::Network& network) {
+  return {get_messages(network), get(network.settings(), "settings of the network"),
+          get(network.name_servers(), "name servers"),
+          get(network.search_domains(), "search domains")};
+}
+
 Place get(const wire::Place& place) {
   return {get<Moment>(place.moment(), wire::Moment::MAX, "moment"), place.phase()->str()};
 }
@@ -178,6 +201,8 @@ std::vector<std::uint8_t> encode(const Plan& plan) {
   const auto groups = builder.CreateVector(plan.credentials.groups);
   const auto hooks = put(builder, plan.hooks);
   const auto breakpoints = put(builder, plan.breakpoints);
+  flatbuffers::Offset<wire::Network> network;
+  if (plan.network != Network{}) network = put(builder, plan.network);
 
   wire::PlanBuilder table(builder);
   table.add_scope(static_cast<wire::Scope>(plan.scope));
@@ -208,6 +233,7 @@ std::vector<std::uint8_t> encode(const Plan& plan) {
   table.add_on_break(static_cast<wire::OnBreak>(plan.on_break));
   table.add_require_release(plan.require_release);
   table.add_keep_network(plan.keep_network);
+  table.add_network(network);
   builder.Finish(table.Finish());
 
   std::vector<std::uint8_t> file(header_size + builder.GetSize());
@@ -269,6 +295,7 @@ Plan decode(std::span<const std::uint8_t> file) {
   plan.on_break = get<OnBreak>(table->on_break(), wire::OnBreak::MAX, "on-break");
   plan.require_release = table->require_release();
   plan.keep_network = table->keep_network();
+  if (table->network() != nullptr) plan.network = get(*table->network());
   check_values(plan);
   return plan;
 }
@@ -325,6 +352,10 @@ std::vector<log::Fact> facts(const Plan& plan) {
   line("on_break", to_string(plan.on_break));
   line("require_release", plan.require_release ? "yes" : "no");
   line("keep_network", plan.keep_network ? "yes" : "no");
+  line("network", fmt::format("{} messages, {} settings", plan.network.messages.size(),
+                              plan.network.settings.size()));
+  line("name_servers", fmt::format("{}", fmt::join(plan.network.name_servers, " ")));
+  line("search_domains", fmt::format("{}", fmt::join(plan.network.search_domains, " ")));
   return facts;
 }
 

@@ -61,6 +61,16 @@ struct Hook {
   bool operator==(const Hook&) const = default;
 };
 
+/// What there was of the network before the takeover.
+struct Network {
+  std::vector<std::string> messages;  ///< of rtnetlink(7), as the kernel gave them
+  std::vector<std::string> settings;  ///< below /proc/sys/net: "ipv6/conf/eth0/accept_ra=1"
+  std::vector<std::string> name_servers;
+  std::vector<std::string> search_domains;
+
+  bool operator==(const Network&) const = default;
+};
+
 struct Plan {
   Scope scope = Scope::machine;
   std::string executable;              ///< absolute path inside the new root
@@ -87,6 +97,7 @@ struct Plan {
   std::vector<Place> breakpoints;                  ///< a shell on the console there
   std::chrono::milliseconds break_timeout{600'000};  ///< of each of them; below 2^32 ms
   bool keep_network = false;     ///< what configures the network takes nothing of it along
+  Network network;               ///< what is brought back of it where it is gone
   bool require_release = false;  ///< it fails while a disk of the old system is busy
 
   bool operator==(const Plan&) const = default;

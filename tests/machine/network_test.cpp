@@ -39,8 +39,33 @@ TEST(Network, StaysAlthoughNetworkdWouldTakeItAlong) {
   ASSERT_NO_FATAL_FAILURE(configure_by_networkd(host));
   EXPECT_THAT(network_after_takeover(host, "--keep-network yes"),
               AllOf(HasSubstr("inet 10.0.2.15/24"), HasSubstr("10.0.2.0/24 dev"),
+                    ContainsRegex("lasts from now on what=\"address 10.0.2.15/24 dev [a-z0-9]+\" "
+                                  "lease_ends=\"20[^\"]* UTC\" left="),
+                    HasSubstr("brought_back=0 failed=0"),
                     ContainsRegex("gone pid=[0-9]+ command=systemd-network after=[^ ]+ "
                                   "killed=\"it would take the network along\"")));
+}
+
+/// Somebody who is in no list.
+TEST(Network, ComesBackWhereSomebodyTakesItAlong) {
+  Host host(Host::Console::serial);
+  ASSERT_NO_FATAL_FAILURE(configure_by_networkd(host));
+  host.shell().output_of(
+      "link=$(basename /sys/class/net/e*)\n"
+      "ip route add default via 198.51.100.1 dev $link onlink\n"
+      "printf '#!/bin/sh\\ntrap \"ip address flush dev %s; ip link set %s down; exit\" TERM\\n"
+      "echo ready >/run/ready\\nwhile :; do sleep 1000 & wait; done\\n' $link $link >/root/taker\n"
+      "chmod +x /root/taker; setsid /root/taker >/dev/null 2>&1 &");
+  host.shell().output_of("until test -e /run/ready; do :; done");
+  EXPECT_THAT(
+      network_after_takeover(host, "--keep-network yes"),
+      AllOf(HasSubstr("inet 10.0.2.15/24"),
+            ContainsRegex("default via 198.51.100.1 dev e[a-z0-9]+"),
+            ContainsRegex("brought back what=\"link e[a-z0-9]+ mtu 1500 up\""),
+            ContainsRegex("brought back what=\"address 10.0.2.15/24 dev e[a-z0-9]+\""),
+            ContainsRegex(
+                "brought back what=\"route default via 198.51.100.1 dev e[a-z0-9]+ onlink\""),
+            HasSubstr(" failed=0")));
 }
 
 TEST(Network, GoesWhereNobodyWantsIt) {

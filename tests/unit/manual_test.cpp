@@ -100,7 +100,7 @@ std::vector<std::string> literals_in(const std::string& text) {
 
 void collect(const std::string& text, std::vector<Message>& messages) {
   static const std::regex call(
-      "(?:\\blog_?\\.|\\breport::|\\breport\\.(?=debug|trace)|[ "
+      "(?:\\blog_?\\.|\\breport::|\\breport_?\\.(?=trace|debug|info|warning)|[ "
       "(])(trace|debug|info|warning|error|note|write)\\(");
   for (std::sregex_iterator match(text.begin(), text.end(), call), end; match != end; ++match) {
     const bool is_of_log = match->str().find_first_of(".:") != std::string::npos;

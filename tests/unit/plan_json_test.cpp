@@ -28,6 +28,8 @@ Plan plan_of_everything() {
   plan.on_break = OnBreak::reboot;
   plan.require_release = true;
   plan.keep_network = true;
+  plan.network = {
+      {std::string("\0\\\xff", 3)}, {"ipv4/conf/a\xff/forwarding=1"}, {"192.0.2.53"}, {"a"}};
   plan.log_level = log::Level::trace;
   plan.grace = std::chrono::milliseconds(4'294'967'295);
   plan.console = "ttyS0";
@@ -66,7 +68,7 @@ TEST(PlanJson, ComesBackAsItWas) {
 /// Whoever adds a field to the plan adds it there too.
 TEST(PlanJson, HasEveryFieldOfTheSchema) {
   const auto document = plan::to_json(plan_of_everything());
-  EXPECT_EQ(document.size(), 26U);
+  EXPECT_EQ(document.size(), 27U);
   const auto page = sys::read_file(DBOOT_SOURCE_DIR "/tools/dboot-plan/dboot-plan.5.md");
   for (const auto& field : document) {
     std::string name(field.key());

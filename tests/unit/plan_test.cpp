@@ -33,6 +33,10 @@ Plan example() {
   plan.on_break = OnBreak::reboot;
   plan.require_release = true;
   plan.keep_network = true;
+  plan.network = {{std::string("\0\xff", 2)},
+                  {"ipv4/conf/a\xff/forwarding=1"},
+                  {"192.0.2.53"},
+                  {"example.org"}};
   plan.began = std::chrono::nanoseconds(123'456'789);
   plan.kernel_panic = 0;
   plan.injector_version = "0.1.0";

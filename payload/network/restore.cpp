@@ -1,0 +1,173 @@
+#include "payload/network/restore.hpp"
+
+#include <array>
+#include <chrono>
+#include <ctime>
+#include <set>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "payload/children/blocking.hpp"
+#include "shared/network/restoring.hpp"
+#include "shared/network/settings.hpp"
+#include "shared/network/socket.hpp"
+#include "shared/network/state.hpp"
+
+namespace dboot {
+namespace {
+
+using netlink::Change;
+using netlink::Message;
+
+std::vector<Message> parsed(const std::vector<std::string>& messages) {
+  std::vector<Message> list;
+  for (const auto& bytes : messages) {
+    if (auto message = Message::parse(bytes)) list.push_back(std::move(*message));
+  }
+  return list;
+}
+
+/// "2026-11-29 13:20:03 UTC".
+std::string time_in(std::chrono::seconds left) {
+  const auto end = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now() + left);
+  std::tm parts{};
+  std::array<char, 32> text{};
+  const auto length =
+      std::strftime(text.data(), text.size(), "%F %T UTC", ::gmtime_r(&end, &parts));
+  return {text.data(), length};
+}
+
+/// What the child does.
+class Restoration {
+ public:
+  Restoration(const Network& before, const blocking::Report& report)
+      : before_(parsed(before.messages)),
+        settings_(before.settings),
+        names_(netlink::names_of_links(before_)),
+        report_(report) {}
+
+  void run() {
+    bring_back(netlink::Kind::link);
+    // Before what depends on them: without IPv6 there are no addresses of it.
+    write_settings();
+    for (const auto kind : netlink::in_order) {
+      if (kind != netlink::Kind::link) bring_back(kind);
+    }
+    end_no_more();
+    const auto count = [&](netlink::Kind kind) { return netlink::of_kind(before_, kind).size(); };
+    report_.info("network kept", {{"links", count(netlink::Kind::link)},
+                                  {"addresses", count(netlink::Kind::address)},
+                                  {"routes", count(netlink::Kind::route)},
+                                  {"brought_back", noted_.size() + settings_brought_back_},
+                                  {"failed", failed_}});
+  }
+
+ private:
+  void bring_back(netlink::Kind kind) {
+    const auto now = netlink::read(socket_, kind);
+    auto changes = netlink::changes(netlink::of_kind(before_, kind), now);
+    // One may need another one that stands behind it (a gateway, the route to it).
+    for (std::size_t left = changes.size() + 1; changes.size() < left;) {
+      left = changes.size();
+      std::vector<std::pair<Change, std::string>> refused;
+      for (auto& change : changes) {
+        auto reason = attempt(change);
+        if (!reason.empty()) refused.emplace_back(std::move(change), std::move(reason));
+      }
+      changes.clear();
+      const bool is_last_round = refused.size() == left;
+      for (auto& [change, reason] : refused) {
+        if (is_last_round) {
+          give_up(change, reason);
+        } else {
+          changes.push_back(std::move(change));
+        }
+      }
+    }
+  }
+
+  /// Why it could not be done; empty when it was, or the kernel did it by itself meanwhile.
+  std::string attempt(const Change& change) {
+    try {
+      socket_.request(change.request, change.flags);
+    } catch (const std::system_error& error) {
+      return error.code() == std::errc::file_exists ? "" : error.what();
+    }
+    // A link is brought back step by step.
+    if (!noted_.insert(change.recorded).second) return "";
+    report_.info("brought back", {{"what", netlink::in_words(change.recorded, names_)}});
+    return "";
+  }
+
+  void give_up(const Change& change, const std::string& reason) {
+    ++failed_;
+    report_.warning("cannot bring back",
+                    {{"what", netlink::in_words(change.recorded, names_)}, {"reason", reason}});
+  }
+
+  void write_settings() {
+    for (const auto& setting : netlink::settings_to_write(settings_, netlink::read_settings())) {
+      const std::string what = setting.name + '=' + setting.value;
+      try {
+        netlink::write_setting(setting);
+        report_.info("brought back", {{"what", what}});
+        ++settings_brought_back_;
+      } catch (const std::system_error& error) {
+        ++failed_;
+        report_.warning("cannot bring back", {{"what", what}, {"reason", error.what()}});
+      }
+    }
+  }
+
+  /// Nobody renews a lease any more.
+  void end_no_more() {
+    const auto settings = netlink::read_settings();
+    const auto is_renewed = [&](std::uint32_t link) {
+      const auto name = names_.find(link);
+      return name != names_.end() && netlink::hears_routers(settings, name->second);
+    };
+    for (const auto kind : {netlink::Kind::address, netlink::Kind::route}) {
+      for (const auto& [change, left] :
+           netlink::endings(netlink::read(socket_, kind), is_renewed)) {
+        const auto what = netlink::in_words(change.recorded, names_);
+        try {
+          socket_.request(change.request, change.flags);
+          report_.info("lasts from now on",
+                       {{"what", what}, {"lease_ends", time_in(left)}, {"left", left}});
+        } catch (const std::system_error& error) {
+          report_.warning(
+              "ends with its lease",
+              {{"what", what}, {"lease_ends", time_in(left)}, {"reason", error.what()}});
+        }
+      }
+    }
+  }
+
+  std::vector<Message> before_;
+  const std::vector<std::string>& settings_;
+  netlink::LinkNames names_;
+  const blocking::Report& report_;
+  netlink::Socket socket_;
+  std::set<Message> noted_;
+  std::size_t settings_brought_back_ = 0;
+  std::size_t failed_ = 0;
+};
+
+}  // namespace
+
+Task<> restore_network(Log& log, Children& children, Permissions permissions,
+                       const Network& before) {
+  using namespace std::chrono_literals;
+  if (!permissions.allows(Action::set_network) || before.messages.empty()) co_return;
+  // A driver may take its time over a link, with the lock that everybody else waits for.
+  blocking::Work work = [&before](const blocking::Report& report) {
+    Restoration(before, report).run();
+  };
+  auto child = blocking::run(children, "restore the network", 10s, std::move(work));
+  const auto outcome = co_await std::move(child);
+  if (!outcome.finished())
+    log.warning("not all of the network could be looked at", {{"reason", outcome.error}});
+}
+
+}  // namespace dboot

@@ -1,0 +1,333 @@
+#include "shared/network/restoring.hpp"
+
+#include <linux/fib_rules.h>
+#include <linux/if.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/netlink.h>
+#include <linux/nexthop.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+
+#include <unistd.h>
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+namespace dboot::netlink {
+namespace {
+
+constexpr std::uint32_t for_ever = 0xFFFFFFFF;
+
+std::uint32_t flags_of(const Message& address) {
+  return address.number<std::uint32_t>(IFA_FLAGS).value_or(address.body<ifaddrmsg>().ifa_flags);
+}
+
+std::optional<Message> address_request(const Message& recorded) {
+  auto body = recorded.body<ifaddrmsg>();
+  // What somebody has asked for; the rest of them is the address's state.
+  constexpr std::uint32_t asked_for = IFA_F_NODAD | IFA_F_HOMEADDRESS | IFA_F_MANAGETEMPADDR |
+                                      IFA_F_NOPREFIXROUTE | IFA_F_MCAUTOJOIN;
+  const std::uint32_t flags = flags_of(recorded);
+  if (body.ifa_family == AF_INET6 && (flags & IFA_F_TEMPORARY) != 0) return std::nullopt;
+  body.ifa_flags = 0;
+  return Builder(RTM_NEWADDR, body)
+      .copy(recorded, {IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_BROADCAST, IFA_ANYCAST,
+                       IFA_RT_PRIORITY, IFA_PROTO})
+      .put_number(IFA_FLAGS, flags & asked_for)
+      .message();
+}
+
+std::optional<Message> nexthop_request(const Message& recorded) {
+  auto body = recorded.body<nhmsg>();
+  body.nh_flags &= RTNH_F_ONLINK;
+  body.nh_scope = 0;
+  return Builder(RTM_NEWNEXTHOP, body)
+      .copy(recorded, {NHA_ID, NHA_GROUP, NHA_GROUP_TYPE, NHA_BLACKHOLE, NHA_OIF, NHA_GATEWAY,
+                       NHA_ENCAP_TYPE, NHA_ENCAP, NHA_FDB})
+      .message();
+}
+
+/// The ways of a route, without their state.
+std::string ways_without_state(std::string_view bytes) {
+  std::string ways(bytes);
+  for (std::size_t at = 0; at + sizeof(rtnexthop) <= ways.size();) {
+    auto hop = number_of<rtnexthop>(std::string_view(ways).substr(at)).value();
+    if (hop.rtnh_len < sizeof hop) break;
+    hop.rtnh_flags &= RTNH_F_ONLINK;
+    ways.replace(at, sizeof hop, bytes_of(hop));
+    at += RTNH_ALIGN(hop.rtnh_len);
+  }
+  return ways;
+}
+
+bool comes_with_an_address(const rtmsg& body) {
+  const bool is_of_hosts = body.rtm_type == RTN_LOCAL || body.rtm_type == RTN_BROADCAST ||
+                           body.rtm_type == RTN_ANYCAST || body.rtm_type == RTN_MULTICAST;
+  return body.rtm_protocol == RTPROT_KERNEL && is_of_hosts;
+}
+
+std::optional<Message> route_request(const Message& recorded) {
+  auto body = recorded.body<rtmsg>();
+  if (comes_with_an_address(body)) return std::nullopt;
+  body.rtm_flags &= RTNH_F_ONLINK;
+  Builder builder(RTM_NEWROUTE, body);
+  builder.copy(recorded, {RTA_DST, RTA_SRC, RTA_PRIORITY, RTA_PREFSRC, RTA_METRICS, RTA_TABLE,
+                          RTA_PREF, RTA_TTL_PROPAGATE});
+  // The kernel shows what a nexthop object leads to, and takes the one or the other.
+  if (recorded.find(RTA_NH_ID)) return builder.copy(recorded, {RTA_NH_ID}).message();
+  builder.copy(recorded,
+               {RTA_OIF, RTA_GATEWAY, RTA_VIA, RTA_FLOW, RTA_NEWDST, RTA_ENCAP_TYPE, RTA_ENCAP});
+  if (const auto ways = recorded.find(RTA_MULTIPATH))
+    builder.put(RTA_MULTIPATH, ways_without_state(*ways));
+  return builder.message();
+}
+
+std::optional<Message> rule_request(const Message& recorded) {
+  auto body = recorded.body<fib_rule_hdr>();
+  body.flags &= FIB_RULE_INVERT;
+  Builder builder(RTM_NEWRULE, body);
+  bool has_priority = false;
+  for (const auto& [type, value] : recorded.attributes()) {
+    if (type == FRA_PAD) continue;
+    has_priority = has_priority || type == FRA_PRIORITY;
+    builder.put(type, value);
+  }
+  // Of 0 the kernel says nothing, and would choose another one.
+  if (!has_priority) builder.put_number(FRA_PRIORITY, std::uint32_t{0});
+  return builder.message();
+}
+
+std::optional<Message> neighbour_request(const Message& recorded) {
+  auto body = recorded.body<ndmsg>();
+  body.ndm_flags &= NTF_ROUTER;
+  body.ndm_state = NUD_PERMANENT;
+  return Builder(RTM_NEWNEIGH, body).copy(recorded, {NDA_DST, NDA_LLADDR, NDA_PROTOCOL}).message();
+}
+
+int flags_for(Kind kind) {
+  switch (kind) {
+    case Kind::route:
+      // Beside another one to the same place, where there is one.
+      return NLM_F_CREATE | NLM_F_APPEND;
+    case Kind::rule:
+      return NLM_F_CREATE | NLM_F_EXCL;
+    default:
+      return NLM_F_CREATE | NLM_F_REPLACE;
+  }
+}
+
+std::string text_in(std::optional<std::string_view> bytes) {
+  return bytes ? std::string(bytes->substr(0, bytes->find('\0'))) : "";
+}
+
+std::string kind_of(const Message& link) {
+  for (const auto& [type, value] : attributes_in(link.find(IFLA_LINKINFO).value_or(""))) {
+    if (type == IFLA_INFO_KIND) return text_in(value);
+  }
+  return "";
+}
+
+std::string_view data_of(const Message& link) {
+  for (const auto& [type, value] : attributes_in(link.find(IFLA_LINKINFO).value_or(""))) {
+    if (type == IFLA_INFO_DATA) return value;
+  }
+  return {};
+}
+
+/// A kind of link that is nothing but what the kernel was told of it.
+struct MadeOfWords {
+  std::string_view kind;
+  std::vector<int> needed;     ///< of its data, to make one
+  std::vector<int> read_only;  ///< or refers to links that are not there yet
+};
+
+const MadeOfWords* made_of_words(const std::string& kind) {
+  static const std::array<MadeOfWords, 5> kinds{
+      {{"vlan", {IFLA_VLAN_ID, IFLA_VLAN_PROTOCOL}, {}},
+       {"bond", {IFLA_BOND_MODE}, {IFLA_BOND_ACTIVE_SLAVE, IFLA_BOND_AD_INFO}},
+       {"bridge", {}, {}},
+       {"dummy", {}, {}},
+       {"vrf", {IFLA_VRF_TABLE}, {}}}};
+  const auto* const found =
+      std::find_if(kinds.begin(), kinds.end(), [&](const auto& one) { return one.kind == kind; });
+  return found == kinds.end() ? nullptr : found;
+}
+
+bool has(const std::vector<int>& list, int type) {
+  return std::find(list.begin(), list.end(), type) != list.end();
+}
+
+/// Of a link by its number, without anything to change.
+ifinfomsg number_of_link(const Message& link) {
+  ifinfomsg body{};
+  body.ifi_index = link.body<ifinfomsg>().ifi_index;
+  return body;
+}
+
+/// Makes it, with the number that it had, and then gives it each of its options: which of them the
+/// kernel takes depends on others of them (drivers/net/bonding/bond_options.c).
+std::vector<Change> making(const Message& link) {
+  const auto kind = kind_of(link);
+  const auto* const how = made_of_words(kind);
+  if (how == nullptr) return {};
+  std::string needed;
+  std::vector<Change> options;
+  for (const auto& attribute : attributes_in(data_of(link))) {
+    const auto bytes = nested({attribute});
+    if (has(how->needed, attribute.type)) {
+      needed += bytes;
+    } else if (!has(how->read_only, attribute.type)) {
+      const auto information = nested({{IFLA_INFO_KIND, kind}, {IFLA_INFO_DATA, bytes}});
+      options.push_back(
+          {Builder(RTM_NEWLINK, number_of_link(link)).put(IFLA_LINKINFO, information).message(), 0,
+           link});
+    }
+  }
+  const auto information = nested({{IFLA_INFO_KIND, kind}, {IFLA_INFO_DATA, needed}});
+  std::vector<Change> changes{{Builder(RTM_NEWLINK, number_of_link(link))
+                                   .copy(link, {IFLA_IFNAME, IFLA_LINK, IFLA_MTU, IFLA_ADDRESS})
+                                   .put(IFLA_LINKINFO, information)
+                                   .message(),
+                               NLM_F_CREATE | NLM_F_EXCL, link}};
+  changes.insert(changes.end(), options.begin(), options.end());
+  return changes;
+}
+
+Message up_or_down(const Message& link, bool up) {
+  auto body = number_of_link(link);
+  body.ifi_change = IFF_UP;
+  body.ifi_flags = up ? IFF_UP : 0;
+  return Builder(RTM_NEWLINK, body).message();
+}
+
+/// `now`: null when it is gone.
+void add_changes_of_link(const Message& link, const Message* now, std::vector<Change>& changes) {
+  if (now == nullptr) {
+    auto made = making(link);
+    if (made.empty()) return;
+    changes.insert(changes.end(), made.begin(), made.end());
+  }
+  const auto number = [](const Message* message, int attribute) {
+    return message == nullptr ? 0 : message->number<std::uint32_t>(attribute).value_or(0);
+  };
+  const auto set = [&](int attribute, std::uint32_t value) {
+    changes.push_back(
+        {Builder(RTM_NEWLINK, number_of_link(link)).put_number(attribute, value).message(), 0,
+         link});
+  };
+  bool is_up = now != nullptr && (now->body<ifinfomsg>().ifi_flags & IFF_UP) != 0;
+  const auto master = number(&link, IFLA_MASTER);
+  if (master != 0 && master != number(now, IFLA_MASTER)) {
+    // A bond takes none that is up.
+    if (is_up) changes.push_back({up_or_down(link, false), 0, link});
+    is_up = false;
+    set(IFLA_MASTER, master);
+  }
+  if (number(&link, IFLA_MTU) != number(now, IFLA_MTU)) set(IFLA_MTU, number(&link, IFLA_MTU));
+  if ((link.body<ifinfomsg>().ifi_flags & IFF_UP) != 0 && !is_up)
+    changes.push_back({up_or_down(link, true), 0, link});
+}
+
+/// First what others lie on, or are of: what is made of words, without a link below; then the rest.
+std::vector<Change> changes_of_links(const std::vector<Message>& before,
+                                     const std::vector<Message>& now) {
+  std::map<std::int32_t, const Message*> there;
+  for (const auto& link : now) there[link.body<ifinfomsg>().ifi_index] = &link;
+  const auto find = [&](const Message& link) -> const Message* {
+    const auto found = there.find(link.body<ifinfomsg>().ifi_index);
+    if (found == there.end()) return nullptr;
+    const bool is_same =
+        text_in(found->second->find(IFLA_IFNAME)) == text_in(link.find(IFLA_IFNAME));
+    return is_same ? found->second : nullptr;
+  };
+  std::vector<Change> changes;
+  const auto add = [&](bool is_first) {
+    for (const auto& link : before) {
+      const auto* const found = find(link);
+      const bool lies_alone = found == nullptr && !link.find(IFLA_LINK);
+      if (lies_alone == is_first) add_changes_of_link(link, found, changes);
+    }
+  };
+  add(true);
+  add(false);
+  return changes;
+}
+
+/// Seconds that it lasts; empty for ever.
+std::optional<std::uint32_t> rest_of(const Message& message) {
+  if (message.kind() == Kind::address) {
+    const auto cache = message.number<ifa_cacheinfo>(IFA_CACHEINFO);
+    if (!cache || cache->ifa_valid == for_ever) return std::nullopt;
+    return cache->ifa_valid;
+  }
+  if (message.kind() == Kind::route) {
+    const auto cache = message.number<rta_cacheinfo>(RTA_CACHEINFO);
+    if (!cache || cache->rta_expires <= 0) return std::nullopt;
+    return static_cast<std::uint32_t>(cache->rta_expires / ::sysconf(_SC_CLK_TCK));
+  }
+  return std::nullopt;
+}
+
+std::uint32_t link_of(const Message& message) {
+  if (message.kind() == Kind::address) return message.body<ifaddrmsg>().ifa_index;
+  return message.number<std::uint32_t>(RTA_OIF).value_or(0);
+}
+
+bool is_of_ipv6(const Message& message) {
+  // All of them begin with the family.
+  return message.body<std::uint8_t>() == AF_INET6;
+}
+
+}  // namespace
+
+std::optional<Message> request_for(const Message& recorded) {
+  switch (recorded.kind()) {
+    case Kind::address:
+      return address_request(recorded);
+    case Kind::nexthop:
+      return nexthop_request(recorded);
+    case Kind::route:
+      return route_request(recorded);
+    case Kind::rule:
+      return rule_request(recorded);
+    case Kind::neighbour:
+      return neighbour_request(recorded);
+    case Kind::link:
+    case Kind::other:
+      break;
+  }
+  return std::nullopt;
+}
+
+std::vector<Change> changes(const std::vector<Message>& before, const std::vector<Message>& now) {
+  if (!before.empty() && before.front().kind() == Kind::link) return changes_of_links(before, now);
+  std::set<Message> there;
+  for (const auto& message : now) {
+    if (auto request = request_for(message)) there.insert(std::move(*request));
+  }
+  std::vector<Change> changes;
+  for (const auto& message : before) {
+    auto request = request_for(message);
+    if (request && !there.contains(*request))
+      changes.push_back({std::move(*request), flags_for(message.kind()), message});
+  }
+  return changes;
+}
+
+std::vector<Ending> endings(const std::vector<Message>& now,
+                            const std::function<bool(std::uint32_t link)>& is_renewed) {
+  std::vector<Ending> found;
+  for (const auto& message : now) {
+    const auto left = rest_of(message);
+    if (!left || (is_of_ipv6(message) && is_renewed(link_of(message)))) continue;
+    if (auto request = request_for(message))
+      found.push_back({{std::move(*request), NLM_F_CREATE | NLM_F_REPLACE, message},
+                       std::chrono::seconds(*left)});
+  }
+  return found;
+}
+
+}  // namespace dboot::netlink

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shared/network/message.hpp"
+#include "shared/network/state.hpp"
+
+/// What brings back what there was of the network. Decides only: whoever asks sends the requests.
+namespace dboot::netlink {
+
+struct Change {
+  Message request;
+  int flags = 0;     ///< NLM_F_CREATE and the like
+  Message recorded;  ///< what it is about
+};
+
+/// The request that makes what `recorded` says, without what only lasts: states, lifetimes,
+/// statistics. Empty for what the kernel makes by itself with something else (its own routes in the
+/// local table, temporary addresses), and for links, see changes().
+std::optional<Message> request_for(const Message& recorded);
+
+/// What makes `now` have again all that is in `before`; both are of one kind. What else there is
+/// stays. A link that is gone is made again where it lives in the kernel alone (VLAN, bond, bridge,
+/// dummy, VRF); one that is there gets its master, its MTU, and is set up.
+std::vector<Change> changes(const std::vector<Message>& before, const std::vector<Message>& now);
+
+struct Ending {
+  Change for_ever;            ///< what gives it no end
+  std::chrono::seconds left;  ///< that it would have had
+};
+
+/// Addresses and routes that the kernel would remove after some time, because nobody renews them.
+/// `is_renewed`: whether the kernel renews what is on that link, by router advertisements.
+std::vector<Ending> endings(const std::vector<Message>& now,
+                            const std::function<bool(std::uint32_t link)>& is_renewed);
+
+}  // namespace dboot::netlink

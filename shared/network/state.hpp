@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "shared/network/message.hpp"
+#include "shared/network/socket.hpp"
+
+namespace dboot::netlink {
+
+/// What the kernel has of one kind, in its own order: of both families, but for what nobody has
+/// configured (cached routes, neighbours that were learnt).
+std::vector<Message> read(Socket& socket, Kind kind);
+
+/// In the order in which each can be made when those before it are there.
+inline constexpr Kind in_order[] = {Kind::link,  Kind::address, Kind::nexthop,
+                                    Kind::route, Kind::rule,    Kind::neighbour};
+
+/// All of it.
+std::vector<Message> read_all(Socket& socket);
+
+/// Those of one kind.
+std::vector<Message> of_kind(const std::vector<Message>& messages, Kind kind);
+
+/// Of links, by number: "eth0".
+using LinkNames = std::map<std::uint32_t, std::string>;
+LinkNames names_of_links(const std::vector<Message>& messages);
+
+/// As ip(8) would say it: "address 192.0.2.1/24 dev eth0", "route default via 192.0.2.254 dev
+/// eth0".
+std::string in_words(const Message& message, const LinkNames& names);
+
+}  // namespace dboot::netlink

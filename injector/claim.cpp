@@ -8,6 +8,7 @@
 #include "injector/failure.hpp"
 #include "injector/guard.hpp"
 #include "injector/inject/injection.hpp"
+#include "injector/network/client.hpp"
 #include "injector/preflight/disks.hpp"
 #include "injector/preflight/selinux.hpp"
 #include "injector/target.hpp"
@@ -33,6 +34,12 @@ std::vector<Question> questions_about(const std::vector<int>& roots, const Wishe
   if (wishes.require_release)
     questions.emplace_back([] {
       if (Target::own_pid_1().is_machine()) disks::require_release();
+    });
+  if (wishes.keep_network && !wishes.force)
+    questions.emplace_back([] {
+      const auto client = network::ssh_client();
+      if (!client.empty() && Target::own_pid_1().is_machine())
+        network::refuse_links_that_end(client);
     });
   return questions;
 }

@@ -12,6 +12,7 @@ namespace dboot::claim {
 struct Wishes {
   bool force = false;            ///< whoever inhibits a shutdown is not asked
   bool require_release = false;  ///< every disk is to come free
+  bool keep_network = false;     ///< and with it the way to an ssh client
 };
 
 /// Takes the lock that lets one takeover at a time go on; it is held until the descriptor is

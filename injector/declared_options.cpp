@@ -135,7 +135,8 @@ void declare_switches(CLI::App& app, Options& options) {
       ->group("What happens");
   terminal->group("What happens");
   declare_switch("--yes", options.yes, "Do not ask; required without a terminal");
-  declare_switch("--force", options.force, "Go on although a program inhibits shutdown");
+  declare_switch("--force", options.force,
+                 "Go on although a program inhibits shutdown, or this session's link would end");
 }
 
 void declare_hooks(CLI::App& app, Options& options, Raw& raw) {
@@ -181,6 +182,9 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
   using Keep = Options::Keep;
   static const std::map<std::string, Keep> keeps{
       {"auto", Keep::automatic}, {"yes", Keep::yes}, {"no", Keep::no}};
+  using Firewall = Options::Firewall;
+  static const std::map<std::string, Firewall> firewalls{{"keep", Firewall::keep},
+                                                         {"flush", Firewall::flush}};
   static const std::map<std::string, OnFailure> on_failures{{"shell", OnFailure::shell},
                                                             {"reboot", OnFailure::reboot}};
 
@@ -231,6 +235,11 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
                  "Addresses and routes stay as they are (auto: unless called from a local console)")
       ->transform(one_of(keeps))
       ->option_text("auto|yes|no")
+      ->group("The takeover");
+  app.add_option("--firewall", options.firewall,
+                 "What becomes of the rules of nftables and iptables (keep)")
+      ->transform(one_of(firewalls))
+      ->option_text("keep|flush")
       ->group("The takeover");
   app.add_option("--payload", options.payload,
                  "What PID 1 executes (the dboot-init of this program)")

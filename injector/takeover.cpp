@@ -16,6 +16,7 @@
 #include "injector/claim.hpp"
 #include "injector/failure.hpp"
 #include "injector/forecast/forecast.hpp"
+#include "injector/forecast/processes.hpp"
 #include "injector/guard.hpp"
 #include "injector/hooks.hpp"
 #include "injector/image/overrides.hpp"
@@ -24,6 +25,8 @@
 #include "injector/inject/injection.hpp"
 #include "injector/interruption.hpp"
 #include "injector/kernel_panic.hpp"
+#include "injector/network/client.hpp"
+#include "injector/network/packet_sockets.hpp"
 #include "injector/network/record.hpp"
 #include "injector/payload_file.hpp"
 #include "injector/preflight/memory.hpp"
@@ -93,8 +96,17 @@ bool keeps_network(const Options& options) {
   return !options.rehearse && !guard::is_at_local_console();
 }
 
+/// What a takeover may do to it in spite of all that is kept.
+void look_at_network() {
+  const auto client = network::ssh_client();
+  if (!client.empty()) network::note_way(client);
+  for (const auto& process : network::other_holders_of_packet_sockets(forecast::read_processes()))
+    report::info("hears packets as they are, and is asked to end as all others",
+                 {{"pid", process.pid}, {"command", process.name}});
+}
+
 claim::Wishes wishes_of(const Options& options) {
-  return {options.force, options.require_release};
+  return {options.force, options.require_release, keeps_network(options)};
 }
 
 /// The hostname of the new system.
@@ -136,6 +148,7 @@ Plan make_plan(const Options& options, const rootfs::Command& command, Scope sco
   plan.log_level = options.log_level;
   plan.require_release = options.require_release;
   plan.keep_network = keeps_network(options);
+  plan.flush_firewall = options.firewall == Options::Firewall::flush;
   plan.disk_log = !options.no_disk_log;
   plan.log_to = options.log_to;
   plan.hook_timeout = options.hook_timeout;
@@ -191,8 +204,10 @@ Prepared prepare(const Options& options, image::Source& source, const rootfs::Fr
   }
   const auto command = rootfs::find_command(staging.root(), config, options.command, options.user);
   prepared.plan = make_plan(options, command, scope);
-  if (prepared.plan.keep_network)
+  if (prepared.plan.keep_network) {
     network::note_resolvers(host_files.resolv_conf, prepared.plan.network);
+    prepared.plan.network.client = network::ssh_client();
+  }
   prepared.plan.stop_signal = static_cast<std::uint8_t>(stop_signal_of(config, command));
   return prepared;
 }
@@ -272,6 +287,8 @@ void refuse_what_it_does_not_know(const Options& options, const payload_file::Pa
     require_plans_of(payload, 4, "whether disks must be released", "--require-release");
   if (options.keep_network == Options::Keep::yes)
     require_plans_of(payload, 5, "how to keep the network", "--keep-network");
+  if (options.firewall == Options::Firewall::flush)
+    require_plans_of(payload, 5, "whether the firewall is flushed", "--firewall");
 }
 
 Rehearsal::Stdio stdio_for(Options::Terminal terminal) {
@@ -360,6 +377,7 @@ int run(const Options& options) {
   if (claim) {
     if (guard::is_over_ssh())
       report::warning("this is an ssh session, and it ends with the takeover");
+    if (keeps_network(options)) look_at_network();
     guard::confirm(source->description(), options.yes);
     leave_memory_limits();
   }

@@ -33,7 +33,7 @@ enum class Action : std::uint8_t {
   clear_keyrings,     ///< root's belong to the machine
   change_filesystem,  ///< superblock remount, MNT_FORCE, binfmt_misc
   open_disks,         ///< O_EXCL on block devices
-  set_network,        ///< links, addresses, routes and their settings
+  set_network,        ///< links, addresses, routes and their settings; firewalls
   leave_cgroup,       ///< and remove the old system's
   feed_watchdog,      ///< and stop it
   reboot,

@@ -4,6 +4,8 @@
 #include <system_error>
 
 #include "injector/failure.hpp"
+#include "injector/forecast/processes.hpp"
+#include "injector/network/cluster.hpp"
 #include "shared/network/settings.hpp"
 #include "shared/network/socket.hpp"
 #include "shared/network/state.hpp"
@@ -33,6 +35,7 @@ void note_kernel_state(const Target& target, Network& network) {
     for (const auto& message : netlink::read_all(socket))
       network.messages.push_back(message.bytes());
     network.settings = netlink::read_settings();
+    network.given_up = cluster_addresses(forecast::read_processes());
   } catch (const std::system_error& error) {
     throw Failure(std::string("cannot record the network, which is to be kept: ") + error.what(),
                   "take over with --keep-network no, and with a console at hand");

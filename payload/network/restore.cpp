@@ -13,6 +13,7 @@
 #include "shared/network/settings.hpp"
 #include "shared/network/socket.hpp"
 #include "shared/network/state.hpp"
+#include "shared/network/way.hpp"
 
 namespace dboot {
 namespace {
@@ -42,12 +43,15 @@ std::string time_in(std::chrono::seconds left) {
 class Restoration {
  public:
   Restoration(const Network& before, const blocking::Report& report)
-      : before_(parsed(before.messages)),
+      : before_(netlink::without(parsed(before.messages), before.given_up)),
         settings_(before.settings),
+        given_up_(before.given_up),
+        client_(before.client),
         names_(netlink::names_of_links(before_)),
         report_(report) {}
 
   void run() {
+    give_up_addresses();
     bring_back(netlink::Kind::link);
     // Before what depends on them: without IPv6 there are no addresses of it.
     write_settings();
@@ -61,9 +65,43 @@ class Restoration {
                                   {"routes", count(netlink::Kind::route)},
                                   {"brought_back", noted_.size() + settings_brought_back_},
                                   {"failed", failed_}});
+    note_way();
   }
 
  private:
+  /// Who has them next must not meet them here.
+  void give_up_addresses() {
+    for (const auto& removal :
+         netlink::removals(netlink::read(socket_, netlink::Kind::address), given_up_)) {
+      const auto what = netlink::in_words(removal.recorded, names_);
+      try {
+        socket_.request(removal.request, removal.flags);
+        report_.info("given up", {{"what", what}});
+      } catch (const std::system_error& error) {
+        report_.warning("cannot give up", {{"what", what}, {"reason", error.what()}});
+      }
+    }
+  }
+
+  void note_way() {
+    using namespace std::chrono_literals;
+    if (client_.empty()) return;
+    try {
+      const auto way = netlink::find_way(socket_, client_);
+      if (!way) return;
+      const auto neighbour = netlink::look_for_neighbour(socket_, *way, 3s);
+      report_.info("way to the ssh client",
+                   {{"client", client_},
+                    {"device", way->device},
+                    {"carrier", way->is_up ? "yes" : "no"},
+                    {"gateway", way->has_gateway ? way->neighbour : "none"},
+                    {"neighbour", netlink::to_string(neighbour)}});
+    } catch (const std::system_error& error) {
+      report_.warning("no way to the ssh client is known",
+                      {{"client", client_}, {"reason", error.what()}});
+    }
+  }
+
   void bring_back(netlink::Kind kind) {
     const auto now = netlink::read(socket_, kind);
     auto changes = netlink::changes(netlink::of_kind(before_, kind), now);
@@ -146,6 +184,8 @@ class Restoration {
 
   std::vector<Message> before_;
   const std::vector<std::string>& settings_;
+  const std::vector<std::string>& given_up_;
+  const std::string& client_;
   netlink::LinkNames names_;
   const blocking::Report& report_;
   netlink::Socket socket_;

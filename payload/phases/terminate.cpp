@@ -1,11 +1,14 @@
 #include "payload/phases/terminate.hpp"
 
+#include "payload/network/firewall.hpp"
 #include "payload/network/restore.hpp"
 
 namespace dboot::phases {
 
 Task<> terminate(Context& context) {
   co_await context.terminator.end_all(context.plan.grace);
+  if (context.plan.flush_firewall)
+    co_await flush_firewall(context.log, context.children, context.permissions);
   co_await restore_network(context.log, context.children, context.permissions,
                            context.plan.network);
   // What comes from here on, nobody could write to a disk that is to be let go of.

@@ -1,5 +1,6 @@
 #include "shared/network/message.hpp"
 
+#include <arpa/inet.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
@@ -11,6 +12,7 @@
 #include <netlink/msg.h>
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 
 namespace dboot::netlink {
@@ -128,6 +130,20 @@ Message Builder::message() const {
   header.nlmsg_len = static_cast<std::uint32_t>(sizeof header + content_.size());
   header.nlmsg_type = type_;
   return Message::parse(std::string(bytes_of(header)) + content_).value();
+}
+
+std::string bytes_of_address(const std::string& text) {
+  std::array<char, sizeof(in6_addr)> bytes{};
+  if (::inet_pton(AF_INET, text.c_str(), bytes.data()) == 1) return {bytes.data(), sizeof(in_addr)};
+  if (::inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1) return {bytes.data(), bytes.size()};
+  return "";
+}
+
+std::optional<std::string_view> own_address(const Message& message) {
+  if (message.kind() == Kind::route) return message.find(RTA_PREFSRC);
+  if (message.kind() != Kind::address) return std::nullopt;
+  const auto local = message.find(IFA_LOCAL);
+  return local ? local : message.find(IFA_ADDRESS);
 }
 
 std::string nested(std::initializer_list<Attribute> attributes) {

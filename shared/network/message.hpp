@@ -91,6 +91,12 @@ class Builder {
   std::string content_;
 };
 
+/// The bytes of an address of IP that is given as text; empty for other texts.
+std::string bytes_of_address(const std::string& text);
+/// The address of this host that a message is about, or that the packets of a route come from;
+/// empty for other messages.
+std::optional<std::string_view> own_address(const Message& message);
+
 /// Attributes as the value of one that holds others.
 std::string nested(std::initializer_list<Attribute> attributes);
 

@@ -281,6 +281,13 @@ bool is_of_ipv6(const Message& message) {
   return message.body<std::uint8_t>() == AF_INET6;
 }
 
+bool is_about(const Message& message, const std::vector<std::string>& addresses) {
+  const auto own = own_address(message);
+  return std::any_of(addresses.begin(), addresses.end(), [&](const std::string& address) {
+    return own == std::string_view(bytes_of_address(address));
+  });
+}
+
 }  // namespace
 
 std::optional<Message> request_for(const Message& recorded) {
@@ -315,6 +322,23 @@ std::vector<Change> changes(const std::vector<Message>& before, const std::vecto
       changes.push_back({std::move(*request), flags_for(message.kind()), message});
   }
   return changes;
+}
+
+std::vector<Message> without(std::vector<Message> messages,
+                             const std::vector<std::string>& addresses) {
+  std::erase_if(messages, [&](const Message& message) { return is_about(message, addresses); });
+  return messages;
+}
+
+std::vector<Change> removals(const std::vector<Message>& now,
+                             const std::vector<std::string>& addresses) {
+  std::vector<Change> found;
+  for (const auto& message : now) {
+    if (!is_about(message, addresses)) continue;
+    Builder request(RTM_DELADDR, message.body<ifaddrmsg>());
+    found.push_back({request.copy(message, {IFA_LOCAL, IFA_ADDRESS}).message(), 0, message});
+  }
+  return found;
 }
 
 std::vector<Ending> endings(const std::vector<Message>& now,

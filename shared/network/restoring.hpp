@@ -28,6 +28,14 @@ std::optional<Message> request_for(const Message& recorded);
 /// dummy, VRF); one that is there gets its master, its MTU, and is set up.
 std::vector<Change> changes(const std::vector<Message>& before, const std::vector<Message>& now);
 
+/// Without what is about one of `addresses` ("192.0.2.1"), or comes from it.
+std::vector<Message> without(std::vector<Message> messages,
+                             const std::vector<std::string>& addresses);
+
+/// What takes away those of `now`, which are addresses, that `addresses` names ("192.0.2.1").
+std::vector<Change> removals(const std::vector<Message>& now,
+                             const std::vector<std::string>& addresses);
+
 struct Ending {
   Change for_ever;            ///< what gives it no end
   std::chrono::seconds left;  ///< that it would have had

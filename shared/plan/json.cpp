@@ -43,7 +43,9 @@ value network_of(const Network& network) {
   return object{{"messages", json_texts(network.messages)},
                 {"settings", json_texts(network.settings)},
                 {"name_servers", json_texts(network.name_servers)},
-                {"search_domains", json_texts(network.search_domains)}};
+                {"search_domains", json_texts(network.search_domains)},
+                {"given_up", json_texts(network.given_up)},
+                {"client", network.client.empty() ? value() : value(json_text(network.client))}};
 }
 
 [[noreturn]] void refuse(const std::string& field, const std::string& why) {
@@ -198,6 +200,10 @@ Network as_network(const value& given) {
   fields.texts("settings", network.settings);
   fields.texts("name_servers", network.name_servers);
   fields.texts("search_domains", network.search_domains);
+  fields.texts("given_up", network.given_up);
+  fields.take("client", [&](const value& client) {
+    if (!client.is_null()) network.client = Fields::as_text("network.client", client);
+  });
   fields.end();
   return network;
 }
@@ -243,6 +249,7 @@ object to_json(const Plan& plan) {
           {"require_release", plan.require_release},
           {"keep_network", plan.keep_network},
           {"network", network_of(plan.network)},
+          {"flush_firewall", plan.flush_firewall},
           {"began_ns", plan.began.count()},
           {"kernel_panic", plan.kernel_panic ? value(*plan.kernel_panic) : value()},
           {"injector_version", json_text(plan.injector_version)}};
@@ -283,6 +290,7 @@ Plan from_json(const value& document) {
   fields.one_of("on_break", plan.on_break, {OnBreak::go_on, OnBreak::reboot});
   fields.truth("require_release", plan.require_release);
   fields.truth("keep_network", plan.keep_network);
+  fields.truth("flush_firewall", plan.flush_firewall);
   fields.take("network", [&](const value& given) { plan.network = as_network(given); });
   std::int64_t began = 0;
   fields.number("began_ns", began, 0, std::numeric_limits<std::int64_t>::max());

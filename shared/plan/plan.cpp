@@ -100,7 +100,10 @@ flatbuffers::Offset<wire::Network> put(Builder& builder, const Network& network)
   const auto settings = put(builder, network.settings);
   const auto name_servers = put(builder, network.name_servers);
   const auto search_domains = put(builder, network.search_domains);
-  return wire::CreateNetwork(builder, messages, settings, name_servers, search_domains);
+  const auto given_up = put(builder, network.given_up);
+  const auto client = put(builder, network.client);
+  return wire::CreateNetwork(builder, messages, settings, name_servers, search_domains, given_up,
+                             client);
 }
 
 /// Those of rtnetlink have every byte there is.
@@ -113,9 +116,12 @@ std::vector<std::string> get_messages(const wire::Network& network) {
 }
 
 Network get(const wire::Network& network) {
-  return {get_messages(network), get(network.settings(), "settings of the network"),
+  return {get_messages(network),
+          get(network.settings(), "settings of the network"),
           get(network.name_servers(), "name servers"),
-          get(network.search_domains(), "search domains")};
+          get(network.search_domains(), "search domains"),
+          get(network.given_up(), "addresses to be given up"),
+          get(network.client(), "ssh client")};
 }
 
 Place get(const wire::Place& place) {
@@ -234,6 +240,7 @@ std::vector<std::uint8_t> encode(const Plan& plan) {
   table.add_require_release(plan.require_release);
   table.add_keep_network(plan.keep_network);
   table.add_network(network);
+  table.add_flush_firewall(plan.flush_firewall);
   builder.Finish(table.Finish());
 
   std::vector<std::uint8_t> file(header_size + builder.GetSize());
@@ -296,6 +303,7 @@ Plan decode(std::span<const std::uint8_t> file) {
   plan.require_release = table->require_release();
   plan.keep_network = table->keep_network();
   if (table->network() != nullptr) plan.network = get(*table->network());
+  plan.flush_firewall = table->flush_firewall();
   check_values(plan);
   return plan;
 }
@@ -356,6 +364,9 @@ std::vector<log::Fact> facts(const Plan& plan) {
                               plan.network.settings.size()));
   line("name_servers", fmt::format("{}", fmt::join(plan.network.name_servers, " ")));
   line("search_domains", fmt::format("{}", fmt::join(plan.network.search_domains, " ")));
+  line("given_up", fmt::format("{}", fmt::join(plan.network.given_up, " ")));
+  line("client", plan.network.client.empty() ? "none" : plan.network.client);
+  line("firewall", plan.flush_firewall ? "flush" : "keep");
   return facts;
 }
 

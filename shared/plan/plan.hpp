@@ -67,6 +67,8 @@ struct Network {
   std::vector<std::string> settings;  ///< below /proc/sys/net: "ipv6/conf/eth0/accept_ra=1"
   std::vector<std::string> name_servers;
   std::vector<std::string> search_domains;
+  std::vector<std::string> given_up;  ///< addresses that are another host's from now on
+  std::string client;  ///< the address that the caller's ssh session comes from; empty: none
 
   bool operator==(const Network&) const = default;
 };
@@ -98,6 +100,7 @@ struct Plan {
   std::chrono::milliseconds break_timeout{600'000};  ///< of each of them; below 2^32 ms
   bool keep_network = false;     ///< what configures the network takes nothing of it along
   Network network;               ///< what is brought back of it where it is gone
+  bool flush_firewall = false;   ///< its rules go
   bool require_release = false;  ///< it fails while a disk of the old system is busy
 
   bool operator==(const Plan&) const = default;

@@ -27,7 +27,11 @@ void configure_by_networkd(Host& host) {
 
 /// What there is of it in the new system.
 std::string network_after_takeover(Host& host, const std::string& options) {
-  host.shell().start("dboot-inject --yes " + options + " busybox -- /bin/sh");
+  // As sudo does, which drops the variable.
+  host.shell().start(
+      "SSH_CONNECTION='10.0.2.2 50022 10.0.2.15 22' sh -c 'env -u SSH_CONNECTION dboot-inject "
+      "--yes " +
+      options + " busybox -- /bin/sh; true'");
   Serial& console = host.console();
   console.expect("hand-over starting executable=/bin/sh", 180s);
   Shell shell = open_shell(host.machine(), [&](std::string_view line) { console.send(line); });
@@ -42,6 +46,10 @@ TEST(Network, StaysAlthoughNetworkdWouldTakeItAlong) {
                     ContainsRegex("lasts from now on what=\"address 10.0.2.15/24 dev [a-z0-9]+\" "
                                   "lease_ends=\"20[^\"]* UTC\" left="),
                     HasSubstr("brought_back=0 failed=0"),
+                    ContainsRegex("preflight way to the ssh client client=10.0.2.2 "
+                                  "device=e[a-z0-9]+ gateway=none neighbour=known"),
+                    ContainsRegex("terminate way to the ssh client client=10.0.2.2 "
+                                  "device=e[a-z0-9]+ carrier=yes gateway=none neighbour=known"),
                     ContainsRegex("gone pid=[0-9]+ command=systemd-network after=[^ ]+ "
                                   "killed=\"it would take the network along\"")));
 }
@@ -57,6 +65,12 @@ TEST(Network, ComesBackWhereSomebodyTakesItAlong) {
       "echo ready >/run/ready\\nwhile :; do sleep 1000 & wait; done\\n' $link $link >/root/taker\n"
       "chmod +x /root/taker; setsid /root/taker >/dev/null 2>&1 &");
   host.shell().output_of("until test -e /run/ready; do :; done");
+  // An address that another host of a cluster takes over.
+  host.shell().output_of(
+      "mkdir -p /etc/keepalived; ip address add 10.0.2.100/32 dev docker0\n"
+      "echo 'vrrp_instance one { virtual_ipaddress { 10.0.2.100/24 } }' "
+      ">/etc/keepalived/keepalived.conf\n"
+      "cp /bin/sleep /root/keepalived; setsid /root/keepalived 1000 >/dev/null 2>&1 &");
   EXPECT_THAT(
       network_after_takeover(host, "--keep-network yes"),
       AllOf(HasSubstr("inet 10.0.2.15/24"),
@@ -65,7 +79,18 @@ TEST(Network, ComesBackWhereSomebodyTakesItAlong) {
             ContainsRegex("brought back what=\"address 10.0.2.15/24 dev e[a-z0-9]+\""),
             ContainsRegex(
                 "brought back what=\"route default via 198.51.100.1 dev e[a-z0-9]+ onlink\""),
-            HasSubstr(" failed=0")));
+            HasSubstr("given up what=\"address 10.0.2.100/32 dev docker0\""),
+            Not(HasSubstr("inet 10.0.2.100")), HasSubstr(" failed=0")));
+}
+
+TEST(Network, ThroughAVpnRefusesToGo) {
+  Host host(Host::Console::serial);
+  const auto refused = host.run(
+      "ip tuntap add vpn mode tun; ip link set vpn up; ip route add 198.51.100.0/24 dev vpn\n"
+      "SSH_CONNECTION='198.51.100.7 1 198.51.100.1 22' dboot-inject --yes busybox");
+  EXPECT_EQ(refused.status, 125);
+  EXPECT_THAT(refused.text, HasSubstr("vpn lives of a process"));
+  EXPECT_THAT(host.shell().output_of("cat /proc/1/comm"), HasSubstr("systemd"));
 }
 
 TEST(Network, GoesWhereNobodyWantsIt) {

@@ -8,6 +8,7 @@
 #include <boost/asio/io_context.hpp>
 #include <cstdlib>
 
+#include "payload/network/firewall.hpp"
 #include "payload/network/restore.hpp"
 #include "shared/log/sinks.hpp"
 #include "shared/network/settings.hpp"
@@ -190,12 +191,88 @@ TEST_F(Restoring, NamesWhatCannotComeBackAndDoesTheRest) {
   EXPECT_THAT(listed(), Contains("address 192.0.2.1/24 dev bridge"));
 }
 
+TEST_F(Restoring, GivesUpTheAddressesOfACluster) {
+  auto network = recorded();
+  network.given_up = {"192.0.2.2", "2001:db8:1::1", "192.0.2.250"};
+  const auto log = restore(network);
+  EXPECT_THAT(log, HasSubstr("given up what=\"address 192.0.2.2/32 dev end\""));
+  EXPECT_THAT(log, HasSubstr("given up what=\"address 2001:db8:1::1/128 dev bridge\""));
+  EXPECT_THAT(listed(), Not(Contains(HasSubstr("address 192.0.2.2/"))));
+  EXPECT_THAT(listed(), Contains("address 192.0.2.1/24 dev bridge"));
+}
+
+TEST_F(Restoring, TellsWhetherThereIsAWayToTheClient) {
+  auto network = recorded();
+  network.client = "203.0.113.7";
+  EXPECT_THAT(restore(network),
+              HasSubstr("way to the ssh client client=203.0.113.7 device=bridge carrier=yes "
+                        "gateway=198.51.100.1 neighbour=silent"));
+  run("ip neighbour replace 198.51.100.1 lladdr 02:00:00:00:00:01 dev bridge nud permanent");
+  EXPECT_THAT(restore(network), HasSubstr("gateway=198.51.100.1 neighbour=known"));
+  network.client = "192.0.2.2";  // of this machine
+  EXPECT_THAT(restore(network), Not(HasSubstr("ssh client")));
+  run("ip route del default");
+  network.client = "203.0.113.7";
+  network.messages.clear();
+  network.messages.push_back(recorded().messages.front());
+  EXPECT_THAT(restore(network), HasSubstr("no way to the ssh client is known client=203.0.113.7 "
+                                          "reason=\"rtnetlink: Network is unreachable\""));
+}
+
 TEST_F(Restoring, DoesNothingInANamespace) {
   const auto network = recorded();
   run("ip address flush dev bridge");
   const auto there = listed();
   EXPECT_THAT(restore(network, false), IsEmpty());
   EXPECT_THAT(listed(), ElementsAreArray(there));
+}
+
+std::string flush(bool is_machine = true) {
+  boost::asio::io_context loop(1);
+  std::string lines;
+  Log log;
+  log.add_sink(log::sinks::memory(lines));
+  Children children(loop.get_executor(), log);
+  const Permissions permissions(is_machine ? Scope::machine : Scope::in_namespace, is_machine,
+                                false);
+  const auto work = [&]() -> Task<> {
+    co_await flush_firewall(log, children, permissions);
+    loop.stop();
+  };
+  boost::asio::co_spawn(loop, work(), boost::asio::detached);
+  loop.run();
+  return lines;
+}
+
+class Firewall : public testing::Test {
+ protected:
+  void SetUp() override { sys::check(::unshare(CLONE_NEWNET), "unshare"); }
+};
+
+TEST_F(Firewall, OfNftablesGoes) {
+  run("iptables-nft -A INPUT -p tcp --dport 22 -j DROP; ip6tables-nft -P INPUT DROP\n"
+      "iptables-nft -t nat -N own");
+  EXPECT_THAT(flush(), HasSubstr("firewall flushed"));
+  run("test -z \"$(iptables-nft -S | grep -v 'ACCEPT$')\"\n"
+      "test -z \"$(ip6tables-nft -S | grep -v 'ACCEPT$')\"\n"
+      "test -z \"$(iptables-nft -t nat -S | grep own)\"");
+}
+
+TEST_F(Firewall, OfTheOlderKindGoes) {
+  run("iptables-legacy -N own; iptables-legacy -A INPUT -j own; iptables-legacy -A own -j DROP\n"
+      "iptables-legacy -P FORWARD DROP; ip6tables-legacy -P INPUT DROP\n"
+      "ip6tables-legacy -A OUTPUT -p tcp -j REJECT || ip6tables-legacy -A OUTPUT -p tcp -j DROP");
+  EXPECT_THAT(flush(), HasSubstr("firewall flushed tables_of_iptables=2"));
+  for (const auto* program : {"iptables-legacy", "ip6tables-legacy"})
+    run("test \"$(" + std::string(program) +
+        " -S)\" = \"-P INPUT ACCEPT\n"
+        "-P FORWARD ACCEPT\n-P OUTPUT ACCEPT\"");
+}
+
+TEST_F(Firewall, StaysInANamespace) {
+  run("iptables-legacy -P FORWARD DROP");
+  EXPECT_THAT(flush(false), IsEmpty());
+  run("iptables-legacy -S | grep -q 'FORWARD DROP'");
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 namespace dboot::netlink {
 namespace {
 
+using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
@@ -164,6 +165,19 @@ TEST(Endings, AreOfWhatHasALifetime) {
   EXPECT_EQ(found[0].left, std::chrono::seconds(86317));
   // Of IPv4 the kernel renews nothing.
   EXPECT_THAT(endings({leased_address(60)}, [](std::uint32_t) { return true; }), SizeIs(1));
+}
+
+TEST(Changes, AreNotForTheAddressesOfACluster) {
+  rtmsg body{};
+  body.rtm_family = AF_INET;
+  const auto from = Builder(RTM_NEWROUTE, body).put(RTA_PREFSRC, address_of_host).message();
+  const auto to = Builder(RTM_NEWROUTE, body).put(RTA_DST, address_of_host).message();
+  const std::vector<Message> all{leased_address(60), from, to};
+  EXPECT_THAT(without(all, {"10.0.2.15", "2001:db8::1"}), ElementsAre(to));
+  EXPECT_EQ(without(all, {"10.0.2.1"}), all);
+  const auto removed = removals({leased_address(60)}, {"10.0.2.15"});
+  ASSERT_THAT(removed, SizeIs(1));
+  EXPECT_EQ(removed[0].request.type(), RTM_DELADDR);
 }
 
 TEST(Settings, AreWrittenWhereTheyHaveChanged) {

@@ -28,8 +28,13 @@ Plan plan_of_everything() {
   plan.on_break = OnBreak::reboot;
   plan.require_release = true;
   plan.keep_network = true;
-  plan.network = {
-      {std::string("\0\\\xff", 3)}, {"ipv4/conf/a\xff/forwarding=1"}, {"192.0.2.53"}, {"a"}};
+  plan.network.messages = {std::string("\0\\\xff", 3)};
+  plan.network.settings = {"ipv4/conf/a\xff/forwarding=1"};
+  plan.network.name_servers = {"192.0.2.53"};
+  plan.network.search_domains = {"example.org"};
+  plan.network.given_up = {"192.0.2.100"};
+  plan.network.client = "2001:db8::7";
+  plan.flush_firewall = true;
   plan.log_level = log::Level::trace;
   plan.grace = std::chrono::milliseconds(4'294'967'295);
   plan.console = "ttyS0";
@@ -68,7 +73,7 @@ TEST(PlanJson, ComesBackAsItWas) {
 /// Whoever adds a field to the plan adds it there too.
 TEST(PlanJson, HasEveryFieldOfTheSchema) {
   const auto document = plan::to_json(plan_of_everything());
-  EXPECT_EQ(document.size(), 27U);
+  EXPECT_EQ(document.size(), 28U);
   const auto page = sys::read_file(DBOOT_SOURCE_DIR "/tools/dboot-plan/dboot-plan.5.md");
   for (const auto& field : document) {
     std::string name(field.key());

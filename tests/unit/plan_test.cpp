@@ -33,10 +33,13 @@ Plan example() {
   plan.on_break = OnBreak::reboot;
   plan.require_release = true;
   plan.keep_network = true;
-  plan.network = {{std::string("\0\xff", 2)},
-                  {"ipv4/conf/a\xff/forwarding=1"},
-                  {"192.0.2.53"},
-                  {"example.org"}};
+  plan.network.messages = {std::string("\0\xff", 2)};
+  plan.network.settings = {"ipv4/conf/a\xff/forwarding=1"};
+  plan.network.name_servers = {"192.0.2.53"};
+  plan.network.search_domains = {"example.org"};
+  plan.network.given_up = {"192.0.2.100"};
+  plan.network.client = "2001:db8::7";
+  plan.flush_firewall = true;
   plan.began = std::chrono::nanoseconds(123'456'789);
   plan.kernel_panic = 0;
   plan.injector_version = "0.1.0";

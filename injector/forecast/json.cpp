@@ -117,7 +117,9 @@ object json_of(const Network& network) {
     return object{{"name", json_text(up.name)}, {"addresses", json_texts(up.addresses)}};
   };
   return {{"links", array_of(network.links, link)},
-          {"removed_by", json_texts(network.configured_by)}};
+          {"removed_by", json_texts(network.configured_by)},
+          {"given_up", json_texts(network.given_up)},
+          {"hears_packets", json_texts(network.hears_packets)}};
 }
 
 array array_of_disks(const Disks& disks) {

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <memory>
 
+#include "injector/network/cluster.hpp"
+#include "injector/network/packet_sockets.hpp"
 #include "shared/proc/network_daemon.hpp"
 #include "shared/system/syscalls.hpp"
 
@@ -78,6 +80,9 @@ std::vector<std::string> removers_of_addresses(const std::vector<ProcessStatus>&
 Network read_network(const std::vector<ProcessStatus>& processes) {
   Network network;
   network.configured_by = removers_of_addresses(processes);
+  network.given_up = network::cluster_addresses(processes);
+  for (const auto& process : network::other_holders_of_packet_sockets(processes))
+    network.hears_packets.push_back(process.name);
   ifaddrs* first = nullptr;
   sys::check(::getifaddrs(&first), "list the network's addresses");
   const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> list(first, ::freeifaddrs);

@@ -14,8 +14,10 @@ struct Network {
     std::string name;
     std::vector<std::string> addresses;  ///< "10.0.2.15/24"
   };
-  std::vector<Link> links;                 ///< that are up and have an address; no loopback
-  std::vector<std::string> configured_by;  ///< running programs that remove addresses as they end
+  std::vector<Link> links;                   ///< that are up and have an address; no loopback
+  std::vector<std::string> configured_by;    ///< running programs that remove addresses as they end
+  std::vector<std::string> given_up{};       ///< addresses that this host has for a cluster
+  std::vector<std::string> hears_packets{};  ///< other programs that have sockets of packet(7)
 };
 
 /// Those of `processes` that may take along what they have configured when they are asked to end,

@@ -165,6 +165,11 @@ void show_what_stays(Page& page, const Host& host, const Plan& plan) {
                   ? "  for " + joined(network.configured_by) + " is not asked to end, but killed"
                   : "  as far as it is not " + joined(network.configured_by) +
                         "'s, which removes what it has configured when it ends");
+  if (plan.keep_network && !network.given_up.empty())
+    page.line("stays", "  without what a cluster has on this host: " + joined(network.given_up));
+  if (plan.keep_network && !network.hears_packets.empty())
+    page.line("stays", "  what it loses by " + joined(network.hears_packets) +
+                           " (they hear packets, as DHCP clients do) is brought back");
 }
 
 void show_consoles(Page& page, const ConsoleChoice& consoles) {

@@ -124,7 +124,8 @@ Forecast forecast_of_a_server() {
   host.mounts = mounts_of(storage_of_a_server().mounts);
   host.processes = processes_of(processes_of_a_server(), 99);
   host.consoles = {{"tty3", "ttyS0"}, "ttyS0"};
-  host.network = {{{"ens3", {"10.0.2.15/24", "fe80::1/64"}}}, {"systemd-networkd"}};
+  host.network = {
+      {{"ens3", {"10.0.2.15/24", "fe80::1/64"}}}, {"systemd-networkd"}, {"10.0.2.100"}, {"lldpd"}};
   host.ssh_session = true;
   forecast.host = host;
   return forecast;
@@ -181,6 +182,17 @@ The plan:
   EXPECT_THAT(page, HasSubstr("hostname: server\n"));
 }
 
+TEST(Forecast, OfANetworkThatIsKeptSaysWhatIsNot) {
+  auto forecast = forecast_of_a_server();
+  forecast.plan.keep_network = true;
+  EXPECT_THAT(
+      text(forecast),
+      HasSubstr("               for systemd-networkd is not asked to end, but killed\n"
+                "               without what a cluster has on this host: 10.0.2.100\n"
+                "               what it loses by lldpd (they hear packets, as DHCP clients do) is "
+                "brought back\n"));
+}
+
 TEST(Forecast, BackslashOfANameIsNoEscape) {
   auto forecast = forecast_of_a_server();
   forecast.image.name = "\\x1b";
@@ -207,40 +219,41 @@ TEST(Forecast, OfARehearsalEndsNothing) {
 TEST(Forecast, TellsAProgramTheSame) {
   const std::string document = json(forecast_of_a_server());
   EXPECT_EQ(document.find('\n'), document.size() - 1);
-  for (const char* part : {
-           R"({"format":1,"version":")",
-           R"("refusals":["a shutdown is inhibited by apt"])",
-           R"("image":{"name":"debian","description":"the image debian of the engine",)"
-           R"("digest":"sha256:1f","bytes":83886080})",
-           R"("memory":{"available_bytes":4294967296,"root_bytes":94371840,)"
-           R"("root_limit_bytes":4194304000})",
-           R"({"what":"file","from":"/root/key","to":"/etc/key","bytes":12})",
-           R"("payload":{"file":"/root/own-payload","bytes":2097152,)"
-           R"("digest":"sha256:2e","newest_plan":"1.3","proved":true})",
-           R"("busybox":"/root/busybox")",
-           R"("arguments":["bash","-c","\\x1b[31m's"])",
-           R"("user":{"uid":0,"gid":0,"groups":[]})",
-           R"("hooks":[{"at":"before:release","arguments":["/run/dboot/hook"],)"
-           R"("must_succeed":true}])",
-           R"("breakpoints":["after:sync"])",
-           R"({"name":"vda","released":true,"taken_apart":[],"kept_by":[],"connection":null,)"
-           R"("uses":[{"what":"ext4","where":"/",)"
-           R"("layers":[{"device":"vda1","mapped_name":null},)"
-           R"({"device":"vda","mapped_name":null}]}]})",
-           R"({"name":"vdc","released":true,"taken_apart":[{"device":"dm-2",)"
-           R"("mapped_name":"vg-idle","kind":"device mapper","to_end_it":null}],"kept_by":[],)"
-           R"("connection":null,"uses":[]})",
-           R"("elsewhere":[{"what":"zfs","where":"/pool","layers":[]}])",
-           R"("mounts":{"count":8,"remote":[{"what":"nfs4","where":"/mnt/far"},)",
-           R"("lost":["/run"]})",
-           R"("processes":{"count":8,"asked":7,"killed":1,"slow":[{"name":"postgres",)"
-           R"("why":"database","pids":[11,12]},)",
-           R"("consoles":{"log_to":["tty3","ttyS0"],"shell":"ttyS0"})",
-           R"("network":{"links":[{"name":"ens3","addresses":["10.0.2.15/24","fe80::1/64"]}],)"
-           R"("removed_by":["systemd-networkd"]})",
-           R"("ssh_session":true)",
-           R"("way_back":{"command_ends":"asks on its console)",
-       })
+  for (
+      const char* part : {
+          R"({"format":1,"version":")",
+          R"("refusals":["a shutdown is inhibited by apt"])",
+          R"("image":{"name":"debian","description":"the image debian of the engine",)"
+          R"("digest":"sha256:1f","bytes":83886080})",
+          R"("memory":{"available_bytes":4294967296,"root_bytes":94371840,)"
+          R"("root_limit_bytes":4194304000})",
+          R"({"what":"file","from":"/root/key","to":"/etc/key","bytes":12})",
+          R"("payload":{"file":"/root/own-payload","bytes":2097152,)"
+          R"("digest":"sha256:2e","newest_plan":"1.3","proved":true})",
+          R"("busybox":"/root/busybox")",
+          R"("arguments":["bash","-c","\\x1b[31m's"])",
+          R"("user":{"uid":0,"gid":0,"groups":[]})",
+          R"("hooks":[{"at":"before:release","arguments":["/run/dboot/hook"],)"
+          R"("must_succeed":true}])",
+          R"("breakpoints":["after:sync"])",
+          R"({"name":"vda","released":true,"taken_apart":[],"kept_by":[],"connection":null,)"
+          R"("uses":[{"what":"ext4","where":"/",)"
+          R"("layers":[{"device":"vda1","mapped_name":null},)"
+          R"({"device":"vda","mapped_name":null}]}]})",
+          R"({"name":"vdc","released":true,"taken_apart":[{"device":"dm-2",)"
+          R"("mapped_name":"vg-idle","kind":"device mapper","to_end_it":null}],"kept_by":[],)"
+          R"("connection":null,"uses":[]})",
+          R"("elsewhere":[{"what":"zfs","where":"/pool","layers":[]}])",
+          R"("mounts":{"count":8,"remote":[{"what":"nfs4","where":"/mnt/far"},)",
+          R"("lost":["/run"]})",
+          R"("processes":{"count":8,"asked":7,"killed":1,"slow":[{"name":"postgres",)"
+          R"("why":"database","pids":[11,12]},)",
+          R"("consoles":{"log_to":["tty3","ttyS0"],"shell":"ttyS0"})",
+          R"("network":{"links":[{"name":"ens3","addresses":["10.0.2.15/24","fe80::1/64"]}],)"
+          R"("removed_by":["systemd-networkd"],"given_up":["10.0.2.100"],"hears_packets":["lldpd"]})",
+          R"("ssh_session":true)",
+          R"("way_back":{"command_ends":"asks on its console)",
+      })
     EXPECT_THAT(document, HasSubstr(part));
 }
 

@@ -68,6 +68,20 @@ Plan of_1_4() {
   return plan;
 }
 
+/// What 1.5.plan says.
+Plan of_1_5() {
+  Plan plan = of_1_4();
+  plan.keep_network = true;
+  plan.network.messages = {std::string("\x14\0\0\0\xff", 5), ""};
+  plan.network.settings = {"ipv6/conf/eth\xff/accept_ra=2"};
+  plan.network.name_servers = {"192.0.2.53", "2001:db8::53"};
+  plan.network.search_domains = {"example.org"};
+  plan.network.given_up = {"192.0.2.100"};
+  plan.network.client = "fe80::1%eth0";
+  plan.flush_firewall = true;
+  return plan;
+}
+
 /// A plan file as shared/plan/plan.hpp describes it.
 Bytes with_header(std::span<const std::uint8_t> body, std::uint16_t minor) {
   Bytes file(header_size + body.size());
@@ -87,10 +101,11 @@ TEST(GoldenPlan, IsReadAsItWasMeant) {
   EXPECT_EQ(plan::decode(golden("1.2")), of_1_2());
   EXPECT_EQ(plan::decode(golden("1.3")), of_1_3());
   EXPECT_EQ(plan::decode(golden("1.4")), of_1_4());
+  EXPECT_EQ(plan::decode(golden("1.5")), of_1_5());
 }
 
 TEST(GoldenPlan, OfTodayIsReadByThePayloadsOfTomorrow) {
-  const auto file = golden("1.4");
+  const auto file = golden("1.5");
   flatbuffers::Verifier verifier(file.data() + header_size, file.size() - header_size);
   ASSERT_TRUE(tomorrow::VerifyPlanBuffer(verifier));
   const auto* plan = tomorrow::GetPlan(file.data() + header_size);
@@ -101,7 +116,7 @@ TEST(GoldenPlan, OfTodayIsReadByThePayloadsOfTomorrow) {
 }
 
 TEST(GoldenPlan, OfTomorrowIsReadByThePayloadOfToday) {
-  const auto file = golden("1.4");
+  const auto file = golden("1.5");
   const auto plan = tomorrow::UnPackPlan(file.data() + header_size);
   plan->added_text = "for another";
   plan->added_number = 8;
@@ -109,7 +124,7 @@ TEST(GoldenPlan, OfTomorrowIsReadByThePayloadOfToday) {
   builder.Finish(tomorrow::Plan::Pack(builder, plan.get()));
   EXPECT_EQ(plan::decode(with_header({builder.GetBufferPointer(), builder.GetSize()},
                                      plan::minor_version + 1)),
-            of_1_4());
+            of_1_5());
 }
 
 TEST(GoldenPlan, Of1_0HasTheDefaultsOfWhatCameLater) {

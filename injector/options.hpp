@@ -44,6 +44,7 @@ struct Options {
   /// --keep-network. Automatic: unless the caller sits at a console of the machine.
   enum class Keep : std::uint8_t { automatic, yes, no };
   Keep keep_network = Keep::automatic;
+  bool write_network = false;  ///< also as the configuration of the image
   std::chrono::milliseconds grace{10'000};
   std::string console = "auto";  ///< auto, none, or a terminal's name below /dev
   std::string hostname;          ///< empty: the host's stays

@@ -201,6 +201,18 @@ Prepared prepare(const Options& options, image::Source& source, const rootfs::Fr
   return prepared;
 }
 
+/// Whose network it is. A rehearsal looks at the one that it is called in, and so does a dry run
+/// where PID 1 is not to be seen.
+std::optional<Target> owner_of_network(const Options& options) {
+  if (options.rehearse) return std::nullopt;
+  try {
+    return Target::own_pid_1();
+  } catch (const Failure&) {
+    if (!options.dry_run) throw;
+    return std::nullopt;
+  }
+}
+
 /// Records what is to be kept of the network, for the plan of a takeover and for the image.
 void record_network(const Options& options, const Staging& staging, Prepared& prepared) {
   const bool for_plan = prepared.plan.keep_network && prepared.plan.scope == Scope::machine &&
@@ -208,7 +220,7 @@ void record_network(const Options& options, const Staging& staging, Prepared& pr
   if (!for_plan && !options.write_network) return;
   Network recorded;
   network::note_resolvers(prepared.resolv_conf, recorded);
-  network::note_kernel_state(Target::own_pid_1(), recorded);
+  network::note_kernel_state(owner_of_network(options), recorded);
   if (options.write_network) {
     for (const auto& file : network::write_for_image(staging.root(), recorded))
       prepared.from_host.push_back({"network", "the kernel", file, 0});

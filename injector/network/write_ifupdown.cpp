@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "injector/network/formats.hpp"
 
 namespace dboot::network {
@@ -93,8 +95,8 @@ class Writer {
   }
 
  private:
-  /// A stanza for each: the first one has what is not of an address, and the last one what needs
-  /// all of them.
+  /// A stanza for each: the first one has what makes the interface, the last one of a family the
+  /// routes, which need its addresses.
   void add_address(const Address& address) {
     const bool is_ipv6 = address.family == Family::ipv6;
     Stanza stanza(interface_.name, is_ipv6 ? "inet6 static" : "inet static");
@@ -105,6 +107,7 @@ class Writer {
       // It has been this machine's: nobody else is asked for it.
       stanza.set("dad-attempts", "0");
     }
+    if (is_last_of_its_family(address)) add_routes(stanza, address.family);
     if (&address == &interface_.addresses.back()) end(stanza);
     text_ += stanza.text();
   }
@@ -126,9 +129,27 @@ class Writer {
       stanza.set("dns-search", joined(configuration_.search_domains, " "));
   }
 
+  bool has_address(Family family) const {
+    return std::any_of(interface_.addresses.begin(), interface_.addresses.end(),
+                       [&](const Address& address) { return address.family == family; });
+  }
+
+  bool is_last_of_its_family(const Address& address) const {
+    return std::none_of(&address + 1, &interface_.addresses.back() + 1,
+                        [&](const Address& other) { return other.family == address.family; });
+  }
+
+  void add_routes(Stanza& stanza, Family family) const {
+    for (const auto& route : interface_.routes) {
+      if (route.family == family) stanza.set("up", route_command(route, interface_.name));
+    }
+  }
+
+  /// What is of the interface, or of a family without an address.
   void end(Stanza& stanza) const {
-    for (const auto& route : interface_.routes)
-      stanza.set("up", route_command(route, interface_.name));
+    for (const auto family : {Family::ipv4, Family::ipv6}) {
+      if (!has_address(family)) add_routes(stanza, family);
+    }
     for (const auto& rule : interface_.rules) stanza.set("up", rule_command(rule));
     for (const auto& neighbour : interface_.neighbours)
       stanza.set("up", "ip neighbour replace " + neighbour.address + " lladdr " +

@@ -588,6 +588,30 @@ iface eth0 inet static
 )");
 }
 
+TEST(Ifupdown, HasTheRoutesOfAFamilyWithItsAddresses) {
+  const auto made = of({link({}), address(2, "192.0.2.10", 24), address(2, "192.0.2.11", 24),
+                        address(2, "2001:db8::10", 64), route(2, {.gateway = "192.0.2.1"}),
+                        route(2, {.gateway = "2001:db8::1"})});
+  EXPECT_EQ(texts(ifupdown_files(made)), R"(/etc/network/interfaces
+
+auto lo
+iface lo inet loopback
+
+auto eth0
+iface eth0 inet static
+    pre-up ip address flush dev eth0 scope global || true
+    address 192.0.2.10/24
+iface eth0 inet static
+    address 192.0.2.11/24
+    up ip route replace default via 192.0.2.1 dev eth0
+iface eth0 inet6 static
+    address 2001:db8::10/64
+    accept_ra 0
+    dad-attempts 0
+    up ip -6 route replace default via 2001:db8::1 dev eth0
+)");
+}
+
 TEST(NetworkManager, IsToldOfARentedServer) {
   EXPECT_EQ(texts(network_manager_files(configuration_of(rented()))),
             R"(/etc/NetworkManager/system-connections/dboot-eth0.nmconnection

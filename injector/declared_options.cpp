@@ -241,6 +241,10 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->transform(one_of(firewalls))
       ->option_text("keep|flush")
       ->group("The takeover");
+  app.add_flag("--write-network", options.write_network,
+               "The image is also configured for them, by what it has for that")
+      ->check(check_switch)
+      ->group("The takeover");
   app.add_option("--payload", options.payload,
                  "What PID 1 executes (the dboot-init of this program)")
       ->check(check_not_empty)

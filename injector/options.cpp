@@ -22,8 +22,8 @@ namespace {
 /// argument of a program contains a NUL.
 const std::string empty_value(1, '\0');
 
-constexpr std::array switches{"--rehearse", "--dry-run", "--json",
-                              "--yes",      "--force",   "--no-disk-log"};
+constexpr std::array switches{"--rehearse", "--dry-run",     "--json",         "--yes",
+                              "--force",    "--no-disk-log", "--write-network"};
 
 /// "--rehearse=false", which must not become a takeover. CLI11 takes it for an answer, and "=true"
 /// for the switch alone.
@@ -159,6 +159,8 @@ Options parse(int argc, const char* const* argv) {
                 "add --rehearse, or leave it out");
   if (options.json && !options.dry_run)
     throw usage("--json is about what a dry run prints", "add --dry-run, or leave it out");
+  if (options.write_network && options.keep_network == Options::Keep::no)
+    throw usage("--write-network needs the network to be kept", "leave --keep-network no out");
   if (app.count("--entrypoint") > 0) {
     options.overrides.entrypoint = raw.entrypoint == empty_value ? "" : raw.entrypoint;
   }

@@ -28,6 +28,7 @@
 #include "injector/network/client.hpp"
 #include "injector/network/packet_sockets.hpp"
 #include "injector/network/record.hpp"
+#include "injector/network/write.hpp"
 #include "injector/payload_file.hpp"
 #include "injector/preflight/memory.hpp"
 #include "injector/preflight/root.hpp"
@@ -93,6 +94,7 @@ void leave_memory_limits() {
 bool keeps_network(const Options& options) {
   if (options.keep_network != Options::Keep::automatic)
     return options.keep_network == Options::Keep::yes;
+  if (options.write_network && !options.rehearse) return true;
   return !options.rehearse && !guard::is_at_local_console();
 }
 
@@ -176,6 +178,7 @@ void make_log_files(const Options& options, int root) {
 struct Prepared {
   Plan plan;
   std::vector<rootfs::Taken> from_host;
+  std::string resolv_conf;  ///< the host's
 };
 
 /// Fills the new root. What comes from the host is read before anything enters another namespace.
@@ -208,8 +211,37 @@ Prepared prepare(const Options& options, image::Source& source, const rootfs::Fr
     network::note_resolvers(host_files.resolv_conf, prepared.plan.network);
     prepared.plan.network.client = network::ssh_client();
   }
+  prepared.resolv_conf = host_files.resolv_conf;
   prepared.plan.stop_signal = static_cast<std::uint8_t>(stop_signal_of(config, command));
   return prepared;
+}
+
+/// Whose network it is. A rehearsal looks at the one that it is called in, and so does a dry run
+/// where PID 1 is not to be seen.
+std::optional<Target> owner_of_network(const Options& options) {
+  if (options.rehearse) return std::nullopt;
+  try {
+    return Target::own_pid_1();
+  } catch (const Failure&) {
+    if (!options.dry_run) throw;
+    return std::nullopt;
+  }
+}
+
+/// Records what is to be kept of the network, for the plan of a takeover and for the image.
+void record_network(const Options& options, const Staging& staging, Prepared& prepared) {
+  const bool for_plan = prepared.plan.keep_network && prepared.plan.scope == Scope::machine &&
+                        !options.dry_run && !options.rehearse;
+  if (!for_plan && !options.write_network) return;
+  Network recorded;
+  recorded.client = prepared.plan.network.client;
+  network::note_resolvers(prepared.resolv_conf, recorded);
+  network::note_kernel_state(owner_of_network(options), recorded);
+  if (options.write_network) {
+    for (const auto& file : network::write_for_image(staging.root(), recorded))
+      prepared.from_host.push_back({"network", "the kernel", file, 0});
+  }
+  if (for_plan) prepared.plan.network = std::move(recorded);
 }
 
 /// The file that PID 1 is to execute.
@@ -229,7 +261,6 @@ void commit(const Target& target, Staging& staging, Plan plan,
   std::optional<KernelPanic> panic;
   if (target.is_machine()) panic.emplace();
   if (panic) plan.kernel_panic = panic->previous();
-  if (target.is_machine() && plan.keep_network) network::note_kernel_state(target, plan.network);
   plan.began = report::began();
   staging.write_plan(plan::encode(plan));
   staging.arm();
@@ -393,12 +424,14 @@ int run(const Options& options) {
     if (options.dry_run && !options.rehearse)
       forecast.refusals = claim::refusals(wishes_of(options), staged.get());
   }
-  auto [plan, taken] = prepare(options, *source, from_host, staging, scope_of(options));
+  auto prepared = prepare(options, *source, from_host, staging, scope_of(options));
+  record_network(options, staging, prepared);
+  auto& plan = prepared.plan;
   plan.hooks = hooks.stage(staging);
   if (options.dry_run) {
     forecast.image = {options.image, source->description(), digest, source->estimated_bytes()};
     forecast.memory = {available, staging.root_bytes(), size.bytes};
-    forecast.from_host = std::move(taken);
+    forecast.from_host = std::move(prepared.from_host);
     forecast.payload = std::move(payload);
     forecast.busybox = hooks.busybox();
     forecast.plan = std::move(plan);

@@ -28,9 +28,9 @@ void note_resolvers(std::string_view resolv_conf, Network& network) {
   }
 }
 
-void note_kernel_state(const Target& target, Network& network) {
+void note_kernel_state(const std::optional<Target>& target, Network& network) {
   try {
-    target.enter_network();
+    if (target) target->enter_network();
     netlink::Socket socket;
     for (const auto& message : netlink::read_all(socket))
       network.messages.push_back(message.bytes());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "injector/target.hpp"
@@ -13,7 +14,8 @@ namespace dboot::network {
 void note_resolvers(std::string_view resolv_conf, Network& network);
 
 /// Notes what the kernel has now: links, addresses, nexthops, routes, rules, permanent neighbours
-/// and settings. Enters the network namespace of the target. Throws Failure.
-void note_kernel_state(const Target& target, Network& network);
+/// and settings. Enters the network namespace of the target; of none it is the caller's own. Throws
+/// Failure.
+void note_kernel_state(const std::optional<Target>& target, Network& network);
 
 }  // namespace dboot::network

@@ -12,7 +12,7 @@
 #include "injector/failure.hpp"
 #include "injector/report.hpp"
 #include "injector/rootfs/beneath.hpp"
-#include "injector/rootfs/hidden.hpp"
+#include "injector/rootfs/image_file.hpp"
 #include "injector/rootfs/no_space.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/system/syscalls.hpp"
@@ -66,14 +66,6 @@ void ensure_mount_point(int root_fd, const std::string& name) {
                 "make /" + name + " a directory in the image, or leave it out");
 }
 
-/// For what is written to the image: below a mount point nobody would see it.
-void refuse_hidden(int root_fd, const std::string& name) {
-  const auto hidden = hidden_below(root_fd, name);
-  if (hidden.empty()) return;
-  throw Failure("/" + name + " of the image is hidden by what the new system mounts on " + hidden,
-                "make /" + name + " a directory in the image");
-}
-
 /// A directory that the image may have put behind a link (/tmp -> /var/tmp): what the link names is
 /// made in its place.
 void ensure_directory(int root_fd, const std::string& name, mode_t mode) {
@@ -97,26 +89,8 @@ bool is_missing_or_empty(int root_fd, const std::string& path) {
   return S_ISREG(status.st_mode) && status.st_size == 0;
 }
 
-void replace_in_etc(int root_fd, const std::string& name, std::string_view text) {
-  refuse_hidden(root_fd, "etc");
-  const UniqueFd etc = make_directories_beneath(root_fd, "etc");
-  if (::unlinkat(etc.get(), name.c_str(), 0) < 0 && errno != ENOENT) {
-    sys::fail(errno, {"replace /etc/", name});
-  }
-  const UniqueFd fd = sys::open_at(etc.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-  sys::write_all(fd.get(), text);
-  sys::check(::fchmod(fd.get(), 0644), "chmod /etc/", name);
-}
-
-/// What the image has in the place of a file or of /etc may refuse.
 void write_etc(int root_fd, const std::string& name, std::string_view text) {
-  try {
-    replace_in_etc(root_fd, name, text);
-  } catch (const std::system_error& error) {
-    if (error.code().value() == ENOSPC) report_no_space(root_fd, "etc/" + name);
-    throw Failure("/etc/" + name + " of the image cannot be written: " + error.what(),
-                  "take the root filesystem of a Linux system");
-  }
+  write_image_file(root_fd, "etc/" + name, text, 0644);
 }
 
 void fill_in_etc(int root_fd, const std::string& name, std::string_view text,

@@ -21,28 +21,6 @@ std::string name_of(const LinkNames& names, std::uint32_t number) {
   return found == names.end() ? "number " + std::to_string(number) : found->second;
 }
 
-/// The family follows from the length.
-std::string address_in(std::string_view bytes) {
-  constexpr std::size_t of_ipv4 = 4;
-  constexpr std::size_t of_ipv6 = 16;
-  if (bytes.size() != of_ipv4 && bytes.size() != of_ipv6) return "?";
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  ::inet_ntop(bytes.size() == of_ipv4 ? AF_INET : AF_INET6, bytes.data(), text.data(), text.size());
-  return text.data();
-}
-
-std::string hardware_address_in(std::string_view bytes) {
-  std::string text;
-  constexpr std::string_view digits = "0123456789abcdef";
-  for (const char byte : bytes) {
-    const auto value = static_cast<unsigned char>(byte);
-    if (!text.empty()) text += ':';
-    text += digits[value / digits.size()];
-    text += digits[value % digits.size()];
-  }
-  return text;
-}
-
 std::string family_of(std::uint8_t family) {
   return family == AF_INET6 ? "-6 " : "";
 }
@@ -187,6 +165,27 @@ std::string of_neighbour(const Message& message, const LinkNames& names) {
 }
 
 }  // namespace
+
+std::string address_in(std::string_view bytes) {
+  constexpr std::size_t of_ipv4 = 4;
+  constexpr std::size_t of_ipv6 = 16;
+  if (bytes.size() != of_ipv4 && bytes.size() != of_ipv6) return "?";
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  ::inet_ntop(bytes.size() == of_ipv4 ? AF_INET : AF_INET6, bytes.data(), text.data(), text.size());
+  return text.data();
+}
+
+std::string hardware_address_in(std::string_view bytes) {
+  std::string text;
+  constexpr std::string_view digits = "0123456789abcdef";
+  for (const char byte : bytes) {
+    const auto value = static_cast<unsigned char>(byte);
+    if (!text.empty()) text += ':';
+    text += digits[value / digits.size()];
+    text += digits[value % digits.size()];
+  }
+  return text;
+}
 
 std::string in_words(const Message& message, const LinkNames& names) {
   switch (message.kind()) {

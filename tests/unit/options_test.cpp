@@ -84,7 +84,7 @@ TEST(Options, ValuesAreRead) {
 }
 
 TEST(Options, SwitchWithAValueIsRefused) {
-  for (const std::string name : {"--rehearse", "--dry-run", "--json", "--yes", "--force"}) {
+  for (const std::string name : {"--rehearse", "--dry-run", "--json", "--yes", "--force", "--write-network"}) {
     for (const std::string value : {"=false", "=true", "=0", "=1", "=no", "=", "={}"}) {
       const auto given = answer({(name + value).c_str(), "debian"});
       EXPECT_EQ(given.status, 125) << name << value;
@@ -98,6 +98,15 @@ TEST(Options, JsonIsOfADryRun) {
   EXPECT_FALSE(parse({"--dry-run", "debian"}).json);
   EXPECT_THAT(answer({"--json", "debian"}).what(),
               AllOf(HasSubstr("--json is about what a dry run prints"), HasSubstr("--dry-run")));
+}
+
+TEST(Options, NetworkIsWrittenWhereItIsKept) {
+  EXPECT_FALSE(parse({"debian"}).write_network);
+  EXPECT_TRUE(parse({"--write-network", "debian"}).write_network);
+  EXPECT_TRUE(parse({"--keep-network", "yes", "--write-network", "debian"}).write_network);
+  EXPECT_THAT(answer({"--write-network", "--keep-network", "no", "debian"}).what(),
+              AllOf(HasSubstr("--write-network needs the network to be kept"),
+                    HasSubstr("--keep-network no")));
 }
 
 TEST(Options, TerminalIsARehearsals) {

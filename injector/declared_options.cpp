@@ -241,6 +241,9 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->transform(one_of(firewalls))
       ->option_text("keep|flush")
       ->group("The takeover");
+  app.add_flag("--renew", options.renew, "The image's DHCP client goes on renewing leases")
+      ->check(check_switch)
+      ->group("The takeover");
   app.add_flag("--write-network", options.write_network,
                "The image is also configured for them, by what it has for that")
       ->check(check_switch)

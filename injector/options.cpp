@@ -22,8 +22,9 @@ namespace {
 /// argument of a program contains a NUL.
 const std::string empty_value(1, '\0');
 
-constexpr std::array switches{"--rehearse", "--dry-run",     "--json",         "--yes",
-                              "--force",    "--no-disk-log", "--write-network"};
+constexpr std::array switches{"--rehearse", "--dry-run",         "--json",
+                              "--yes",      "--force",           "--no-disk-log",
+                              "--renew",    "--require-release", "--write-network"};
 
 /// "--rehearse=false", which must not become a takeover. CLI11 takes it for an answer, and "=true"
 /// for the switch alone.
@@ -159,8 +160,12 @@ Options parse(int argc, const char* const* argv) {
                 "add --rehearse, or leave it out");
   if (options.json && !options.dry_run)
     throw usage("--json is about what a dry run prints", "add --dry-run, or leave it out");
-  if (options.write_network && options.keep_network == Options::Keep::no)
-    throw usage("--write-network needs the network to be kept", "leave --keep-network no out");
+  for (const auto& [option, is_given] :
+       {std::pair{"--write-network", options.write_network}, std::pair{"--renew", options.renew}}) {
+    if (is_given && options.keep_network == Options::Keep::no)
+      throw usage(std::string(option) + " needs the network to be kept",
+                  "leave --keep-network no out");
+  }
   if (app.count("--entrypoint") > 0) {
     options.overrides.entrypoint = raw.entrypoint == empty_value ? "" : raw.entrypoint;
   }

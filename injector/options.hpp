@@ -46,6 +46,7 @@ struct Options {
   Keep keep_network = Keep::automatic;
   enum class Firewall : std::uint8_t { keep, flush };
   Firewall firewall = Firewall::keep;
+  bool renew = false;          ///< by the image's own client
   bool write_network = false;  ///< also as the configuration of the image
   std::chrono::milliseconds grace{10'000};
   std::string console = "auto";  ///< auto, none, or a terminal's name below /dev

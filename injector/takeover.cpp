@@ -28,6 +28,7 @@
 #include "injector/network/client.hpp"
 #include "injector/network/packet_sockets.hpp"
 #include "injector/network/record.hpp"
+#include "injector/network/renewal.hpp"
 #include "injector/network/write.hpp"
 #include "injector/payload_file.hpp"
 #include "injector/preflight/memory.hpp"
@@ -94,7 +95,7 @@ void leave_memory_limits() {
 bool keeps_network(const Options& options) {
   if (options.keep_network != Options::Keep::automatic)
     return options.keep_network == Options::Keep::yes;
-  if (options.write_network && !options.rehearse) return true;
+  if ((options.write_network || options.renew) && !options.rehearse) return true;
   return !options.rehearse && !guard::is_at_local_console();
 }
 
@@ -178,7 +179,8 @@ void make_log_files(const Options& options, int root) {
 struct Prepared {
   Plan plan;
   std::vector<rootfs::Taken> from_host;
-  std::string resolv_conf;  ///< the host's
+  std::string resolv_conf;     ///< the host's
+  std::vector<Hook> renewals;  ///< of leases
 };
 
 /// Fills the new root. What comes from the host is read before anything enters another namespace.
@@ -232,7 +234,8 @@ std::optional<Target> owner_of_network(const Options& options) {
 void record_network(const Options& options, const Staging& staging, Prepared& prepared) {
   const bool for_plan = prepared.plan.keep_network && prepared.plan.scope == Scope::machine &&
                         !options.dry_run && !options.rehearse;
-  if (!for_plan && !options.write_network) return;
+  const bool for_renewal = options.renew && !options.rehearse;
+  if (!for_plan && !for_renewal && !options.write_network) return;
   Network recorded;
   recorded.client = prepared.plan.network.client;
   network::note_resolvers(prepared.resolv_conf, recorded);
@@ -241,6 +244,9 @@ void record_network(const Options& options, const Staging& staging, Prepared& pr
     for (const auto& file : network::write_for_image(staging.root(), recorded))
       prepared.from_host.push_back({"network", "the kernel", file, 0});
   }
+  if (for_renewal)
+    prepared.renewals =
+        network::renewals(network::leases_in(recorded), staging.root(), staging.directory());
   if (for_plan) prepared.plan.network = std::move(recorded);
 }
 
@@ -318,6 +324,7 @@ void refuse_what_it_does_not_know(const Options& options, const payload_file::Pa
     require_plans_of(payload, 4, "whether disks must be released", "--require-release");
   if (options.keep_network == Options::Keep::yes)
     require_plans_of(payload, 5, "how to keep the network", "--keep-network");
+  if (options.renew) require_plans_of(payload, 5, "who renews leases", "--renew");
   if (options.firewall == Options::Firewall::flush)
     require_plans_of(payload, 5, "whether the firewall is flushed", "--firewall");
 }
@@ -428,6 +435,7 @@ int run(const Options& options) {
   record_network(options, staging, prepared);
   auto& plan = prepared.plan;
   plan.hooks = hooks.stage(staging);
+  plan.hooks.insert(plan.hooks.end(), prepared.renewals.begin(), prepared.renewals.end());
   if (options.dry_run) {
     forecast.image = {options.image, source->description(), digest, source->estimated_bytes()};
     forecast.memory = {available, staging.root_bytes(), size.bytes};

@@ -12,6 +12,7 @@
 #include <array>
 
 #include "injector/network/links.hpp"
+#include "shared/network/restoring.hpp"
 #include "shared/network/settings.hpp"
 #include "shared/network/state.hpp"
 
@@ -49,10 +50,8 @@ struct Content {
 /// Sorts what was recorded.
 class Reader {
  public:
-  explicit Reader(const Network& recorded) : settings_(recorded.settings) {
-    for (const auto& bytes : recorded.messages) {
-      if (auto message = Message::parse(bytes)) messages_.push_back(std::move(*message));
-    }
+  explicit Reader(const Network& recorded)
+      : settings_(recorded.settings), messages_(netlink::to_be_kept(recorded)) {
     names_ = netlink::names_of_links(messages_);
     // The one of "lo", where the kernel tells them at all.
     knows_origins_ = std::any_of(messages_.begin(), messages_.end(), [](const Message& message) {
@@ -252,9 +251,7 @@ class Reader {
 
 /// Of the resolver's file, which may hold anything.
 bool is_address(const std::string& text) {
-  std::array<unsigned char, sizeof(in6_addr)> address{};
-  return ::inet_pton(AF_INET, text.c_str(), address.data()) == 1 ||
-         ::inet_pton(AF_INET6, text.c_str(), address.data()) == 1;
+  return !netlink::bytes_of_address(text).empty();
 }
 
 bool is_domain(const std::string& text) {

@@ -11,6 +11,7 @@
 #include "injector/rootfs/beneath.hpp"
 #include "injector/rootfs/executable.hpp"
 #include "shared/network/message.hpp"
+#include "shared/network/restoring.hpp"
 #include "shared/network/state.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/system/syscalls.hpp"
@@ -19,14 +20,6 @@ namespace dboot::network {
 namespace {
 
 constexpr const char* search_path = "/usr/sbin:/usr/bin:/sbin:/bin";
-
-std::vector<netlink::Message> parsed(const std::vector<std::string>& messages) {
-  std::vector<netlink::Message> list;
-  for (const auto& bytes : messages) {
-    if (auto message = netlink::Message::parse(bytes)) list.push_back(std::move(*message));
-  }
-  return list;
-}
 
 bool has_lifetime(const netlink::Message& address) {
   constexpr std::uint32_t for_ever = 0xFFFFFFFF;
@@ -60,30 +53,37 @@ Arguments by_dhcpcd(const std::string& path, const Lease& lease) {
   return {path, "--background", "--request", lease.address, lease.link};
 }
 
-Arguments by_udhcpc(const std::string& path, const Lease& lease) {
-  return {path, "-i", lease.link, "-r", lease.address, "-b", "-S"};
+/// Without its script it asks, and does nothing with the answer: where busybox has it, and where
+/// Debian's has it. Empty for none.
+std::string find_script(int root) {
+  for (const char* path : {"/usr/share/udhcpc/default.script", "/etc/udhcpc/default.script"}) {
+    if (rootfs::canonical_beneath(root, path)) return path;
+  }
+  return "";
+}
+
+Arguments by_udhcpc(const std::string& path, const std::string& script, const Lease& lease) {
+  return {path, "-i", lease.link, "-r", lease.address, "-s", script, "-b", "-S"};
 }
 
 Arguments arguments_for(int root, int directory, const Lease& lease) {
   if (const auto path = find_client(root, "dhcpcd"); !path.empty()) return by_dhcpcd(path, lease);
   if (const auto path = find_client(root, "dhclient"); !path.empty())
     return {path, "-nw", "-cf", write_request(directory, lease), lease.link};
-  // Without its script it asks, and does nothing with the answer.
   const auto path = find_client(root, "udhcpc");
-  const bool has_script =
-      rootfs::canonical_beneath(root, "/usr/share/udhcpc/default.script").has_value();
-  if (!path.empty() && has_script) return by_udhcpc(path, lease);
-  throw Failure(
-      "the image has no client of DHCP that could renew the lease of " + lease.address + " on " +
-          lease.link + ": no dhcpcd, no dhclient, and no udhcpc with its default.script",
-      "leave --renew out: the address lasts, and the log says until when it is leased");
+  const auto script = find_script(root);
+  if (!path.empty() && !script.empty()) return by_udhcpc(path, script, lease);
+  throw Failure("the image has no client of DHCP that could renew the lease of " + lease.address +
+                    " on " + lease.link +
+                    ": no dhcpcd, no dhclient, and no udhcpc with its default.script",
+                "leave --renew out: the address lasts, and the log says until when it is leased");
 }
 
 }  // namespace
 
 std::vector<Lease> leases_in(const Network& network) {
   std::vector<Lease> leases;
-  const auto messages = parsed(network.messages);
+  const auto messages = netlink::to_be_kept(network);
   const auto names = netlink::names_of_links(messages);
   for (const auto& message : messages) {
     const auto body = message.body<ifaddrmsg>();
@@ -94,16 +94,19 @@ std::vector<Lease> leases_in(const Network& network) {
     const auto is_of_link = [&](const Lease& lease) { return lease.link == name->second; };
     if (name == names.end() || std::any_of(leases.begin(), leases.end(), is_of_link)) continue;
     leases.push_back(
-        {name->second, netlink::text_of_address(netlink::own_address(message).value_or(""))});
+        {name->second, netlink::address_in(netlink::own_address(message).value_or(""))});
   }
   return leases;
 }
 
 std::vector<Hook> renewals(const std::vector<Lease>& leases, int root, int directory) {
   std::vector<Hook> hooks;
-  for (const auto& lease : leases)
-    hooks.push_back(
-        {{Moment::after, "hand-over"}, arguments_for(root, directory, lease), false});
+  for (const auto& lease : leases) {
+    Hook hook;
+    hook.at = {Moment::after, "hand-over"};
+    hook.arguments = arguments_for(root, directory, lease);
+    hooks.push_back(std::move(hook));
+  }
   return hooks;
 }
 

@@ -21,14 +21,6 @@ namespace {
 using netlink::Change;
 using netlink::Message;
 
-std::vector<Message> parsed(const std::vector<std::string>& messages) {
-  std::vector<Message> list;
-  for (const auto& bytes : messages) {
-    if (auto message = Message::parse(bytes)) list.push_back(std::move(*message));
-  }
-  return list;
-}
-
 /// "2026-11-29 13:20:03 UTC".
 std::string time_in(std::chrono::seconds left) {
   const auto end = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now() + left);
@@ -43,7 +35,7 @@ std::string time_in(std::chrono::seconds left) {
 class Restoration {
  public:
   Restoration(const Network& before, const blocking::Report& report)
-      : before_(netlink::without(parsed(before.messages), before.given_up)),
+      : before_(netlink::to_be_kept(before)),
         settings_(before.settings),
         given_up_(before.given_up),
         client_(before.client),

@@ -324,10 +324,13 @@ std::vector<Change> changes(const std::vector<Message>& before, const std::vecto
   return changes;
 }
 
-std::vector<Message> without(std::vector<Message> messages,
-                             const std::vector<std::string>& addresses) {
-  std::erase_if(messages, [&](const Message& message) { return is_about(message, addresses); });
-  return messages;
+std::vector<Message> to_be_kept(const Network& recorded) {
+  std::vector<Message> kept;
+  for (const auto& bytes : recorded.messages) {
+    auto message = Message::parse(bytes);
+    if (message && !is_about(*message, recorded.given_up)) kept.push_back(std::move(*message));
+  }
+  return kept;
 }
 
 std::vector<Change> removals(const std::vector<Message>& now,

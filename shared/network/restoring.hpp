@@ -8,6 +8,7 @@
 
 #include "shared/network/message.hpp"
 #include "shared/network/state.hpp"
+#include "shared/plan/plan.hpp"
 
 /// What brings back what there was of the network. Decides only: whoever asks sends the requests.
 namespace dboot::netlink {
@@ -28,9 +29,8 @@ std::optional<Message> request_for(const Message& recorded);
 /// dummy, VRF); one that is there gets its master, its MTU, and is set up.
 std::vector<Change> changes(const std::vector<Message>& before, const std::vector<Message>& now);
 
-/// Without what is about one of `addresses` ("192.0.2.1"), or comes from it.
-std::vector<Message> without(std::vector<Message> messages,
-                             const std::vector<std::string>& addresses);
+/// What was recorded, but for addresses that are given up, and routes that come from these.
+std::vector<Message> to_be_kept(const Network& recorded);
 
 /// What takes away those of `now`, which are addresses, that `addresses` names ("192.0.2.1").
 std::vector<Change> removals(const std::vector<Message>& now,

@@ -24,12 +24,6 @@ std::uint8_t family_of(std::string_view address) {
   return address.size() == sizeof(in_addr) ? AF_INET : AF_INET6;
 }
 
-std::string text_of(std::string_view address) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  ::inet_ntop(family_of(address), address.data(), text.data(), text.size());
-  return text.data();
-}
-
 const Message* find_link(const std::vector<Message>& links, std::uint32_t number) {
   const auto is_it = [&](const Message& link) {
     return static_cast<std::uint32_t>(link.body<ifinfomsg>().ifi_index) == number;
@@ -59,9 +53,10 @@ Message ask_for_route(Socket& socket, const std::string& destination, std::uint3
 }
 
 std::string gateway_of(const Message& route) {
-  if (const auto gateway = route.find(RTA_GATEWAY)) return text_of(*gateway);
+  if (const auto gateway = route.find(RTA_GATEWAY)) return address_in(*gateway);
   // struct rtvia: a family, then the address.
-  if (const auto via = route.find(RTA_VIA); via && via->size() > 2) return text_of(via->substr(2));
+  if (const auto via = route.find(RTA_VIA); via && via->size() > 2)
+    return address_in(via->substr(2));
   return "";
 }
 
@@ -117,7 +112,7 @@ std::optional<Way> find_way(Socket& socket, const std::string& address) {
   way.is_up = is_usable(*link);
   way.neighbour = gateway_of(route);
   way.has_gateway = !way.neighbour.empty();
-  if (!way.has_gateway) way.neighbour = text_of(destination);
+  if (!way.has_gateway) way.neighbour = address_in(destination);
   return way;
 }
 

@@ -26,7 +26,8 @@ void configure_by_networkd(Host& host) {
 }
 
 /// What there is of it in the new system.
-std::string network_after_takeover(Host& host, const std::string& options) {
+std::string network_after_takeover(Host& host, const std::string& options,
+                                   const std::string& what = "ip address; ip route") {
   // As sudo does, which drops the variable.
   host.shell().start(
       "SSH_CONNECTION='10.0.2.2 50022 10.0.2.15 22' sh -c 'env -u SSH_CONNECTION dboot-inject "
@@ -35,7 +36,7 @@ std::string network_after_takeover(Host& host, const std::string& options) {
   Serial& console = host.console();
   console.expect("hand-over starting executable=/bin/sh", 180s);
   Shell shell = open_shell(host.machine(), [&](std::string_view line) { console.send(line); });
-  return shell.output_of("ip address; ip route; cat /run/dboot/payload.log");
+  return shell.output_of(what + "; cat /run/dboot/payload.log");
 }
 
 TEST(Network, StaysAlthoughNetworkdWouldTakeItAlong) {
@@ -81,6 +82,19 @@ TEST(Network, ComesBackWhereSomebodyTakesItAlong) {
                 "brought back what=\"route default via 198.51.100.1 dev e[a-z0-9]+ onlink\""),
             HasSubstr("given up what=\"address 10.0.2.100/32 dev docker0\""),
             Not(HasSubstr("inet 10.0.2.100")), HasSubstr(" failed=0")));
+}
+
+/// The image's client asks the same server, which knows the machine.
+TEST(Network, IsRenewedByTheClientOfTheImage) {
+  Host host(Host::Console::serial);
+  ASSERT_NO_FATAL_FAILURE(configure_by_networkd(host));
+  host.shell().output_of(
+      "printf '#!/bin/sh\\necho $1 $interface $ip >>/renewed\\n' >/root/default.script\n"
+      "chmod +x /root/default.script");
+  EXPECT_THAT(network_after_takeover(
+                  host, "--renew --copy /root/default.script:/usr/share/udhcpc/default.script",
+                  "cat /renewed; ps"),
+              AllOf(ContainsRegex("bound e[a-z0-9]+ 10.0.2.15"), HasSubstr("udhcpc -i e")));
 }
 
 TEST(Network, ThroughAVpnRefusesToGo) {

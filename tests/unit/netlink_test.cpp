@@ -172,9 +172,12 @@ TEST(Changes, AreNotForTheAddressesOfACluster) {
   body.rtm_family = AF_INET;
   const auto from = Builder(RTM_NEWROUTE, body).put(RTA_PREFSRC, address_of_host).message();
   const auto to = Builder(RTM_NEWROUTE, body).put(RTA_DST, address_of_host).message();
-  const std::vector<Message> all{leased_address(60), from, to};
-  EXPECT_THAT(without(all, {"10.0.2.15", "2001:db8::1"}), ElementsAre(to));
-  EXPECT_EQ(without(all, {"10.0.2.1"}), all);
+  Network network;
+  network.messages = {leased_address(60).bytes(), from.bytes(), to.bytes(), "none"};
+  network.given_up = {"10.0.2.15", "2001:db8::1"};
+  EXPECT_THAT(to_be_kept(network), ElementsAre(to));
+  network.given_up = {"10.0.2.1"};
+  EXPECT_THAT(to_be_kept(network), ElementsAre(leased_address(60), from, to));
   const auto removed = removals({leased_address(60)}, {"10.0.2.15"});
   ASSERT_THAT(removed, SizeIs(1));
   EXPECT_EQ(removed[0].request.type(), RTM_DELADDR);

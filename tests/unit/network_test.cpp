@@ -1,17 +1,31 @@
 // What the injector decides about the network, from texts.
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+
+#include <filesystem>
 
 #include "injector/network/client.hpp"
 #include "injector/network/cluster.hpp"
 #include "injector/network/packet_sockets.hpp"
 #include "injector/network/record.hpp"
+#include "injector/network/renewal.hpp"
+#include "shared/network/message.hpp"
+#include "shared/system/syscalls.hpp"
+#include "tests/support/failure_of.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace dboot::network {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 TEST(SshClient, IsTheFirstWordOfTheVariable) {
   using namespace std::string_literals;
@@ -77,6 +91,85 @@ TEST(Cluster, OfOthersHasTheAddressesThatTheyWereTold) {
               ElementsAre("192.0.2.100"));
   EXPECT_THAT(addresses_of_ucarp("ucarp\0--srcip=192.0.2.1\0--addr=192.0.2.100\0"s),
               ElementsAre("192.0.2.100"));
+}
+
+std::string link(int number, std::string_view name) {
+  ifinfomsg body{};
+  body.ifi_index = number;
+  return netlink::Builder(RTM_NEWLINK, body)
+      .put(IFLA_IFNAME, std::string(name) + '\0')
+      .message()
+      .bytes();
+}
+
+std::string address(unsigned link, const std::string& text, std::uint32_t seconds) {
+  const auto bytes = netlink::bytes_of_address(text);
+  ifaddrmsg body{};
+  body.ifa_family = bytes.size() == 4 ? AF_INET : AF_INET6;
+  body.ifa_index = link;
+  const ifa_cacheinfo times{seconds, seconds, 0, 0};
+  return netlink::Builder(RTM_NEWADDR, body)
+      .put(IFA_LOCAL, bytes)
+      .put(IFA_CACHEINFO, netlink::bytes_of(times))
+      .message()
+      .bytes();
+}
+
+TEST(Leases, AreTheAddressesOfIpv4WithALifetime) {
+  constexpr std::uint32_t for_ever = 0xFFFFFFFF;
+  Network network;
+  network.messages = {link(1, "lo"),
+                      link(2, "eth0"),
+                      link(3, "eth1"),
+                      address(1, "127.0.0.1", for_ever),
+                      address(2, "192.0.2.1", for_ever),
+                      address(2, "192.0.2.7", 3600),
+                      address(2, "192.0.2.8", 3600),
+                      address(3, "2001:db8::1", 3600),
+                      address(9, "192.0.2.9", 3600)};
+  EXPECT_THAT(leases_in(network), ElementsAre(Lease{"eth0", "192.0.2.7"}));
+}
+
+class Renewals : public testing::Test {
+ protected:
+  /// A program that this machine can execute.
+  void add(const std::string& path) {
+    std::filesystem::create_directories((root_.path() / path).parent_path());
+    std::filesystem::copy_file("/bin/busybox", root_.path() / path);
+  }
+  std::vector<Hook> made() {
+    const UniqueFd root = sys::open(root_.path(), O_PATH | O_DIRECTORY);
+    const UniqueFd directory = sys::open(directory_.path(), O_PATH | O_DIRECTORY);
+    return renewals({{"eth0", "192.0.2.7"}}, root.get(), directory.get());
+  }
+  TemporaryDirectory root_;
+  TemporaryDirectory directory_;
+};
+
+TEST_F(Renewals, AreDoneByWhatTheImageHas) {
+  EXPECT_THAT(failure_of([&] { made(); }),
+              AllOf(HasSubstr("no client of DHCP that could renew the lease of 192.0.2.7 on eth0"),
+                    HasSubstr("leave --renew out")));
+  const auto only = [&] {
+    const auto hooks = made();
+    EXPECT_THAT(hooks, SizeIs(1));
+    EXPECT_EQ(to_string(hooks.front().at), "after:hand-over");
+    EXPECT_FALSE(hooks.front().must_succeed);
+    return hooks.front().arguments;
+  };
+  add("sbin/udhcpc");
+  EXPECT_THAT(failure_of([&] { made(); }), HasSubstr("no udhcpc with its default.script"));
+  add("usr/share/udhcpc/default.script");
+  EXPECT_THAT(only(), ElementsAre("/sbin/udhcpc", "-i", "eth0", "-r", "192.0.2.7", "-s",
+                                  "/usr/share/udhcpc/default.script", "-b", "-S"));
+  add("sbin/dhclient");
+  EXPECT_THAT(only(),
+              ElementsAre("/sbin/dhclient", "-nw", "-cf", "/run/dboot/dhclient-eth0.conf", "eth0"));
+  EXPECT_EQ(sys::read_file(directory_.path() / "dhclient-eth0.conf"),
+            "send dhcp-requested-address 192.0.2.7;\n");
+  add("usr/sbin/dhcpcd");
+  EXPECT_THAT(only(),
+              ElementsAre("/usr/sbin/dhcpcd", "--background", "--request", "192.0.2.7", "eth0"));
 }
 
 TEST(PacketSockets, AreListedByTheKernel) {

@@ -84,7 +84,9 @@ TEST(Options, ValuesAreRead) {
 }
 
 TEST(Options, SwitchWithAValueIsRefused) {
-  for (const std::string name : {"--rehearse", "--dry-run", "--json", "--yes", "--force", "--write-network"}) {
+  for (const std::string name :
+       {"--rehearse", "--dry-run", "--json", "--yes", "--force", "--no-disk-log", "--renew",
+        "--require-release", "--write-network"}) {
     for (const std::string value : {"=false", "=true", "=0", "=1", "=no", "=", "={}"}) {
       const auto given = answer({(name + value).c_str(), "debian"});
       EXPECT_EQ(given.status, 125) << name << value;
@@ -104,6 +106,9 @@ TEST(Options, NetworkIsWrittenWhereItIsKept) {
   EXPECT_FALSE(parse({"debian"}).write_network);
   EXPECT_TRUE(parse({"--write-network", "debian"}).write_network);
   EXPECT_TRUE(parse({"--keep-network", "yes", "--write-network", "debian"}).write_network);
+  EXPECT_TRUE(parse({"--renew", "debian"}).renew);
+  EXPECT_THAT(answer({"--renew", "--keep-network", "no", "debian"}).what(),
+              HasSubstr("--renew needs the network to be kept"));
   EXPECT_THAT(answer({"--write-network", "--keep-network", "no", "debian"}).what(),
               AllOf(HasSubstr("--write-network needs the network to be kept"),
                     HasSubstr("--keep-network no")));

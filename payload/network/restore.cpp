@@ -61,6 +61,11 @@ class Restoration {
   }
 
  private:
+  struct Refused {
+    Change change;
+    std::string reason;
+  };
+
   /// Who has them next must not meet them here.
   void give_up_addresses() {
     for (const auto& removal :
@@ -100,19 +105,16 @@ class Restoration {
     // One may need another one that stands behind it (a gateway, the route to it).
     for (std::size_t left = changes.size() + 1; changes.size() < left;) {
       left = changes.size();
-      std::vector<std::pair<Change, std::string>> refused;
+      std::vector<Refused> refused;
       for (auto& change : changes) {
         auto reason = attempt(change);
-        if (!reason.empty()) refused.emplace_back(std::move(change), std::move(reason));
+        if (!reason.empty()) refused.push_back({std::move(change), std::move(reason)});
       }
       changes.clear();
-      const bool is_last_round = refused.size() == left;
-      for (auto& [change, reason] : refused) {
-        if (is_last_round) {
-          give_up(change, reason);
-        } else {
-          changes.push_back(std::move(change));
-        }
+      if (refused.size() == left) {
+        give_up(kind, refused);
+      } else {
+        for (auto& [change, reason] : refused) changes.push_back(std::move(change));
       }
     }
   }
@@ -130,10 +132,15 @@ class Restoration {
     return "";
   }
 
-  void give_up(const Change& change, const std::string& reason) {
-    ++failed_;
-    report_.warning("cannot bring back",
-                    {{"what", netlink::in_words(change.recorded, names_)}, {"reason", reason}});
+  void give_up(netlink::Kind kind, const std::vector<Refused>& refused) {
+    if (refused.empty()) return;
+    const auto now = netlink::read(socket_, kind);
+    for (const auto& [change, reason] : refused) {
+      if (netlink::is_so(change, now)) continue;
+      ++failed_;
+      report_.warning("cannot bring back",
+                      {{"what", netlink::in_words(change.recorded, names_)}, {"reason", reason}});
+    }
   }
 
   void write_settings() {

@@ -4,6 +4,7 @@
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/if_vlan.h>
 #include <linux/neighbour.h>
 #include <linux/netlink.h>
 #include <linux/nexthop.h>
@@ -167,6 +168,15 @@ ifinfomsg number_of_link(const Message& link) {
   return body;
 }
 
+/// An option as the kernel takes it. Of a VLAN's flags it takes those that it knows alone, and says
+/// that all of them count (net/8021q/vlan_netlink.c); a new VLAN has one of them.
+std::string as_asked_for(const std::string& kind, const Attribute& option) {
+  auto flags = number_of<ifla_vlan_flags>(option.value);
+  if (kind != "vlan" || option.type != IFLA_VLAN_FLAGS || !flags) return nested({option});
+  flags->mask = flags->flags | VLAN_FLAG_REORDER_HDR;
+  return nested({{IFLA_VLAN_FLAGS, bytes_of(*flags)}});
+}
+
 /// Makes it, with the number that it had, and then gives it each of its options: which of them the
 /// kernel takes depends on others of them (drivers/net/bonding/bond_options.c).
 std::vector<Change> making(const Message& link) {
@@ -176,7 +186,7 @@ std::vector<Change> making(const Message& link) {
   std::string needed;
   std::vector<Change> options;
   for (const auto& attribute : attributes_in(data_of(link))) {
-    const auto bytes = nested({attribute});
+    const auto bytes = as_asked_for(kind, attribute);
     if (has(how->needed, attribute.type)) {
       needed += bytes;
     } else if (!has(how->read_only, attribute.type)) {
@@ -322,6 +332,23 @@ std::vector<Change> changes(const std::vector<Message>& before, const std::vecto
       changes.push_back({std::move(*request), flags_for(message.kind()), message});
   }
   return changes;
+}
+
+bool is_so(const Change& change, const std::vector<Message>& now) {
+  if (change.request.kind() != Kind::link) return false;
+  const auto options = attributes_in(data_of(change.request));
+  const auto number = change.request.body<ifinfomsg>().ifi_index;
+  const auto link = std::find_if(now.begin(), now.end(), [&](const Message& one) {
+    return one.kind() == Kind::link && one.body<ifinfomsg>().ifi_index == number;
+  });
+  if (options.empty() || link == now.end()) return false;
+  const auto has_it = [&](const Attribute& option) {
+    const auto there = attributes_in(data_of(*link));
+    return std::any_of(there.begin(), there.end(), [&](const Attribute& one) {
+      return one.type == option.type && one.value == option.value;
+    });
+  };
+  return std::all_of(options.begin(), options.end(), has_it);
 }
 
 std::vector<Message> to_be_kept(const Network& recorded) {

@@ -29,6 +29,10 @@ std::optional<Message> request_for(const Message& recorded);
 /// dummy, VRF); one that is there gets its master, its MTU, and is set up.
 std::vector<Change> changes(const std::vector<Message>& before, const std::vector<Message>& now);
 
+/// Whether an option of a link that the kernel refuses to set has that value all the same: it
+/// refuses what the mode of a bond does not use, whatever the value.
+bool is_so(const Change& change, const std::vector<Message>& now);
+
 /// What was recorded, but for addresses that are given up, and routes that come from these.
 std::vector<Message> to_be_kept(const Network& recorded);
 

@@ -3,6 +3,7 @@
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/if_vlan.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
@@ -33,6 +34,17 @@ Message link(int number, std::string_view name, unsigned flags, std::uint32_t mt
   builder.put(IFLA_IFNAME, std::string(name) + '\0').put_number(IFLA_MTU, mtu);
   if (master != 0) builder.put_number(IFLA_MASTER, master);
   return builder.message();
+}
+
+/// One of words, with one option.
+Message link_of_kind(std::string_view kind, const Attribute& option) {
+  ifinfomsg body{};
+  body.ifi_index = 3;
+  const auto data = nested({option});
+  return Builder(RTM_NEWLINK, body)
+      .put(IFLA_IFNAME, std::string_view("office\0", 7))
+      .put(IFLA_LINKINFO, nested({{IFLA_INFO_KIND, kind}, {IFLA_INFO_DATA, data}}))
+      .message();
 }
 
 /// As the kernel gives one that came by DHCP.
@@ -155,6 +167,33 @@ TEST(Changes, LeaveALinkOfTheSameNumberWithAnotherName) {
 
 TEST(Changes, AreNotForADeviceThatIsGone) {
   EXPECT_THAT(changes({link(3, "eth1", IFF_UP)}, {}), IsEmpty());
+}
+
+TEST(Changes, OfAVlanNameTheFlagsThatTheyAreAbout) {
+  const auto vlan = [](const ifla_vlan_flags& flags) {
+    return link_of_kind("vlan", {IFLA_VLAN_FLAGS, bytes_of(flags)});
+  };
+  // The kernel says of all that they count, and takes no other one than it knows.
+  const auto made = changes({vlan({VLAN_FLAG_LOOSE_BINDING, ~0U})}, {});
+  ASSERT_THAT(made, SizeIs(2));
+  EXPECT_EQ(made[1].request.find(IFLA_LINKINFO),
+            vlan({VLAN_FLAG_LOOSE_BINDING, VLAN_FLAG_LOOSE_BINDING | VLAN_FLAG_REORDER_HDR})
+                .find(IFLA_LINKINFO));
+}
+
+TEST(Changes, AreNotMissedWhereTheOptionIsSoAllTheSame) {
+  const auto bond = [](std::uint8_t rate) {
+    return link_of_kind("bond", {IFLA_BOND_AD_LACP_RATE, bytes_of(rate)});
+  };
+  const auto made = changes({bond(1)}, {});
+  ASSERT_THAT(made, SizeIs(2));
+  EXPECT_TRUE(is_so(made[1], {link(2, "eth0", 0), bond(1)}));
+  EXPECT_FALSE(is_so(made[1], {bond(0)}));
+  EXPECT_FALSE(is_so(made[1], {link(3, "office", 0)}));
+  EXPECT_FALSE(is_so(made[1], {}));
+  const auto up = changes({link(3, "eth1", IFF_UP)}, {link(3, "eth1", 0)});
+  ASSERT_THAT(up, SizeIs(1));
+  EXPECT_FALSE(is_so(up[0], {link(3, "eth1", 0)}));
 }
 
 TEST(Endings, AreOfWhatHasALifetime) {

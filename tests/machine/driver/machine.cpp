@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <regex>
 #include <utility>
 
 #include "shared/system/syscalls.hpp"
@@ -126,10 +127,46 @@ void Machine::plug_in(const std::string& name, const std::string& file, Access a
                 {{"driver", "virtio-blk-pci"}, {"id", name}, {"drive", name}, {"serial", name}});
 }
 
+void Machine::plug_in_card(const std::string& name, const std::string& mac) {
+  boost::json::object card{{"driver", "virtio-net-pci"}, {"id", "card-" + name}, {"netdev", name}};
+  if (!mac.empty()) card["mac"] = mac;
+  qmp_->execute("device_add", card);
+}
+
 void Machine::plug_in_network() {
   qmp_->execute("netdev_add", {{"type", "user"}, {"id", "network"}, {"restrict", true}});
-  qmp_->execute("device_add",
-                {{"driver", "virtio-net-pci"}, {"id", "card"}, {"netdev", "network"}});
+  plug_in_card("network", "");
+}
+
+std::uint16_t Machine::plug_in_network_with_way_in(std::uint16_t port) {
+  // Of port 0 the kernel makes a free one, and QEMU's list has it.
+  const std::string way = "tcp:127.0.0.1:0-:" + std::to_string(port);
+  const boost::json::array ways{boost::json::object{{"str", way}}};
+  qmp_->execute("netdev_add", {{"type", "user"},
+                               {"id", "network"},
+                               {"restrict", true},
+                               {"ipv6", false},
+                               {"hostfwd", ways}});
+  plug_in_card("network", "");
+  const auto answer = qmp_->execute("human-monitor-command", {{"command-line", "info usernet"}});
+  const std::string list(answer.as_string());
+  const std::regex line(R"(HOST_FORWARD\]\s+\S+\s+127\.0\.0\.1\s+([0-9]+)\s)");
+  std::smatch found;
+  if (!std::regex_search(list, found, line))
+    throw std::runtime_error("QEMU has no way in: " + list);
+  return static_cast<std::uint16_t>(std::stoi(found[1]));
+}
+
+std::string Machine::plug_in_wire(const std::string& name, const std::string& socket, Side side) {
+  const bool listens = side == Side::listens;
+  qmp_->execute("netdev_add", {{"type", "stream"},
+                               {"id", name},
+                               {"server", listens},
+                               {"addr", {{"type", "unix"}, {"path", socket}}}});
+  if (++wires_ > 9) throw std::runtime_error("more wires than MAC addresses");
+  const std::string mac = "52:54:00:00:0" + std::string(listens ? "1" : "2") + ":0";
+  plug_in_card(name, mac + std::to_string(wires_));
+  return mac + std::to_string(wires_);
 }
 
 void Machine::pull_out(const std::string& name) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,8 +58,17 @@ class Machine {
   /// Adds a network card on QEMU's own network, from which nothing leads out: a DHCP server gives
   /// it 10.0.2.15/24, and no gateway.
   void plug_in_network();
+  /// The same without IPv6, and with a way in: TCP connections to the port of 127.0.0.1 that it
+  /// returns arrive at `port` of 10.0.2.15, from 10.0.2.2.
+  std::uint16_t plug_in_network_with_way_in(std::uint16_t port);
+  /// Which of the two ends of a wire is there first.
+  enum class Side { listens, connects };
+  /// Adds a network card whose wire leads to another machine; `socket` is the path of the wire.
+  /// Returns its MAC address, which no other card on any wire has.
+  std::string plug_in_wire(const std::string& name, const std::string& socket, Side side);
 
  private:
+  void plug_in_card(const std::string& name, const std::string& mac);
   void look_for_trouble();
   void resume(const std::string& state);
 
@@ -68,6 +78,7 @@ class Machine {
   std::unique_ptr<Serial> line_;
   std::unique_ptr<Qmp> qmp_;
   std::size_t looked_at_ = 0;
+  int wires_ = 0;
   bool ending_ = false;
   bool panic_is_expected_ = false;
 };

@@ -10,6 +10,9 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <map>
+#include <set>
 
 #include "injector/network/links.hpp"
 #include "shared/network/settings.hpp"
@@ -219,6 +222,8 @@ class Reader {
   }
 
   void fill(Interface& interface, Content content) const {
+    interface.has_ipv6 =
+        netlink::value_of(settings_, "ipv6/conf/" + interface.name + "/disable_ipv6") != "1";
     interface.hears_routers = netlink::hears_routers(settings_, interface.name);
     interface.addresses = std::move(content.addresses);
     interface.routes = std::move(content.routes);

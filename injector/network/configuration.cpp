@@ -255,8 +255,9 @@ class Reader {
   Configuration configuration_;
 };
 
-/// Of the resolver's file, which may hold anything.
-bool is_address(const std::string& text) {
+/// Of the resolver's file, which may hold anything. One on the host itself ends with it.
+bool is_server_elsewhere(const std::string& text) {
+  if (text.starts_with("127.") || text == "::1") return false;
   std::array<unsigned char, sizeof(in6_addr)> address{};
   return ::inet_pton(AF_INET, text.c_str(), address.data()) == 1 ||
          ::inet_pton(AF_INET6, text.c_str(), address.data()) == 1;
@@ -274,7 +275,7 @@ bool is_domain(const std::string& text) {
 Configuration configuration_of(const Network& recorded) {
   auto configuration = Reader(recorded).read();
   std::copy_if(recorded.name_servers.begin(), recorded.name_servers.end(),
-               std::back_inserter(configuration.name_servers), is_address);
+               std::back_inserter(configuration.name_servers), is_server_elsewhere);
   std::copy_if(recorded.search_domains.begin(), recorded.search_domains.end(),
                std::back_inserter(configuration.search_domains), is_domain);
   return configuration;

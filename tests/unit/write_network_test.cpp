@@ -360,7 +360,7 @@ TEST(Configuration, OfLinksInACircleEnds) {
 
 TEST(Configuration, TakesOfTheResolverWhatIsAnAddressOrAName) {
   auto network = rented();
-  network.name_servers = {"9.9.9.9", "9.9.9.9\"x", "fe80::1%eth0", "$(id)"};
+  network.name_servers = {"9.9.9.9", "9.9.9.9\"x", "fe80::1%eth0", "$(id)", "127.0.0.53", "::1"};
   network.search_domains = {"example.org", "a b", "\"", "."};
   const auto made = configuration_of(network);
   EXPECT_THAT(made.name_servers, ElementsAre("9.9.9.9"));

@@ -10,6 +10,9 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <map>
+#include <set>
 
 #include "injector/network/links.hpp"
 #include "shared/network/restoring.hpp"
@@ -218,6 +221,8 @@ class Reader {
   }
 
   void fill(Interface& interface, Content content) const {
+    interface.has_ipv6 =
+        netlink::value_of(settings_, "ipv6/conf/" + interface.name + "/disable_ipv6") != "1";
     interface.hears_routers = netlink::hears_routers(settings_, interface.name);
     interface.addresses = std::move(content.addresses);
     interface.routes = std::move(content.routes);
@@ -249,8 +254,9 @@ class Reader {
   Configuration configuration_;
 };
 
-/// Of the resolver's file, which may hold anything.
-bool is_address(const std::string& text) {
+/// Of the resolver's file, which may hold anything. One on the host itself ends with it.
+bool is_server_elsewhere(const std::string& text) {
+  if (text.starts_with("127.") || text == "::1") return false;
   return !netlink::bytes_of_address(text).empty();
 }
 
@@ -266,7 +272,7 @@ bool is_domain(const std::string& text) {
 Configuration configuration_of(const Network& recorded) {
   auto configuration = Reader(recorded).read();
   std::copy_if(recorded.name_servers.begin(), recorded.name_servers.end(),
-               std::back_inserter(configuration.name_servers), is_address);
+               std::back_inserter(configuration.name_servers), is_server_elsewhere);
   std::copy_if(recorded.search_domains.begin(), recorded.search_domains.end(),
                std::back_inserter(configuration.search_domains), is_domain);
   return configuration;

@@ -53,6 +53,7 @@ struct Bond {
   std::string mode;                    ///< "802.3ad"
   std::uint32_t monitor_interval = 0;  ///< in milliseconds; 0: none
   bool is_fast = false;                ///< LACP, every second
+  std::string hash_policy;             ///< "layer3+4"; empty: what a bond has by itself
 };
 struct Bridge {
   bool has_spanning_tree = false;
@@ -66,6 +67,7 @@ struct Interface {
   std::optional<std::uint32_t> mtu;  ///< other than Ethernet's own
   std::string master;                ///< the bond or bridge that it is part of
   KindOfInterface kind;
+  bool has_ipv6 = true;
   bool hears_routers = false;  ///< takes addresses and routes from router advertisements
   std::vector<Address> addresses;
   std::vector<Route> routes;  ///< first those that others need to reach their gateways

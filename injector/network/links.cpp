@@ -134,13 +134,21 @@ std::string mode_of_bond(std::uint8_t mode) {
   return mode < modes.size() ? modes.at(mode) : modes.front();
 }
 
+/// The same, "xmit_hash_policy".
+std::string hash_policy_of_bond(std::uint8_t policy) {
+  static constexpr std::array<const char*, 5> policies{"", "layer3+4", "layer2+3", "encap2+3",
+                                                       "encap3+4"};
+  return policy < policies.size() ? policies.at(policy) : "";
+}
+
 KindOfInterface kind_of(const Link& link, const Links& links) {
   if (link.kind == "vlan")
     return Vlan{link.number<std::uint16_t>(IFLA_VLAN_ID), links.at(link.parent).name};
   if (link.kind == "bond")
     return Bond{mode_of_bond(link.number<std::uint8_t>(IFLA_BOND_MODE)),
                 link.number<std::uint32_t>(IFLA_BOND_MIIMON),
-                link.number<std::uint8_t>(IFLA_BOND_AD_LACP_RATE) == 1};
+                link.number<std::uint8_t>(IFLA_BOND_AD_LACP_RATE) == 1,
+                hash_policy_of_bond(link.number<std::uint8_t>(IFLA_BOND_XMIT_HASH_POLICY))};
   if (link.kind == "bridge") return Bridge{link.number<std::uint32_t>(IFLA_BR_STP_STATE) != 0};
   return Card{hardware_address(*link.message, IFLA_PERM_ADDRESS)};
 }

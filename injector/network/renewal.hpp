@@ -20,9 +20,9 @@ struct Lease {
 std::vector<Lease> leases_in(const Network& network);
 
 /// What asks for the same addresses again when the new system has the machine nearly: a hook after
-/// the hand-over for each lease, by the image's own client (dhcpcd, dhclient or udhcpc). `root`: the
-/// filled root; `directory`: what becomes /run/dboot, for what dhclient has to be told in a file.
-/// Throws Failure when the image has no client.
+/// the hand-over for each lease, by the image's own client (dhcpcd, dhclient or udhcpc). `root`:
+/// the filled root; `directory`: what becomes /run/dboot, for what dhclient has to be told in a
+/// file. Throws Failure when the image has no client.
 std::vector<Hook> renewals(const std::vector<Lease>& leases, int root, int directory);
 
 }  // namespace dboot::network

@@ -62,6 +62,7 @@ struct Making {
     if (bond.monitor_interval != 0)
       stanza.set("bond-miimon", std::to_string(bond.monitor_interval));
     if (bond.is_fast) stanza.set("bond-lacp-rate", "fast");
+    if (!bond.hash_policy.empty()) stanza.set("bond-xmit-hash-policy", bond.hash_policy);
   }
   void operator()(const Bridge& bridge) const {
     stanza.set("bridge_ports", parts()).set("bridge_stp", bridge.has_spanning_tree ? "on" : "off");

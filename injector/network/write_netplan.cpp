@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <iterator>
+
 #include "injector/network/formats.hpp"
 
 namespace dboot::network {
@@ -72,6 +75,7 @@ struct Making {
     if (bond.monitor_interval != 0)
       yaml.set(below_key, "mii-monitor-interval", std::to_string(bond.monitor_interval));
     if (bond.is_fast) yaml.set(below_key, "lacp-rate", "fast");
+    if (!bond.hash_policy.empty()) yaml.set(below_key, "transmit-hash-policy", bond.hash_policy);
   }
   void operator()(const Bridge& bridge) const {
     set_parts();
@@ -134,8 +138,11 @@ void add_interface(const Configuration& configuration, const Interface& interfac
   // What another file of the image says of it otherwise.
   yaml.set(of_key, "dhcp4", "false").set(of_key, "dhcp6", "false");
   yaml.set(of_key, "accept-ra", text_of(interface.hears_routers));
+  if (!interface.has_ipv6) yaml.set(of_key, "link-local", "[]");
   std::vector<std::string> addresses;
-  for (const auto& address : interface.addresses) addresses.push_back(address.with_prefix);
+  std::transform(interface.addresses.begin(), interface.addresses.end(),
+                 std::back_inserter(addresses),
+                 [](const Address& address) { return address.with_prefix; });
   if (!addresses.empty()) yaml.set(of_key, "addresses", list_of(addresses));
   add_routes(interface, yaml);
   add_rules(interface, yaml);

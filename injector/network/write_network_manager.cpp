@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 
 #include "injector/network/formats.hpp"
 #include "injector/stream/digest.hpp"
@@ -55,6 +56,7 @@ struct Making {
     file.section("bond").set("mode", bond.mode);
     if (bond.monitor_interval != 0) file.set("miimon", std::to_string(bond.monitor_interval));
     if (bond.is_fast) file.set("lacp_rate", "fast");
+    if (!bond.hash_policy.empty()) file.set("xmit_hash_policy", bond.hash_policy);
   }
   void operator()(const Bridge& bridge) const {
     set_ethernet();
@@ -140,7 +142,7 @@ class FamilySection {
   std::string_view method(bool has_address) const {
     if (family_ == Family::ipv6 && interface_.hears_routers) return "auto";
     if (has_address) return "manual";
-    return family_ == Family::ipv6 ? "link-local" : "disabled";
+    return family_ == Family::ipv6 && interface_.has_ipv6 ? "link-local" : "disabled";
   }
 
   static std::string numbered(std::string_view key, int number) {
@@ -196,8 +198,9 @@ File connection_file(const Configuration& configuration, const Interface& interf
 
 std::vector<File> network_manager_files(const Configuration& configuration) {
   std::vector<File> files;
-  for (const auto& interface : configuration.interfaces)
-    files.push_back(connection_file(configuration, interface));
+  std::transform(
+      configuration.interfaces.begin(), configuration.interfaces.end(), std::back_inserter(files),
+      [&](const Interface& interface) { return connection_file(configuration, interface); });
   return files;
 }
 

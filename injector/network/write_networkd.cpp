@@ -79,7 +79,7 @@ File network_file(const Configuration& configuration, const Interface& interface
   unit.section("Network");
   add_links(configuration, interface, unit);
   unit.set("DHCP", "no").set("IPv6AcceptRA", interface.hears_routers ? "yes" : "no");
-  if (!interface.master.empty()) unit.set("LinkLocalAddressing", "no");
+  if (!interface.master.empty() || !interface.has_ipv6) unit.set("LinkLocalAddressing", "no");
   for (const auto& address : interface.addresses) unit.set("Address", address.with_prefix);
   if (&interface == way_to_name_servers(configuration)) {
     for (const auto& server : configuration.name_servers) unit.set("DNS", server);
@@ -115,6 +115,7 @@ struct Device {
     if (bond.monitor_interval != 0)
       unit.set("MIIMonitorSec", std::to_string(bond.monitor_interval) + "ms");
     if (bond.is_fast) unit.set("LACPTransmitRate", "fast");
+    unit.set_unless_empty("TransmitHashPolicy", bond.hash_policy);
     return true;
   }
   bool operator()(const Bridge& bridge) const {

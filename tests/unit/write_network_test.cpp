@@ -173,9 +173,11 @@ Network layered() {
   const auto mode = std::uint8_t{4};
   const auto interval = std::uint32_t{100};
   const auto fast = std::uint8_t{1};
+  const auto policy = std::uint8_t{1};
   const auto bond = netlink::nested({{IFLA_BOND_MODE, bytes_of(mode)},
                                      {IFLA_BOND_MIIMON, bytes_of(interval)},
-                                     {IFLA_BOND_AD_LACP_RATE, bytes_of(fast)}});
+                                     {IFLA_BOND_AD_LACP_RATE, bytes_of(fast)},
+                                     {IFLA_BOND_XMIT_HASH_POLICY, bytes_of(policy)}});
   const auto id = std::uint16_t{100};
   const auto protocol = std::uint16_t{htons(ETH_P_8021Q)};
   const auto vlan =
@@ -258,6 +260,13 @@ TEST(Configuration, LeavesToRoutersWhatComesFromThem) {
   ASSERT_THAT(deaf.interfaces, SizeIs(1));
   EXPECT_THAT(deaf.interfaces[0].addresses, SizeIs(2));
   EXPECT_THAT(deaf.interfaces[0].routes, SizeIs(1));
+}
+
+TEST(Configuration, LeavesIpv6OffWhereItIs) {
+  const auto made = of({link({}), address(2, "192.0.2.10", 24)}, {"ipv6/conf/eth0/disable_ipv6=1"});
+  EXPECT_THAT(texts(networkd_files(made)), HasSubstr("LinkLocalAddressing=no\n"));
+  EXPECT_THAT(texts(network_manager_files(made)), HasSubstr("[ipv6]\nmethod=disabled\n"));
+  EXPECT_THAT(texts(netplan_files(made)), HasSubstr("link-local: []\n"));
 }
 
 TEST(Configuration, NamesALinkLocalAddressThatSomebodyHasChosen) {
@@ -351,7 +360,7 @@ TEST(Configuration, OfLinksInACircleEnds) {
 
 TEST(Configuration, TakesOfTheResolverWhatIsAnAddressOrAName) {
   auto network = rented();
-  network.name_servers = {"9.9.9.9", "9.9.9.9\"x", "fe80::1%eth0", "$(id)"};
+  network.name_servers = {"9.9.9.9", "9.9.9.9\"x", "fe80::1%eth0", "$(id)", "127.0.0.53", "::1"};
   network.search_domains = {"example.org", "a b", "\"", "."};
   const auto made = configuration_of(network);
   EXPECT_THAT(made.name_servers, ElementsAre("9.9.9.9"));
@@ -438,6 +447,7 @@ MTUBytes=9000
 Mode=802.3ad
 MIIMonitorSec=100ms
 LACPTransmitRate=fast
+TransmitHashPolicy=layer3+4
 /etc/systemd/network/10-dboot-bond0.network
 
 [Match]
@@ -558,6 +568,7 @@ iface bond0 inet manual
     bond-mode 802.3ad
     bond-miimon 100
     bond-lacp-rate fast
+    bond-xmit-hash-policy layer3+4
     up ip link set dev bond0 up
     up ip link set dev bond0 mtu 9000
 
@@ -700,6 +711,7 @@ mtu=9000
 mode=802.3ad
 miimon=100
 lacp_rate=fast
+xmit_hash_policy=layer3+4
 
 [ipv4]
 method=disabled
@@ -826,6 +838,7 @@ network:
         mode: 802.3ad
         mii-monitor-interval: 100
         lacp-rate: fast
+        transmit-hash-policy: layer3+4
       macaddress: "52:54:00:00:00:01"
       mtu: 9000
       dhcp4: false

@@ -84,7 +84,8 @@ TEST(Options, ValuesAreRead) {
 }
 
 TEST(Options, SwitchWithAValueIsRefused) {
-  for (const std::string name : {"--rehearse", "--dry-run", "--json", "--yes", "--force", "--write-network"}) {
+  for (const std::string name :
+       {"--rehearse", "--dry-run", "--json", "--yes", "--force", "--write-network"}) {
     for (const std::string value : {"=false", "=true", "=0", "=1", "=no", "=", "={}"}) {
       const auto given = answer({(name + value).c_str(), "debian"});
       EXPECT_EQ(given.status, 125) << name << value;

@@ -83,7 +83,7 @@ std::string ssh_client() {
   if (const char* const own = std::getenv(variable.data())) return first_word(own);
   for (auto process = read_process_status(::getppid()); process && process->pid > 1;
        process = read_process_status(process->parent)) {
-    const auto client = ssh_client_in(
+    auto client = ssh_client_in(
         sys::read_file_or_empty("/proc/" + std::to_string(process->pid) + "/environ"));
     if (!client.empty()) return client;
   }

@@ -85,8 +85,8 @@ Addresses addresses_of_keepalived(std::string_view configuration) {
 Addresses addresses_of_pacemaker(std::string_view cib) {
   Addresses addresses;
   static const std::regex element("<nvpair\\b[^>]*>");
-  static const std::regex name("\\bname=\"ip\"");
-  static const std::regex value("\\bvalue=\"([^\"]*)\"");
+  static const std::regex name(R"re(\bname="ip")re");
+  static const std::regex value(R"re(\bvalue="([^"]*)")re");
   const std::string text(cib);
   for (std::sregex_iterator match(text.begin(), text.end(), element), end; match != end; ++match) {
     const std::string pair = match->str();

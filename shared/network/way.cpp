@@ -154,8 +154,9 @@ std::vector<Message> links_of_way(const std::vector<Message>& links, std::uint32
   const auto add = [&](const Message& link) {
     if (std::find(way.begin(), way.end(), link) == way.end()) way.push_back(link);
   };
-  for (std::size_t at = 0; at < way.size(); ++at) {
-    const auto link = way[at];
+  std::size_t at = 0;
+  while (at < way.size()) {
+    const auto link = way[at++];
     // Of another network namespace a number says nothing.
     if (const auto below = link.number<std::uint32_t>(IFLA_LINK);
         below && !link.find(IFLA_LINK_NETNSID)) {

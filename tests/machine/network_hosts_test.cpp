@@ -119,13 +119,19 @@ void tell_networkd(Shell& shell, const std::string& file, const std::string& tex
   shell.output_of("cat >/etc/systemd/network/" + file + " <<END\n" + text + "\nEND");
 }
 
+/// Until it is so.
+void await(Shell& shell, const std::string& condition) {
+  shell.output_of("until " + condition + " >/dev/null 2>&1; do :; done");
+}
+
 void start_networkd(Shell& shell) {
   shell.output_of("udevadm settle; systemctl restart systemd-networkd");
 }
 
-/// Until it is so.
-void await(Shell& shell, const std::string& condition) {
-  shell.output_of("until " + condition + " >/dev/null 2>&1; do :; done");
+/// Before anybody looks for it: who asks in vain for a router asks again later and later.
+void start_networkd_of_router(Shell& shell) {
+  start_networkd(shell);
+  shell.output_of("/lib/systemd/systemd-networkd-wait-online --timeout=60", 90s);
 }
 
 std::string match(const std::string& mac) {
@@ -144,15 +150,17 @@ class NetworkOfAHostAtARouter : public testing::Test {
     Wire wire;
     wire.at_router = router_.machine().plug_in_wire(name, socket.path(), Machine::Side::listens);
     wire.at_host = host_.machine().plug_in_wire(name, socket.path(), Machine::Side::connects);
+    await(router_.shell(), "grep -q " + wire.at_router + " /sys/class/net/*/address");
+    await(host_.shell(), "grep -q " + wire.at_host + " /sys/class/net/*/address");
     return wire;
   }
 
   /// What the router is told.
   std::string word_at(const std::string& address) {
     const std::string connection = "/dev/tcp/" + address + '/' + std::to_string(port);
-    return router_.shell().output_of(
-        "timeout 30 bash -c 'exec 3<>" + connection +
-        " && printf \"GET /word HTTP/1.0\\r\\n\\r\\n\" >&3 && cat <&3'");
+    router_.shell().output_of("printf 'GET /word HTTP/1.0\\r\\n\\r\\n' >/run/question");
+    return router_.shell().output_of("timeout 30 bash -c 'exec 3<>" + connection +
+                                     "; cat /run/question >&3; cat <&3'");
   }
 
   /// A bond of two cards, with a VLAN on top that has the address 192.0.2.10, and the default
@@ -170,7 +178,7 @@ TEST_F(NetworkOfAHostAtARouter, StaysWithIpv6AndARouteFromTheRouter) {
   tell_networkd(router_.shell(), "wire.network",
                 match(wire.at_router) +
                     "[Network]\nAddress=2001:db8::1/64\nIPv6SendRA=yes\nIPv6AcceptRA=no\n");
-  start_networkd(router_.shell());
+  start_networkd_of_router(router_.shell());
   tell_networkd(host_.shell(), "wire.network",
                 match(wire.at_host) +
                     "[Network]\nAddress=2001:db8::10/128\nIPv6AcceptRA=yes\n"
@@ -195,7 +203,7 @@ void NetworkOfAHostAtARouter::configure_bond() {
   for (const auto& mac : {one.at_router, other.at_router})
     tell_networkd(router, mac.substr(mac.size() - 1) + ".network",
                   match(mac) + "[Network]\nBridge=bridge\n");
-  start_networkd(router);
+  start_networkd_of_router(router);
 
   Shell& host = host_.shell();
   tell_networkd(host, "uplink.netdev",

@@ -4,6 +4,7 @@
 #include "injector/forecast/forecast.hpp"
 #include "injector/way_back.hpp"
 #include "shared/log/record.hpp"
+#include "shared/proc/fields.hpp"
 
 namespace dboot::forecast {
 namespace {
@@ -31,13 +32,8 @@ class Page {
   std::string last_;
 };
 
-std::string joined(const std::vector<std::string>& words, std::string_view between = ", ") {
-  std::string text;
-  for (const auto& word : words) {
-    if (!text.empty()) text += between;
-    text += word;
-  }
-  return text;
+std::string joined(const std::vector<std::string>& words) {
+  return dboot::joined(words, ", ");
 }
 
 /// As a shell takes them.
@@ -52,7 +48,7 @@ std::string shell_words(const std::vector<std::string>& words) {
     for (const char letter : word) text += letter == '\'' ? "'\\''" : std::string(1, letter);
     text += '\'';
   }
-  return joined(quoted, " ");
+  return dboot::joined(quoted, " ");
 }
 
 std::string seconds(std::chrono::milliseconds time) {

@@ -1,7 +1,6 @@
 #include "injector/network/client.hpp"
 
 #include <linux/if_arp.h>
-#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 
 #include "injector/failure.hpp"
 #include "injector/report.hpp"
+#include "shared/network/link.hpp"
 #include "shared/network/socket.hpp"
 #include "shared/network/state.hpp"
 #include "shared/proc/fields.hpp"
@@ -32,12 +32,9 @@ std::string first_word(std::string_view text) {
 /// Where the kernel says what kind of device it is (DEVTYPE of netdevices).
 Traits traits_of(const netlink::Message& link) {
   Traits traits;
-  for (const auto& [type, value] : netlink::attributes_in(link.find(IFLA_LINKINFO).value_or(""))) {
-    if (type == IFLA_INFO_KIND) traits.kind = value.substr(0, value.find('\0'));
-  }
-  const auto name = link.find(IFLA_IFNAME).value_or("");
-  const auto uevent = sys::read_file_or_empty(
-      "/sys/class/net/" + std::string(name.substr(0, name.find('\0'))) + "/uevent");
+  traits.kind = netlink::kind_of_link(link);
+  const auto uevent =
+      sys::read_file_or_empty("/sys/class/net/" + netlink::name_of_link(link) + "/uevent");
   const auto has = [&](std::string_view line) {
     const auto lines = split(uevent, '\n');
     return std::find(lines.begin(), lines.end(), line) != lines.end();
@@ -48,22 +45,18 @@ Traits traits_of(const netlink::Message& link) {
   return traits;
 }
 
-std::string name_of(const netlink::Message& link) {
-  const auto name = link.find(IFLA_IFNAME).value_or("");
-  return std::string(name.substr(0, name.find('\0')));
-}
-
 /// "wlan0 lives of a process: wpa_supplicant"; empty when all of them last. A bridge has ports that
 /// the way does not go through (those of virtual machines): one that lasts is enough.
 std::string what_ends(const std::vector<netlink::Message>& way) {
-  const bool is_bridged = std::any_of(
-      way.begin(), way.end(), [](const auto& link) { return traits_of(link).kind == "bridge"; });
+  const bool is_bridged = std::any_of(way.begin(), way.end(), [](const auto& link) {
+    return netlink::kind_of_link(link) == "bridge";
+  });
   std::string ends;
   bool has_port_that_lasts = false;
   for (const auto& link : way) {
     const auto traits = traits_of(link);
     const auto reason = lives_of(traits);
-    if (!reason.empty() && ends.empty()) ends = name_of(link) + " lives of " + reason;
+    if (!reason.empty() && ends.empty()) ends = netlink::name_of_link(link) + " lives of " + reason;
     has_port_that_lasts = has_port_that_lasts || (reason.empty() && traits.kind != "bridge");
   }
   return is_bridged && has_port_that_lasts ? "" : ends;

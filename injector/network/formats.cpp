@@ -22,13 +22,4 @@ std::string_view everything(Family family) {
   return family == Family::ipv6 ? "::/0" : "0.0.0.0/0";
 }
 
-std::string joined(const std::vector<std::string>& words, std::string_view between) {
-  std::string text;
-  for (const auto& word : words) {
-    if (!text.empty()) text += between;
-    text += word;
-  }
-  return text;
-}
-
 }  // namespace dboot::network

@@ -39,6 +39,5 @@ inline constexpr std::string_view origin =
 
 /// "::/0".
 std::string_view everything(Family family);
-std::string joined(const std::vector<std::string>& words, std::string_view between);
 
 }  // namespace dboot::network

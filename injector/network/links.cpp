@@ -11,6 +11,7 @@
 #include <array>
 #include <string_view>
 
+#include "shared/network/link.hpp"
 #include "shared/network/state.hpp"
 
 namespace dboot::network {
@@ -21,17 +22,6 @@ constexpr std::size_t hardware_address_size = 6;
 /// As many links as may lie on one another. The kernel makes no circles, a record may have one.
 constexpr int most_layers = 8;
 
-std::string text_in(std::optional<std::string_view> bytes) {
-  return bytes ? std::string(bytes->substr(0, bytes->find('\0'))) : "";
-}
-
-std::optional<std::string_view> find_in(std::optional<std::string_view> attributes, int wanted) {
-  for (const auto& [type, value] : netlink::attributes_in(attributes.value_or(""))) {
-    if (type == wanted) return value;
-  }
-  return std::nullopt;
-}
-
 struct Link {
   const netlink::Message* message = nullptr;
   std::string name;
@@ -40,7 +30,7 @@ struct Link {
   std::uint32_t parent = 0;  ///< that a VLAN lies on
 
   std::optional<std::string_view> data(int attribute) const {
-    return find_in(find_in(message->find(IFLA_LINKINFO), IFLA_INFO_DATA), attribute);
+    return netlink::find_in(netlink::data_of_link(*message), attribute);
   }
   template <class Number>
   Number number(int attribute) const {
@@ -77,13 +67,13 @@ Links links_in(const std::vector<netlink::Message>& messages) {
   for (const auto& message : messages) {
     Link link;
     link.message = &message;
-    link.name = text_in(message.find(IFLA_IFNAME));
-    link.kind = text_in(find_in(message.find(IFLA_LINKINFO), IFLA_INFO_KIND));
+    link.name = netlink::name_of_link(message);
+    link.kind = netlink::kind_of_link(message);
     link.master = message.number<std::uint32_t>(IFLA_MASTER).value_or(0);
     // With a number of another namespace it is the link of that one.
     if (!message.find(IFLA_LINK_NETNSID))
       link.parent = message.number<std::uint32_t>(IFLA_LINK).value_or(0);
-    links[static_cast<std::uint32_t>(message.body<ifinfomsg>().ifi_index)] = std::move(link);
+    links[netlink::number_of_link(message)] = std::move(link);
   }
   return links;
 }

@@ -14,6 +14,7 @@
 #include "injector/report.hpp"
 #include "injector/rootfs/beneath.hpp"
 #include "injector/rootfs/image_file.hpp"
+#include "shared/proc/fields.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::network {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "injector/network/formats.hpp"
+#include "shared/proc/fields.hpp"
 
 namespace dboot::network {
 namespace {

@@ -2,6 +2,7 @@
 #include <iterator>
 
 #include "injector/network/formats.hpp"
+#include "shared/proc/fields.hpp"
 
 namespace dboot::network {
 namespace {

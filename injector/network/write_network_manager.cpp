@@ -3,6 +3,7 @@
 
 #include "injector/network/formats.hpp"
 #include "injector/stream/digest.hpp"
+#include "shared/proc/fields.hpp"
 
 namespace dboot::network {
 namespace {

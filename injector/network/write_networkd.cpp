@@ -1,4 +1,5 @@
 #include "injector/network/formats.hpp"
+#include "shared/proc/fields.hpp"
 
 namespace dboot::network {
 namespace {

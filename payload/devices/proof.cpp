@@ -16,15 +16,6 @@
 namespace dboot {
 namespace {
 
-std::string joined(const std::vector<std::string>& words, std::string_view between) {
-  std::string text;
-  for (const auto& word : words) {
-    if (!text.empty()) text += between;
-    text += word;
-  }
-  return text;
-}
-
 /// What ends with a delay has some: files of a process that was just reaped, an io_uring.
 constexpr auto busy_is_final_after = std::chrono::seconds(1);
 

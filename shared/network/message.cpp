@@ -63,6 +63,17 @@ std::vector<Attribute> attributes_in(std::string_view bytes) {
   return attributes;
 }
 
+std::optional<std::string_view> find_in(std::string_view attributes, int type) {
+  for (const auto& attribute : attributes_in(attributes)) {
+    if (attribute.type == type) return attribute.value;
+  }
+  return std::nullopt;
+}
+
+std::string text_in(std::optional<std::string_view> bytes) {
+  return bytes ? std::string(bytes->substr(0, bytes->find('\0'))) : "";
+}
+
 static_assert(sizeof(nlmsghdr) == 16);
 
 std::optional<Message> Message::parse(std::string bytes) {

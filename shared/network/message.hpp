@@ -21,6 +21,12 @@ struct Attribute {
 /// Those in a row of bytes: of a message, or nested in another one. Stops where one is cut short.
 std::vector<Attribute> attributes_in(std::string_view bytes);
 
+/// The value of the first one of that type among them.
+std::optional<std::string_view> find_in(std::string_view attributes, int type);
+
+/// Up to the NUL that ends it.
+std::string text_in(std::optional<std::string_view> bytes);
+
 /// A number in the machine's own byte order; empty where there are too few bytes.
 template <class Number>
 std::optional<Number> number_of(std::optional<std::string_view> bytes) {

@@ -10,12 +10,14 @@
 #include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
-
 #include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <map>
 #include <set>
+
+#include "shared/network/link.hpp"
 
 namespace dboot::netlink {
 namespace {
@@ -120,24 +122,6 @@ int flags_for(Kind kind) {
   }
 }
 
-std::string text_in(std::optional<std::string_view> bytes) {
-  return bytes ? std::string(bytes->substr(0, bytes->find('\0'))) : "";
-}
-
-std::string kind_of(const Message& link) {
-  for (const auto& [type, value] : attributes_in(link.find(IFLA_LINKINFO).value_or(""))) {
-    if (type == IFLA_INFO_KIND) return text_in(value);
-  }
-  return "";
-}
-
-std::string_view data_of(const Message& link) {
-  for (const auto& [type, value] : attributes_in(link.find(IFLA_LINKINFO).value_or(""))) {
-    if (type == IFLA_INFO_DATA) return value;
-  }
-  return {};
-}
-
 /// A kind of link that is nothing but what the kernel was told of it.
 struct MadeOfWords {
   std::string_view kind;
@@ -162,7 +146,7 @@ bool has(const std::vector<int>& list, int type) {
 }
 
 /// Of a link by its number, without anything to change.
-ifinfomsg number_of_link(const Message& link) {
+ifinfomsg body_for(const Message& link) {
   ifinfomsg body{};
   body.ifi_index = link.body<ifinfomsg>().ifi_index;
   return body;
@@ -180,24 +164,24 @@ std::string as_asked_for(const std::string& kind, const Attribute& option) {
 /// Makes it, with the number that it had, and then gives it each of its options: which of them the
 /// kernel takes depends on others of them (drivers/net/bonding/bond_options.c).
 std::vector<Change> making(const Message& link) {
-  const auto kind = kind_of(link);
+  const auto kind = kind_of_link(link);
   const auto* const how = made_of_words(kind);
   if (how == nullptr) return {};
   std::string needed;
   std::vector<Change> options;
-  for (const auto& attribute : attributes_in(data_of(link))) {
+  for (const auto& attribute : attributes_in(data_of_link(link))) {
     const auto bytes = as_asked_for(kind, attribute);
     if (has(how->needed, attribute.type)) {
       needed += bytes;
     } else if (!has(how->read_only, attribute.type)) {
       const auto information = nested({{IFLA_INFO_KIND, kind}, {IFLA_INFO_DATA, bytes}});
       options.push_back(
-          {Builder(RTM_NEWLINK, number_of_link(link)).put(IFLA_LINKINFO, information).message(), 0,
+          {Builder(RTM_NEWLINK, body_for(link)).put(IFLA_LINKINFO, information).message(), 0,
            link});
     }
   }
   const auto information = nested({{IFLA_INFO_KIND, kind}, {IFLA_INFO_DATA, needed}});
-  std::vector<Change> changes{{Builder(RTM_NEWLINK, number_of_link(link))
+  std::vector<Change> changes{{Builder(RTM_NEWLINK, body_for(link))
                                    .copy(link, {IFLA_IFNAME, IFLA_LINK, IFLA_MTU, IFLA_ADDRESS})
                                    .put(IFLA_LINKINFO, information)
                                    .message(),
@@ -207,7 +191,7 @@ std::vector<Change> making(const Message& link) {
 }
 
 Message up_or_down(const Message& link, bool up) {
-  auto body = number_of_link(link);
+  auto body = body_for(link);
   body.ifi_change = IFF_UP;
   body.ifi_flags = up ? IFF_UP : 0;
   return Builder(RTM_NEWLINK, body).message();
@@ -225,8 +209,7 @@ void add_changes_of_link(const Message& link, const Message* now, std::vector<Ch
   };
   const auto set = [&](int attribute, std::uint32_t value) {
     changes.push_back(
-        {Builder(RTM_NEWLINK, number_of_link(link)).put_number(attribute, value).message(), 0,
-         link});
+        {Builder(RTM_NEWLINK, body_for(link)).put_number(attribute, value).message(), 0, link});
   };
   bool is_up = now != nullptr && (now->body<ifinfomsg>().ifi_flags & IFF_UP) != 0;
   const auto master = number(&link, IFLA_MASTER);
@@ -249,8 +232,7 @@ std::vector<Change> changes_of_links(const std::vector<Message>& before,
   const auto find = [&](const Message& link) -> const Message* {
     const auto found = there.find(link.body<ifinfomsg>().ifi_index);
     if (found == there.end()) return nullptr;
-    const bool is_same =
-        text_in(found->second->find(IFLA_IFNAME)) == text_in(link.find(IFLA_IFNAME));
+    const bool is_same = name_of_link(*found->second) == name_of_link(link);
     return is_same ? found->second : nullptr;
   };
   std::vector<Change> changes;
@@ -336,14 +318,14 @@ std::vector<Change> changes(const std::vector<Message>& before, const std::vecto
 
 bool is_so(const Change& change, const std::vector<Message>& now) {
   if (change.request.kind() != Kind::link) return false;
-  const auto options = attributes_in(data_of(change.request));
+  const auto options = attributes_in(data_of_link(change.request));
   const auto number = change.request.body<ifinfomsg>().ifi_index;
   const auto link = std::find_if(now.begin(), now.end(), [&](const Message& one) {
     return one.kind() == Kind::link && one.body<ifinfomsg>().ifi_index == number;
   });
   if (options.empty() || link == now.end()) return false;
   const auto has_it = [&](const Attribute& option) {
-    const auto there = attributes_in(data_of(*link));
+    const auto there = attributes_in(data_of_link(*link));
     return std::any_of(there.begin(), there.end(), [&](const Attribute& one) {
       return one.type == option.type && one.value == option.value;
     });

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <iterator>
 
+#include "shared/network/link.hpp"
+
 namespace dboot::netlink {
 namespace {
 
@@ -89,9 +91,7 @@ LinkNames names_of_links(const std::vector<Message>& messages) {
   LinkNames names;
   for (const auto& message : messages) {
     if (message.kind() != Kind::link) continue;
-    const auto name = message.find(IFLA_IFNAME).value_or("");
-    names[static_cast<std::uint32_t>(message.body<ifinfomsg>().ifi_index)] =
-        name.substr(0, name.find('\0'));
+    names[number_of_link(message)] = name_of_link(message);
   }
   return names;
 }

@@ -15,6 +15,7 @@
 #include <system_error>
 #include <thread>
 
+#include "shared/network/link.hpp"
 #include "shared/network/state.hpp"
 
 namespace dboot::netlink {
@@ -25,9 +26,7 @@ std::uint8_t family_of(std::string_view address) {
 }
 
 const Message* find_link(const std::vector<Message>& links, std::uint32_t number) {
-  const auto is_it = [&](const Message& link) {
-    return static_cast<std::uint32_t>(link.body<ifinfomsg>().ifi_index) == number;
-  };
+  const auto is_it = [&](const Message& link) { return number_of_link(link) == number; };
   const auto found = std::find_if(links.begin(), links.end(), is_it);
   return found == links.end() ? nullptr : &*found;
 }
@@ -162,7 +161,7 @@ std::vector<Message> links_of_way(const std::vector<Message>& links, std::uint32
         below && !link.find(IFLA_LINK_NETNSID)) {
       if (const auto* const found = find_link(links, *below)) add(*found);
     }
-    const auto number = static_cast<std::uint32_t>(link.body<ifinfomsg>().ifi_index);
+    const auto number = number_of_link(link);
     for (const auto& other : links) {
       if (other.number<std::uint32_t>(IFLA_MASTER) == number) add(other);
     }

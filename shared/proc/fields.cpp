@@ -25,4 +25,13 @@ std::vector<std::string_view> words_of(std::string_view text) {
   return split_at_any(text, " \t\n");
 }
 
+std::string joined(const std::vector<std::string>& words, std::string_view between) {
+  std::string text;
+  for (const auto& word : words) {
+    if (!text.empty()) text += between;
+    text += word;
+  }
+  return text;
+}
+
 }  // namespace dboot

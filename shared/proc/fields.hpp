@@ -21,6 +21,9 @@ std::vector<std::string_view> lines_of(std::string&& text) = delete;
 std::vector<std::string_view> words_of(std::string_view text);
 std::vector<std::string_view> words_of(std::string&& text) = delete;
 
+/// All of them, with something between each two.
+std::string joined(const std::vector<std::string>& words, std::string_view between);
+
 /// The number that is the whole of a text.
 template <class Number>
 std::optional<Number> number_in(std::string_view text, int base = 10) {

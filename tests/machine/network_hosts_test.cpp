@@ -114,6 +114,41 @@ TEST(NetworkOf, NetworkManagerStaysWithItsLease) {
                                   "killed=\"it would take the network along\"")));
 }
 
+/// Its addresses and routes of IPv4, for a system that has no ip(8).
+std::string as_the_kernel_has_it(Shell& shell) {
+  return shell.output_of("cat /proc/net/route; grep -A1 -e '|--' /proc/net/fib_trie | sort -u");
+}
+
+/// The image's own configuration leaves what is there, and makes it again where it is gone.
+TEST(NetworkOf, AHostIsWhatTheImageConfiguresByItself) {
+  Host host(Host::Console::serial);
+  host.machine().plug_in_network_with_way_in(port);
+  Shell& shell = host.shell();
+  name_card(shell);
+  shell.output_of("ip link set $card up; ip address add 10.0.2.15/32 dev $card");
+  shell.output_of("ip route add default via 10.0.2.2 dev $card onlink");
+  const auto before = as_the_kernel_has_it(shell);
+  ASSERT_THAT(before, HasSubstr("10.0.2.15"));
+  const auto card = shell.output_of("echo $card");
+
+  shell.start("dboot-inject --yes --write-network systemd -- /lib/systemd/systemd");
+  Serial& console = host.console();
+  console.expect("login: ", 240s);
+  console.send_line("root");
+  console.expect("# $");
+  Shell image = open_shell(host.machine(), [&](std::string_view line) { console.send(line); });
+  image.output_of("/lib/systemd/systemd-networkd-wait-online --timeout=60", 90s);
+  EXPECT_THAT(image.output_of("networkctl --no-pager status " + card),
+              AllOf(HasSubstr("/etc/systemd/network/10-dboot-"), HasSubstr("(configured)")));
+  EXPECT_EQ(as_the_kernel_has_it(image), before);
+  image.output_of("networkctl down " + card +
+                  "; until ! grep -q 10.0.2.15 /proc/net/fib_trie; do :; done");
+  image.output_of("networkctl up " + card +
+                  "; until grep -q 10.0.2.15 /proc/net/fib_trie; do :; done");
+  image.output_of("/lib/systemd/systemd-networkd-wait-online --timeout=60", 90s);
+  EXPECT_EQ(as_the_kernel_has_it(image), before);
+}
+
 /// What networkd is told in a file of that name.
 void tell_networkd(Shell& shell, const std::string& file, const std::string& text) {
   shell.output_of("cat >/etc/systemd/network/" + file + " <<END\n" + text + "\nEND");

@@ -268,7 +268,9 @@ void commit(const Target& target, Staging& staging, Plan plan,
   if (target.is_machine()) panic.emplace();
   if (panic) plan.kernel_panic = panic->previous();
   plan.began = report::began();
-  staging.write_plan(plan::encode(plan));
+  const auto file = plan::encode(plan);
+  plan::decode(file);  // the payload is not to be the first that finds fault with it
+  staging.write_plan(file);
   staging.arm();
 
   const inject::Program program{layout::payload, {layout::payload}, {}};

@@ -14,6 +14,7 @@
 #include "injector/forecast/processes.hpp"
 #include "injector/network/client.hpp"
 #include "injector/network/packet_sockets.hpp"
+#include "injector/network/record.hpp"
 #include "shared/system/syscalls.hpp"
 #include "tests/support/failure_of.hpp"
 
@@ -64,6 +65,25 @@ TEST_F(WayToTheClient, ThroughABridgeIsRefusedWhereNoPortLasts) {
               HasSubstr("guest lives of a process"));
   run("ip link set wire master bridge");
   EXPECT_NO_THROW(refuse_links_that_end("203.0.113.7"));
+}
+
+TEST_F(WayToTheClient, RoutesThatADaemonHasLearntAreRecordedUpToANumber) {
+  const auto recorded = [](const std::string& last) {
+    run("seq 0 " + last +
+        " | awk '{ printf \"route replace 10.%d.%d.%d/32 dev wire proto bird\\n\", "
+        "$1 / 65536, $1 / 256 % 256, $1 % 256 }' | ip -batch -");
+    Network network;
+    note_kernel_state(std::nullopt, network);
+    return network.messages.size();
+  };
+  const auto all = recorded("9999");
+  EXPECT_GT(all, 10'000U);
+  // One more, and there is none.
+  EXPECT_EQ(recorded("10000"), all - 10'000);
+  // What a cluster has on this host is never there.
+  run("ip route add 10.200.0.0/16 dev wire proto keepalived\n"
+      "ip rule add from 10.200.0.1 table 100 protocol keepalived");
+  EXPECT_EQ(recorded("0"), all - 10'000);
 }
 
 /// Somebody of that name who hears the packets of this namespace.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "payload/children/blocking.hpp"
+#include "shared/network/link.hpp"
 #include "shared/network/restoring.hpp"
 #include "shared/network/settings.hpp"
 #include "shared/network/socket.hpp"
@@ -45,6 +46,7 @@ class Restoration {
   void run() {
     give_up_addresses();
     bring_back(netlink::Kind::link);
+    note_links_that_are_gone();
     // Before what depends on them: without IPv6 there are no addresses of it.
     write_settings();
     for (const auto kind : netlink::in_order) {
@@ -99,9 +101,29 @@ class Restoration {
     }
   }
 
+  /// Those of containers and of programs end with these, and what lies on them.
+  void note_links_that_are_gone() {
+    const auto now = netlink::names_of_links(netlink::read(socket_, netlink::Kind::link));
+    for (const auto& link : netlink::of_kind(before_, netlink::Kind::link)) {
+      const auto found = now.find(netlink::number_of_link(link));
+      const auto name = netlink::name_of_link(link);
+      if (found != now.end() && found->second == name) continue;
+      gone_.insert(netlink::number_of_link(link));
+      const auto what = netlink::in_words(link, names_);
+      if (netlink::kind_of_link(link) == "veth") {
+        report_.debug("gone with the old system", {{"what", what}});
+      } else {
+        report_.info("gone with the old system", {{"what", what}});
+      }
+    }
+  }
+
   void bring_back(netlink::Kind kind) {
     const auto now = netlink::read(socket_, kind);
     auto changes = netlink::changes(netlink::of_kind(before_, kind), now);
+    std::erase_if(changes, [&](const Change& change) {
+      return gone_.contains(netlink::link_of(change.recorded));
+    });
     // One may need another one that stands behind it (a gateway, the route to it).
     for (std::size_t left = changes.size() + 1; changes.size() < left;) {
       left = changes.size();
@@ -188,6 +210,7 @@ class Restoration {
   netlink::LinkNames names_;
   const blocking::Report& report_;
   netlink::Socket socket_;
+  std::set<std::uint32_t> gone_;  ///< links
   std::set<Message> noted_;
   std::size_t settings_brought_back_ = 0;
   std::size_t failed_ = 0;

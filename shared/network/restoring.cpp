@@ -263,11 +263,6 @@ std::optional<std::uint32_t> rest_of(const Message& message) {
   return std::nullopt;
 }
 
-std::uint32_t link_of(const Message& message) {
-  if (message.kind() == Kind::address) return message.body<ifaddrmsg>().ifa_index;
-  return message.number<std::uint32_t>(RTA_OIF).value_or(0);
-}
-
 bool is_of_ipv6(const Message& message) {
   // All of them begin with the family.
   return message.body<std::uint8_t>() == AF_INET6;
@@ -281,6 +276,25 @@ bool is_about(const Message& message, const std::vector<std::string>& addresses)
 }
 
 }  // namespace
+
+std::uint32_t link_of(const Message& message) {
+  switch (message.kind()) {
+    case Kind::link:
+      return number_of_link(message);
+    case Kind::address:
+      return message.body<ifaddrmsg>().ifa_index;
+    case Kind::nexthop:
+      return message.number<std::uint32_t>(NHA_OIF).value_or(0);
+    case Kind::route:
+      return message.number<std::uint32_t>(RTA_OIF).value_or(0);
+    case Kind::neighbour:
+      return static_cast<std::uint32_t>(message.body<ndmsg>().ndm_ifindex);
+    case Kind::rule:
+    case Kind::other:
+      break;
+  }
+  return 0;
+}
 
 std::optional<Message> request_for(const Message& recorded) {
   switch (recorded.kind()) {

@@ -19,6 +19,9 @@ struct Change {
   Message recorded;  ///< what it is about
 };
 
+/// The number of the link that a message is about; 0 for none, or several.
+std::uint32_t link_of(const Message& message);
+
 /// The request that makes what `recorded` says, without what only lasts: states, lifetimes,
 /// statistics. Empty for what the kernel makes by itself with something else (its own routes in the
 /// local table, temporary addresses), and for links, see changes().

@@ -180,14 +180,32 @@ TEST_F(Restoring, LeavesToTheKernelWhatItRenewsByItself) {
   EXPECT_THAT(restore(recorded()), Not(HasSubstr("lasts from now on")));
 }
 
-TEST_F(Restoring, NamesWhatCannotComeBackAndDoesTheRest) {
+TEST_F(Restoring, LeavesWhatLiesOnALinkThatIsGone) {
+  run("ip tuntap add vpn mode tun; ip link set vpn up; ip route add 10.8.0.0/16 dev vpn");
   const auto network = recorded();
-  run("ip link del wire\n"
+  run("ip tuntap del vpn mode tun; ip link del wire; ip address del 192.0.2.1/24 dev bridge");
+  const auto log = restore(network);
+  EXPECT_THAT(log, HasSubstr("debug wake gone with the old system what=\"link end mtu 1500 up\""));
+  EXPECT_THAT(log, HasSubstr("info wake gone with the old system what=\"link vpn mtu 1500 up\""));
+  EXPECT_THAT(log, Not(HasSubstr("cannot bring back")));
+  EXPECT_THAT(log, HasSubstr(" failed=0"));
+  EXPECT_THAT(listed(), Contains("address 192.0.2.1/24 dev bridge"));
+}
+
+TEST_F(Restoring, NamesWhatCannotComeBackAndDoesTheRest) {
+  run("ip route add 10.7.0.0/16 via 192.0.2.9 src 192.0.2.2");
+  auto network = recorded();
+  // Without the address that it comes from, the route is refused.
+  std::erase_if(network.messages, [](const std::string& bytes) {
+    const auto message = netlink::Message::parse(bytes);
+    return message && message->kind() == netlink::Kind::address &&
+           netlink::own_address(*message) == netlink::bytes_of_address("192.0.2.2");
+  });
+  run("ip address del 192.0.2.2/32 dev end\n"
       "ip address del 192.0.2.1/24 dev bridge");
   const auto log = restore(network);
-  EXPECT_THAT(log,
-              testing::ContainsRegex(
-                  "warning .* cannot bring back what=\"address 192.0.2.2/32 dev end\" reason="));
+  EXPECT_THAT(log, testing::ContainsRegex("warning .* cannot bring back what=\"route 10.7.0.0/16 "
+                                          "via 192.0.2.9 dev bridge src 192.0.2.2\" reason="));
   EXPECT_THAT(listed(), Contains("address 192.0.2.1/24 dev bridge"));
 }
 

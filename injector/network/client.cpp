@@ -45,6 +45,11 @@ Traits traits_of(const netlink::Message& link) {
   return traits;
 }
 
+bool lies_on_others(std::string_view kind) {
+  return kind == "bridge" || kind == "bond" || kind == "vlan" || kind == "macvlan" ||
+         kind == "ipvlan" || kind == "vrf";
+}
+
 /// "wlan0 lives of a process: wpa_supplicant"; empty when all of them last. A bridge has ports that
 /// the way does not go through (those of virtual machines): one that lasts is enough.
 std::string what_ends(const std::vector<netlink::Message>& way) {
@@ -57,7 +62,7 @@ std::string what_ends(const std::vector<netlink::Message>& way) {
     const auto traits = traits_of(link);
     const auto reason = lives_of(traits);
     if (!reason.empty() && ends.empty()) ends = netlink::name_of_link(link) + " lives of " + reason;
-    has_port_that_lasts = has_port_that_lasts || (reason.empty() && traits.kind != "bridge");
+    has_port_that_lasts = has_port_that_lasts || (reason.empty() && !lies_on_others(traits.kind));
   }
   return is_bridged && has_port_that_lasts ? "" : ends;
 }

@@ -45,13 +45,11 @@ class Restoration {
 
   void run() {
     give_up_addresses();
-    bring_back(netlink::Kind::link);
+    bring_back_links();
     note_links_that_are_gone();
     // Before what depends on them: without IPv6 there are no addresses of it.
-    write_settings();
-    for (const auto kind : netlink::in_order) {
-      if (kind != netlink::Kind::link) bring_back(kind);
-    }
+    bring_back_settings();
+    bring_back_the_rest();
     end_no_more();
     const auto count = [&](netlink::Kind kind) { return netlink::of_kind(before_, kind).size(); };
     report_.info("network kept", {{"links", count(netlink::Kind::link)},
@@ -118,13 +116,10 @@ class Restoration {
     }
   }
 
-  void bring_back(netlink::Kind kind) {
-    const auto now = netlink::read(socket_, kind);
-    auto changes = netlink::changes(netlink::of_kind(before_, kind), now);
-    std::erase_if(changes, [&](const Change& change) {
-      return gone_.contains(netlink::link_of(change.recorded));
-    });
-    // One may need another one that stands behind it (a gateway, the route to it).
+  void bring_back_links() {
+    auto changes = netlink::changes(netlink::of_kind(before_, netlink::Kind::link),
+                                    netlink::read(socket_, netlink::Kind::link));
+    // One may need another one that stands behind it: a VLAN the bond below it.
     for (std::size_t left = changes.size() + 1; changes.size() < left;) {
       left = changes.size();
       std::vector<Refused> refused;
@@ -134,19 +129,34 @@ class Restoration {
       }
       changes.clear();
       if (refused.size() == left) {
-        give_up(kind, refused);
+        give_up(refused);
       } else {
         for (auto& [change, reason] : refused) changes.push_back(std::move(change));
       }
     }
   }
 
-  /// Why it could not be done; empty when it was, or the kernel did it by itself meanwhile.
+  void give_up(const std::vector<Refused>& refused) {
+    if (refused.empty()) return;
+    const auto now = netlink::read(socket_, netlink::Kind::link);
+    for (const auto& [change, reason] : refused) {
+      if (!netlink::is_so(change, now)) note_failure(change, reason);
+    }
+  }
+
+  void note_failure(const Change& change, const std::string& reason) {
+    ++failed_;
+    report_.warning("cannot bring back",
+                    {{"what", netlink::in_words(change.recorded, names_)}, {"reason", reason}});
+  }
+
+  /// Why it could not be done; empty when it was. It may be there already: the kernel has made it
+  /// with something else.
   std::string attempt(const Change& change) {
     try {
       socket_.request(change.request, change.flags);
     } catch (const std::system_error& error) {
-      return error.code() == std::errc::file_exists ? "" : error.what();
+      return error.what();
     }
     // A link is brought back step by step.
     if (!noted_.insert(change.recorded).second) return "";
@@ -154,54 +164,94 @@ class Restoration {
     return "";
   }
 
-  void give_up(netlink::Kind kind, const std::vector<Refused>& refused) {
-    if (refused.empty()) return;
-    const auto now = netlink::read(socket_, kind);
-    for (const auto& [change, reason] : refused) {
-      if (netlink::is_so(change, now)) continue;
-      ++failed_;
-      report_.warning("cannot bring back",
-                      {{"what", netlink::in_words(change.recorded, names_)}, {"reason", reason}});
+  /// Setting one for all links sets that of each.
+  void bring_back_settings() {
+    constexpr int most_rounds = 3;
+    std::set<std::string> noted;
+    for (int round = 0; round < most_rounds; ++round) {
+      const auto different = netlink::settings_to_write(settings_, netlink::read_settings());
+      if (different.empty()) return;
+      for (const auto& setting : different) write(setting, noted.insert(setting.name).second);
     }
   }
 
-  void write_settings() {
-    for (const auto& setting : netlink::settings_to_write(settings_, netlink::read_settings())) {
-      const std::string what = setting.name + '=' + setting.value;
-      try {
-        netlink::write_setting(setting);
-        report_.info("brought back", {{"what", what}});
-        ++settings_brought_back_;
-      } catch (const std::system_error& error) {
-        ++failed_;
-        report_.warning("cannot bring back", {{"what", what}, {"reason", error.what()}});
+  void write(const netlink::Setting& setting, bool is_first_time) {
+    const std::string what = setting.name + '=' + setting.value;
+    try {
+      netlink::write_setting(setting);
+      if (!is_first_time) return;
+      report_.info("brought back", {{"what", what}});
+      ++settings_brought_back_;
+    } catch (const std::system_error& error) {
+      if (!is_first_time) return;
+      ++failed_;
+      report_.warning("cannot bring back", {{"what", what}, {"reason", error.what()}});
+    }
+  }
+
+  /// Whether the kernel renews what it has from routers on that link.
+  bool is_renewed(std::uint32_t link) {
+    if (current_settings_.empty()) current_settings_ = netlink::read_settings();
+    const auto name = names_.find(link);
+    return name != names_.end() && netlink::hears_routers(current_settings_, name->second);
+  }
+
+  /// But for what lies on links that are gone, and what comes again from routers.
+  std::vector<Change> missing(netlink::Kind kind) {
+    auto changes = netlink::changes(netlink::of_kind(before_, kind), netlink::read(socket_, kind));
+    std::erase_if(changes, [&](const Change& change) {
+      const auto link = netlink::link_of(change.recorded);
+      return gone_.contains(link) || (netlink::is_of_routers(change.recorded) && is_renewed(link));
+    });
+    return changes;
+  }
+
+  /// A gateway needs the route to it, and a route its nexthop, of whatever kind they are: until a
+  /// whole round brings nothing back.
+  void bring_back_the_rest() {
+    for (std::size_t before = noted_.size() + 1; before != noted_.size();) {
+      before = noted_.size();
+      for (const auto kind : of_the_rest) {
+        for (const auto& change : missing(kind)) attempt(change);
+      }
+    }
+    for (const auto kind : of_the_rest) {
+      for (const auto& change : missing(kind)) {
+        const auto reason = attempt(change);
+        if (!reason.empty()) note_failure(change, reason);
       }
     }
   }
 
   /// Nobody renews a lease any more.
   void end_no_more() {
-    const auto settings = netlink::read_settings();
-    const auto is_renewed = [&](std::uint32_t link) {
-      const auto name = names_.find(link);
-      return name != names_.end() && netlink::hears_routers(settings, name->second);
-    };
+    const auto renewed = [this](std::uint32_t link) { return is_renewed(link); };
     for (const auto kind : {netlink::Kind::address, netlink::Kind::route}) {
-      for (const auto& [change, left] :
-           netlink::endings(netlink::read(socket_, kind), is_renewed)) {
-        const auto what = netlink::in_words(change.recorded, names_);
-        try {
-          socket_.request(change.request, change.flags);
-          report_.info("lasts from now on",
-                       {{"what", what}, {"lease_ends", time_in(left)}, {"left", left}});
-        } catch (const std::system_error& error) {
-          report_.warning(
-              "ends with its lease",
-              {{"what", what}, {"lease_ends", time_in(left)}, {"reason", error.what()}});
-        }
-      }
+      for (const auto& ending : netlink::endings(netlink::read(socket_, kind), renewed))
+        end_no_more(ending);
     }
   }
+
+  void end_no_more(const netlink::Ending& ending) {
+    const auto& [change, left] = ending;
+    const auto what = netlink::in_words(change.recorded, names_);
+    try {
+      socket_.request(change.request, change.flags);
+    } catch (const std::system_error& error) {
+      // Of a route: the same one once more has taken its end away.
+      if (error.code() != std::errc::file_exists) {
+        report_.warning("ends with its lease",
+                        {{"what", what}, {"lease_ends", time_in(left)}, {"reason", error.what()}});
+        return;
+      }
+    }
+    report_.info("lasts from now on",
+                 {{"what", what}, {"lease_ends", time_in(left)}, {"left", left}});
+  }
+
+  static constexpr std::array of_the_rest{netlink::Kind::address, netlink::Kind::nexthop,
+                                          netlink::Kind::route, netlink::Kind::rule,
+                                          netlink::Kind::neighbour};
 
   std::vector<Message> before_;
   const std::vector<std::string>& settings_;
@@ -210,7 +260,8 @@ class Restoration {
   netlink::LinkNames names_;
   const blocking::Report& report_;
   netlink::Socket socket_;
-  std::set<std::uint32_t> gone_;  ///< links
+  std::vector<std::string> current_settings_;  ///< once they are brought back
+  std::set<std::uint32_t> gone_;               ///< links
   std::set<Message> noted_;
   std::size_t settings_brought_back_ = 0;
   std::size_t failed_ = 0;

@@ -110,9 +110,12 @@ std::optional<Message> neighbour_request(const Message& recorded) {
   return Builder(RTM_NEWNEIGH, body).copy(recorded, {NDA_DST, NDA_LLADDR, NDA_PROTOCOL}).message();
 }
 
-int flags_for(Kind kind) {
-  switch (kind) {
+int flags_for(const Message& recorded) {
+  switch (recorded.kind()) {
     case Kind::route:
+      // IPv6 has one route of several ways, and IPv4 one for each set of them.
+      if (recorded.body<rtmsg>().rtm_family == AF_INET6 && recorded.find(RTA_MULTIPATH))
+        return NLM_F_CREATE | NLM_F_REPLACE;
       // Beside another one to the same place, where there is one.
       return NLM_F_CREATE | NLM_F_APPEND;
     case Kind::rule:
@@ -263,9 +266,24 @@ std::optional<std::uint32_t> rest_of(const Message& message) {
   return std::nullopt;
 }
 
-bool is_of_ipv6(const Message& message) {
-  // All of them begin with the family.
-  return message.body<std::uint8_t>() == AF_INET6;
+/// A route that comes from an address that is gone leads on from another one.
+Message without_source(const Message& route) {
+  Builder builder(RTM_NEWROUTE, route.body<rtmsg>());
+  for (const auto& [type, value] : route.attributes()) {
+    if (type != RTA_PREFSRC) builder.put(type, value);
+  }
+  return builder.message();
+}
+
+/// An address that is not to be used for what is new stays so.
+Message with_preference(const Message& request, const Message& recorded) {
+  const auto times = recorded.number<ifa_cacheinfo>(IFA_CACHEINFO);
+  if (recorded.kind() != Kind::address || !times || times->ifa_prefered != 0) return request;
+  ifa_cacheinfo deprecated{};
+  deprecated.ifa_valid = for_ever;
+  Builder builder(RTM_NEWADDR, request.body<ifaddrmsg>());
+  for (const auto& [type, value] : request.attributes()) builder.put(type, value);
+  return builder.put(IFA_CACHEINFO, bytes_of(deprecated)).message();
 }
 
 bool is_about(const Message& message, const std::vector<std::string>& addresses) {
@@ -276,6 +294,20 @@ bool is_about(const Message& message, const std::vector<std::string>& addresses)
 }
 
 }  // namespace
+
+bool is_of_routers(const Message& message) {
+  if (message.body<std::uint8_t>() != AF_INET6 || !rest_of(message)) return false;
+  if (message.kind() == Kind::route) {
+    const auto protocol = message.body<rtmsg>().rtm_protocol;
+    return protocol == RTPROT_RA || protocol == RTPROT_KERNEL;
+  }
+  // Before Linux 5.18 the kernel does not say where it is from: those of routers are of 64 bits.
+  constexpr std::uint8_t of_router = 2;  // IFAPROT_KERNEL_RA
+  constexpr unsigned prefix_of_routers = 64;
+  const auto origin = message.number<std::uint8_t>(IFA_PROTO);
+  return origin ? *origin == of_router
+                : message.body<ifaddrmsg>().ifa_prefixlen == prefix_of_routers;
+}
 
 std::uint32_t link_of(const Message& message) {
   switch (message.kind()) {
@@ -323,9 +355,9 @@ std::vector<Change> changes(const std::vector<Message>& before, const std::vecto
   }
   std::vector<Change> changes;
   for (const auto& message : before) {
-    auto request = request_for(message);
+    const auto request = request_for(message);
     if (request && !there.contains(*request))
-      changes.push_back({std::move(*request), flags_for(message.kind()), message});
+      changes.push_back({with_preference(*request, message), flags_for(message), message});
   }
   return changes;
 }
@@ -351,7 +383,12 @@ std::vector<Message> to_be_kept(const Network& recorded) {
   std::vector<Message> kept;
   for (const auto& bytes : recorded.messages) {
     auto message = Message::parse(bytes);
-    if (message && !is_about(*message, recorded.given_up)) kept.push_back(std::move(*message));
+    if (!message) continue;
+    if (!is_about(*message, recorded.given_up)) {
+      kept.push_back(std::move(*message));
+    } else if (message->kind() == Kind::route && !comes_with_an_address(message->body<rtmsg>())) {
+      kept.push_back(without_source(*message));
+    }
   }
   return kept;
 }
@@ -372,10 +409,14 @@ std::vector<Ending> endings(const std::vector<Message>& now,
   std::vector<Ending> found;
   for (const auto& message : now) {
     const auto left = rest_of(message);
-    if (!left || (is_of_ipv6(message) && is_renewed(link_of(message)))) continue;
-    if (auto request = request_for(message))
-      found.push_back({{std::move(*request), NLM_F_CREATE | NLM_F_REPLACE, message},
-                       std::chrono::seconds(*left)});
+    if (!left || (is_of_routers(message) && is_renewed(link_of(message)))) continue;
+    auto request = request_for(message);
+    if (!request) continue;
+    // To replace a route of IPv6 would take the first one of its metric, whatever its device; the
+    // same one once more has no end, although the kernel says that it is there (ip6_fib.c).
+    const int flags = NLM_F_CREATE | (message.kind() == Kind::address ? NLM_F_REPLACE : 0);
+    found.push_back(
+        {{with_preference(*request, message), flags, message}, std::chrono::seconds(*left)});
   }
   return found;
 }

@@ -19,6 +19,10 @@ struct Change {
   Message recorded;  ///< what it is about
 };
 
+/// Whether the kernel itself has an address or a route from a router, where it hears them: such a
+/// one has a lifetime.
+bool is_of_routers(const Message& message);
+
 /// The number of the link that a message is about; 0 for none, or several.
 std::uint32_t link_of(const Message& message);
 
@@ -36,7 +40,8 @@ std::vector<Change> changes(const std::vector<Message>& before, const std::vecto
 /// refuses what the mode of a bond does not use, whatever the value.
 bool is_so(const Change& change, const std::vector<Message>& now);
 
-/// What was recorded, but for addresses that are given up, and routes that come from these.
+/// What was recorded, but for addresses that are given up; routes that come from these come from
+/// another one.
 std::vector<Message> to_be_kept(const Network& recorded);
 
 /// What takes away those of `now`, which are addresses, that `addresses` names ("192.0.2.1").

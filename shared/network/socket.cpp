@@ -41,9 +41,15 @@ int take_message(nl_msg* message, void* to) {
   return NL_OK;
 }
 
+/// A dump that breaks off says so in its last message.
 template <class Answer>
-int take_end(nl_msg*, void* to) {
-  static_cast<Answer*>(to)->complete = true;
+int take_end(nl_msg* message, void* to) {
+  auto& answer = *static_cast<Answer*>(to);
+  const auto* const header = ::nlmsg_hdr(message);
+  const std::string_view bytes(reinterpret_cast<const char*>(header), header->nlmsg_len);
+  if (header->nlmsg_type == NLMSG_DONE && bytes.size() > NLMSG_HDRLEN)
+    answer.error = -number_of<std::int32_t>(bytes.substr(NLMSG_HDRLEN)).value_or(0);
+  answer.complete = true;
   return NL_STOP;
 }
 
@@ -124,7 +130,7 @@ std::vector<Message> Socket::dump(const Message& question) {
   constexpr int most_attempts = 10;
   for (int attempt = 1;; ++attempt) {
     auto answer = exchange(question, NLM_F_DUMP);
-    if (answer.error == EOPNOTSUPP) return {};
+    if (answer.error == EOPNOTSUPP || answer.error == EAFNOSUPPORT) return {};
     if (answer.error != 0)
       throw std::system_error(answer.error, std::generic_category(),
                               "ask rtnetlink for all of kind " + std::to_string(question.type()));

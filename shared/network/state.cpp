@@ -62,8 +62,12 @@ bool is_configured(const Message& message) {
 std::vector<Message> read(Socket& socket, Kind kind) {
   std::vector<Message> found;
   for (const auto& question : questions_about(kind)) {
+    // A kernel without IPv6 answers for all families that it has.
+    const auto family = question.body<std::uint8_t>();
     for (auto& message : socket.dump(question)) {
-      if (message.kind() == kind && is_configured(message)) found.push_back(std::move(message));
+      const bool is_asked_for = family == AF_UNSPEC || message.body<std::uint8_t>() == family;
+      if (message.kind() == kind && is_asked_for && is_configured(message))
+        found.push_back(std::move(message));
     }
   }
   return found;

@@ -180,6 +180,68 @@ TEST_F(Restoring, LeavesToTheKernelWhatItRenewsByItself) {
   EXPECT_THAT(restore(recorded()), Not(HasSubstr("lasts from now on")));
 }
 
+TEST_F(Restoring, KeepsLeasesOfDhcpv6WhereTheKernelHearsRouters) {
+  run("echo 2 >/proc/sys/net/ipv6/conf/bridge/accept_ra\n"
+      "ip -6 address add 2001:db8:7::7/128 dev bridge nodad valid_lft 3600 preferred_lft 1800");
+  EXPECT_THAT(restore(recorded()),
+              HasSubstr("lasts from now on what=\"address 2001:db8:7::7/128 dev bridge\""));
+}
+
+TEST_F(Restoring, LeavesToRoutersWhatCameFromThem) {
+  run("echo 2 >/proc/sys/net/ipv6/conf/bridge/accept_ra\n"
+      "ip -6 address add 2001:db8:5::1/64 dev bridge nodad valid_lft 3600 preferred_lft 1800\n"
+      "ip -6 route add default via fe80::2 dev bridge proto ra expires 600 metric 5");
+  const auto network = recorded();
+  run("ip -6 address del 2001:db8:5::1/64 dev bridge; ip -6 route del default metric 5");
+  EXPECT_THAT(restore(network), HasSubstr("brought_back=0 failed=0"));
+}
+
+TEST_F(Restoring, BringsBackEachWayOfARouteOfIpv6) {
+  run("ip -6 route add 2001:db8:2::/48 metric 5 nexthop via 2001:db8::3 nexthop via 2001:db8::4");
+  const auto before = listed();
+  const auto network = recorded();
+  run("ip -6 route del 2001:db8:2::/48 via 2001:db8::4 metric 5");
+  const auto log = restore(network);
+  EXPECT_THAT(listed(), testing::UnorderedElementsAreArray(before)) << log;
+}
+
+TEST_F(Restoring, TakesTheEndOfTheRouteThatIsMeant) {
+  run("ip link set wire nomaster; ip link set wire up\n"
+      "for link in wire end; do echo 0 >/proc/sys/net/ipv6/conf/$link/accept_ra\n"
+      "ip -6 route append 2001:db8:9::/64 dev $link metric 9 expires 600; done");
+  EXPECT_THAT(restore(recorded()), HasSubstr("lasts from now on what=\"route 2001:db8:9::/64"));
+  run("test -z \"$(ip -6 route | grep expires)\"\n"
+      "test \"$(ip -6 route show 2001:db8:9::/64 | wc -l)\" = 2");
+}
+
+TEST_F(Restoring, BringsBackWhatNeedsSomethingOfAnotherKind) {
+  run("ip route add 203.0.113.0/24 dev bridge\n"
+      "ip nexthop add id 77 via 203.0.113.9 dev bridge; ip route add 10.77.0.0/16 nhid 77");
+  const auto before = listed();
+  const auto network = recorded();
+  take_away("ip route del 10.77.0.0/16; ip nexthop del id 77; ip route del 203.0.113.0/24");
+  const auto log = restore(network);
+  EXPECT_THAT(listed(), testing::UnorderedElementsAreArray(before)) << log;
+  EXPECT_THAT(log, HasSubstr("failed=0"));
+}
+
+TEST_F(Restoring, LeavesAnAddressDeprecatedThatWasSo) {
+  run("ip -6 address add 2001:db8::d/64 dev bridge nodad preferred_lft 0");
+  const auto network = recorded();
+  run("ip -6 address del 2001:db8::d/64 dev bridge");
+  restore(network);
+  run("ip -6 address show dev bridge | grep '2001:db8::d/64' | grep -q deprecated");
+}
+
+TEST_F(Restoring, SettingsOfEachLinkOutliveThoseOfAll) {
+  run("echo 1 >/proc/sys/net/ipv6/conf/all/forwarding\n"
+      "echo 0 >/proc/sys/net/ipv6/conf/bridge/forwarding");
+  const auto network = recorded();
+  run("echo 0 >/proc/sys/net/ipv6/conf/all/forwarding");
+  const auto log = restore(network);
+  EXPECT_EQ(netlink::read_settings(), network.settings) << log;
+}
+
 TEST_F(Restoring, LeavesWhatLiesOnALinkThatIsGone) {
   run("ip tuntap add vpn mode tun; ip link set vpn up; ip route add 10.8.0.0/16 dev vpn");
   const auto network = recorded();
@@ -217,6 +279,14 @@ TEST_F(Restoring, GivesUpTheAddressesOfACluster) {
   EXPECT_THAT(log, HasSubstr("given up what=\"address 2001:db8:1::1/128 dev bridge\""));
   EXPECT_THAT(listed(), Not(Contains(HasSubstr("address 192.0.2.2/"))));
   EXPECT_THAT(listed(), Contains("address 192.0.2.1/24 dev bridge"));
+}
+
+TEST_F(Restoring, KeepsTheRouteThatCameFromAnAddressThatIsGivenUp) {
+  run("ip route replace default via 198.51.100.1 dev bridge onlink src 192.0.2.2");
+  auto network = recorded();
+  network.given_up = {"192.0.2.2"};
+  const auto log = restore(network);
+  EXPECT_THAT(listed(), Contains("route default via 198.51.100.1 dev bridge onlink")) << log;
 }
 
 TEST_F(Restoring, TellsWhetherThereIsAWayToTheClient) {

@@ -214,7 +214,12 @@ TEST(Changes, AreNotForTheAddressesOfACluster) {
   Network network;
   network.messages = {leased_address(60).bytes(), from.bytes(), to.bytes(), "none"};
   network.given_up = {"10.0.2.15", "2001:db8::1"};
-  EXPECT_THAT(to_be_kept(network), ElementsAre(to));
+  const auto kept = to_be_kept(network);
+  ASSERT_THAT(kept, SizeIs(2));
+  // The one that came from it comes from another one.
+  EXPECT_EQ(kept[0].kind(), Kind::route);
+  EXPECT_FALSE(kept[0].find(RTA_PREFSRC));
+  EXPECT_EQ(kept[1], to);
   network.given_up = {"10.0.2.1"};
   EXPECT_THAT(to_be_kept(network), ElementsAre(leased_address(60), from, to));
   const auto removed = removals({leased_address(60)}, {"10.0.2.15"});

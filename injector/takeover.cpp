@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <functional>
 #include <iostream>
@@ -26,6 +27,7 @@
 #include "injector/interruption.hpp"
 #include "injector/kernel_panic.hpp"
 #include "injector/network/client.hpp"
+#include "injector/network/cluster.hpp"
 #include "injector/network/packet_sockets.hpp"
 #include "injector/network/record.hpp"
 #include "injector/network/renewal.hpp"
@@ -103,7 +105,14 @@ bool keeps_network(const Options& options) {
 void look_at_network() {
   const auto client = network::ssh_client();
   if (!client.empty()) network::note_way(client);
-  for (const auto& process : network::other_holders_of_packet_sockets(forecast::read_processes()))
+  const auto processes = forecast::read_processes();
+  for (const auto& address : network::cluster_addresses(processes))
+    report::info("is given up, for another host of the cluster has it next",
+                 {{"address", address}});
+  if (std::any_of(processes.begin(), processes.end(),
+                  [](const ProcessStatus& process) { return process.name == "firewalld"; }))
+    report::warning("firewalld takes its rules along when it ends, and lets everything in");
+  for (const auto& process : network::other_holders_of_packet_sockets(processes))
     report::info("hears packets as they are, and is asked to end as all others",
                  {{"pid", process.pid}, {"command", process.name}});
 }
@@ -230,6 +239,13 @@ std::optional<Target> owner_of_network(const Options& options) {
   }
 }
 
+std::vector<Hook> renewals_of(const Network& recorded, const Staging& staging) {
+  const auto leases = network::leases_in(recorded);
+  if (leases.empty())
+    report::warning("there is no lease to renew: no address of IPv4 has a lifetime");
+  return network::renewals(leases, staging.root(), staging.directory());
+}
+
 /// Records what is to be kept of the network, for the plan of a takeover and for the image.
 void record_network(const Options& options, const Staging& staging, Prepared& prepared) {
   const bool for_plan = prepared.plan.keep_network && prepared.plan.scope == Scope::machine &&
@@ -244,9 +260,7 @@ void record_network(const Options& options, const Staging& staging, Prepared& pr
     for (const auto& file : network::write_for_image(staging.root(), recorded))
       prepared.from_host.push_back({"network", "the kernel", file, 0});
   }
-  if (for_renewal)
-    prepared.renewals =
-        network::renewals(network::leases_in(recorded), staging.root(), staging.directory());
+  if (for_renewal) prepared.renewals = renewals_of(recorded, staging);
   if (for_plan) prepared.plan.network = std::move(recorded);
 }
 
@@ -259,6 +273,18 @@ UniqueFd stage_payload(const payload_file::Payload& payload, const Staging& stag
   return staged;
 }
 
+/// The payload is not to be the first that finds fault with it.
+std::vector<std::uint8_t> encoded(const Plan& plan) {
+  auto file = plan::encode(plan);
+  try {
+    plan::decode(file);
+  } catch (const plan::Error& error) {
+    throw Failure(std::string("the payload would refuse the plan: ") + error.what(),
+                  "where the host has very many routes, take over with --keep-network no");
+  }
+  return file;
+}
+
 /// Makes the target execute the payload. Everything that this changes is undone when it fails.
 void commit(const Target& target, Staging& staging, Plan plan,
             const std::function<void()>& last_question) {
@@ -268,9 +294,7 @@ void commit(const Target& target, Staging& staging, Plan plan,
   if (target.is_machine()) panic.emplace();
   if (panic) plan.kernel_panic = panic->previous();
   plan.began = report::began();
-  const auto file = plan::encode(plan);
-  plan::decode(file);  // the payload is not to be the first that finds fault with it
-  staging.write_plan(file);
+  staging.write_plan(encoded(plan));
   staging.arm();
 
   const inject::Program program{layout::payload, {layout::payload}, {}};

@@ -1,6 +1,7 @@
 #include "injector/network/client.hpp"
 
 #include <linux/if_arp.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <unistd.h>
 
@@ -45,26 +46,27 @@ Traits traits_of(const netlink::Message& link) {
   return traits;
 }
 
-bool lies_on_others(std::string_view kind) {
-  return kind == "bridge" || kind == "bond" || kind == "vlan" || kind == "macvlan" ||
-         kind == "ipvlan" || kind == "vrf";
-}
+using Links = std::vector<netlink::Message>;
 
-/// "wlan0 lives of a process: wpa_supplicant"; empty when all of them last. A bridge has ports that
-/// the way does not go through (those of virtual machines): one that lasts is enough.
-std::string what_ends(const std::vector<netlink::Message>& way) {
-  const bool is_bridged = std::any_of(way.begin(), way.end(), [](const auto& link) {
-    return netlink::kind_of_link(link) == "bridge";
-  });
-  std::string ends;
+/// "wlan0 lives of a process: wpa_supplicant"; empty when it lasts, and all that it lies on. A
+/// bridge has ports that the way does not go through, those of virtual machines and containers: it
+/// lasts where another one does.
+std::string what_ends(const Links& links, const netlink::Message& link, int layers = 8) {
+  const auto kind = netlink::kind_of_link(link);
+  if (const auto reason = lives_of(traits_of(link)); !reason.empty())
+    return netlink::name_of_link(link) + " lives of " + reason;
+  const auto below = netlink::links_below(links, link);
+  if (layers == 0 || below.empty()) return "";
+  std::string reason;
   bool has_port_that_lasts = false;
-  for (const auto& link : way) {
-    const auto traits = traits_of(link);
-    const auto reason = lives_of(traits);
-    if (!reason.empty() && ends.empty()) ends = netlink::name_of_link(link) + " lives of " + reason;
-    has_port_that_lasts = has_port_that_lasts || (reason.empty() && !lies_on_others(traits.kind));
+  for (const auto& other : below) {
+    auto of_other = what_ends(links, other, layers - 1);
+    const bool leads_into_a_container =
+        netlink::kind_of_link(other) == "veth" && other.find(IFLA_LINK_NETNSID);
+    has_port_that_lasts = has_port_that_lasts || (of_other.empty() && !leads_into_a_container);
+    if (reason.empty()) reason = std::move(of_other);
   }
-  return is_bridged && has_port_that_lasts ? "" : ends;
+  return kind == "bridge" && has_port_that_lasts ? "" : reason;
 }
 
 }  // namespace
@@ -89,9 +91,10 @@ std::string ssh_client() {
 }
 
 std::string lives_of(const Traits& traits) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kinds{
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kinds{
       {{"tun", "a process: who has opened it, as a VPN does"},
        {"team", "a process: teamd"},
+       {"openvswitch", "a process: ovs-vswitchd"},
        {"ppp", "a process: pppd"},
        {"macsec", "keys that a process renews: wpa_supplicant"},
        {"xfrm", "keys that a process renews: the daemon of IPsec"},
@@ -115,8 +118,9 @@ void refuse_links_that_end(const std::string& client) {
     return;
   }
   if (!way) return;
-  const auto reason =
-      what_ends(netlink::links_of_way(netlink::read(socket, netlink::Kind::link), way->link));
+  const auto links = netlink::read(socket, netlink::Kind::link);
+  const auto* const device = netlink::find_link(links, way->link);
+  const auto reason = device == nullptr ? "" : what_ends(links, *device);
   if (!reason.empty())
     throw Failure("this session comes from " + client + " through " + way->device +
                       ", and that would end with the old system: " + reason,

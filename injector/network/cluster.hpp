@@ -20,7 +20,11 @@ std::vector<std::string> addresses_of_ctdb(std::string_view public_addresses);
 /// That of the option --addr of ucarp(8), in a command line as /proc/PID/cmdline has it.
 std::vector<std::string> addresses_of_ucarp(std::string_view command_line);
 
-/// Of those daemons that run, by what they have been told.
+/// The file that keepalived(8) reads, by its command line as /proc/PID/cmdline has it.
+std::string configuration_of_keepalived(std::string_view command_line);
+
+/// Of those daemons of root that run in the network namespace of the caller, by what they have been
+/// told.
 std::vector<std::string> cluster_addresses(const std::vector<ProcessStatus>& processes);
 
 }  // namespace dboot::network

@@ -50,6 +50,31 @@ struct Content {
   std::vector<Neighbour> neighbours;
 };
 
+/// Whether a rule has one that no format is told: without it, it would be met by everything.
+bool has_more_conditions(const Message& rule) {
+  constexpr std::uint32_t none = 0xFFFFFFFF;
+  const auto attributes = rule.attributes();
+  return std::any_of(attributes.begin(), attributes.end(), [&](const netlink::Attribute& one) {
+    switch (one.type) {
+      case FRA_DST:
+      case FRA_SRC:
+      case FRA_PRIORITY:
+      case FRA_FWMARK:
+      case FRA_TABLE:
+      case FRA_PROTOCOL:
+      case FRA_PAD:
+        return false;
+      case FRA_FWMASK:
+      case FRA_SUPPRESS_PREFIXLEN:
+        return rule.number<std::uint32_t>(one.type) != none;
+      case FRA_L3MDEV:
+        return rule.number<std::uint8_t>(one.type) != std::uint8_t{0};
+      default:
+        return true;
+    }
+  });
+}
+
 /// Sorts what was recorded.
 class Reader {
  public:
@@ -188,18 +213,10 @@ class Reader {
   }
 
   void add_rule(const Message& message) {
-    constexpr std::uint32_t none = 0xFFFFFFFF;
     const auto body = message.body<fib_rule_hdr>();
     if (message.number<std::uint8_t>(FRA_PROTOCOL) == std::uint8_t{RTPROT_KERNEL}) return;
-    const bool has_more =
-        message.find(FRA_IIFNAME) || message.find(FRA_OIFNAME) || message.find(FRA_UID_RANGE) ||
-        message.find(FRA_IP_PROTO) || message.find(FRA_SPORT_RANGE) ||
-        message.find(FRA_DPORT_RANGE) ||
-        message.number<std::uint8_t>(FRA_L3MDEV).value_or(0) != 0 ||
-        message.number<std::uint32_t>(FRA_FWMASK).value_or(none) != none ||
-        message.number<std::uint32_t>(FRA_SUPPRESS_PREFIXLEN).value_or(none) != none;
     if (body.action != FR_ACT_TO_TBL || (body.flags & FIB_RULE_INVERT) != 0 || body.tos != 0 ||
-        has_more)
+        has_more_conditions(message))
       return leave_out(message);
     rules_.push_back(
         {family_of(body.family), message.number<std::uint32_t>(FRA_PRIORITY).value_or(0),

@@ -81,13 +81,17 @@ Links links_in(const std::vector<netlink::Message>& messages) {
 /// Decides which links are written.
 class Choice {
  public:
-  explicit Choice(const Links& links) : links_(links) {}
+  explicit Choice(const Links& links)
+      : links_(links), has_cards_(std::any_of(links.begin(), links.end(), [](const auto& entry) {
+          return entry.second.is_card() && can_be_written(entry.second);
+        })) {}
 
   bool is_possible(std::uint32_t number, int layers = most_layers) const {
     const auto found = links_.find(number);
     if (found == links_.end() || layers == 0 || !can_be_written(found->second)) return false;
     const auto& link = found->second;
-    if (link.is_card() || link.is_end_of_pair() || link.kind == "bond") return true;
+    if (link.is_card() || link.kind == "bond" || (link.is_end_of_pair() && !has_cards_))
+      return true;
     if (link.kind == "vlan")
       return link.number<std::uint16_t>(IFLA_VLAN_PROTOCOL) == htons(ETH_P_8021Q) &&
              is_possible(link.parent, layers - 1);
@@ -113,6 +117,7 @@ class Choice {
 
  private:
   const Links& links_;
+  bool has_cards_;  ///< else it is a container, whose card is the end of a pair
   std::set<std::uint32_t> taken_;
 };
 

@@ -50,7 +50,7 @@ std::string write_request(int directory, const Lease& lease) {
 using Arguments = std::vector<std::string>;
 
 Arguments by_dhcpcd(const std::string& path, const Lease& lease) {
-  return {path, "--background", "--request", lease.address, lease.link};
+  return {path, "--background", "--request=" + lease.address, lease.link};
 }
 
 /// Without its script it asks, and does nothing with the answer: where busybox has it, and where

@@ -60,6 +60,18 @@ void keep_old_interfaces(int root_fd) {
     sys::fail(errno, {"rename /etc/network/interfaces"});
 }
 
+/// What it has not been told of is not to be taken away (networkd.conf(5)).
+void let_networkd_keep_the_rest(int root_fd, std::vector<std::string>& written) {
+  const std::string path = "/etc/systemd/networkd.conf.d/90-dboot.conf";
+  const auto text = std::string(origin) +
+                    "[Network]\n"
+                    "ManageForeignRoutes=no\n"
+                    "ManageForeignRoutingPolicyRules=no\n"
+                    "ManageForeignNextHops=no\n";
+  rootfs::write_image_file(root_fd, path.substr(1), text, 0644);
+  written.push_back(path);
+}
+
 /// As `systemctl enable` does.
 void enable_networkd(int root_fd) {
   constexpr const char* wants = "etc/systemd/system/multi-user.target.wants";
@@ -109,7 +121,10 @@ std::vector<std::string> write(int root_fd, Format format, const Configuration& 
     rootfs::write_image_file(root_fd, file.path.substr(1), file.content, file.mode);
     written.push_back(file.path);
   }
-  if (format == Format::networkd) enable_networkd(root_fd);
+  if (format == Format::networkd) {
+    let_networkd_keep_the_rest(root_fd, written);
+    enable_networkd(root_fd);
+  }
   quieten_cloud_init(root_fd, written);
   return written;
 }
@@ -132,7 +147,9 @@ std::string_view to_string(Format format) {
 
 std::optional<Format> format_of_image(int root_fd) {
   for (const auto& [path, format] : programs) {
-    if (has(root_fd, path)) return format;
+    // initscripts and wicked have a program of that name, too.
+    const bool is_of_others = format == Format::ifupdown && has(root_fd, "etc/sysconfig/network");
+    if (!is_of_others && has(root_fd, path)) return format;
   }
   return std::nullopt;
 }

@@ -14,6 +14,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <functional>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -66,7 +68,7 @@ void flush_nftables() {
       netlink::number_of<nlmsgerr>(bytes.substr(std::min(bytes.size(), sizeof(nlmsghdr))));
   const int number = error ? -error->error : EBADMSG;
   // A kernel without nf_tables does not know the subsystem.
-  if (number != 0 && number != EOPNOTSUPP && number != EINVAL) sys::fail(number, {"nftables"});
+  if (number != 0 && number != EOPNOTSUPP) sys::fail(number, {"nftables"});
 }
 
 /// What iptables calls the parts of a table, for each family.
@@ -152,8 +154,19 @@ Task<> flush_firewall(Log& log, Children& children, Permissions permissions) {
   using namespace std::chrono_literals;
   if (!permissions.allows(Action::set_network)) co_return;
   blocking::Work work = [](const blocking::Report& report) {
-    flush_nftables();
-    const auto tables = flush_iptables<Ipv4>() + flush_iptables<Ipv6>();
+    std::string reason;
+    std::size_t tables = 0;
+    const auto attempt = [&](const std::function<void()>& flush) {
+      try {
+        flush();
+      } catch (const std::system_error& error) {
+        reason += (reason.empty() ? "" : "; ") + std::string(error.what());
+      }
+    };
+    attempt(flush_nftables);
+    attempt([&] { tables += flush_iptables<Ipv4>(); });
+    attempt([&] { tables += flush_iptables<Ipv6>(); });
+    if (!reason.empty()) throw std::runtime_error(reason);
     report.info("firewall flushed", {{"tables_of_iptables", tables}});
   };
   auto child = blocking::run(children, "flush the firewall", 10s, std::move(work));

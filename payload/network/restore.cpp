@@ -101,14 +101,19 @@ class Restoration {
 
   /// Those of containers and of programs end with these, and what lies on them.
   void note_links_that_are_gone() {
-    const auto now = netlink::names_of_links(netlink::read(socket_, netlink::Kind::link));
+    const auto now = netlink::read(socket_, netlink::Kind::link);
+    const auto there = netlink::links_by_number(now);
     for (const auto& link : netlink::of_kind(before_, netlink::Kind::link)) {
-      const auto found = now.find(netlink::number_of_link(link));
-      const auto name = netlink::name_of_link(link);
-      if (found != now.end() && found->second == name) continue;
+      const auto found = there.find(netlink::number_of_link(link));
+      if (found != there.end() && netlink::is_same_link(*found->second, link)) continue;
       gone_.insert(netlink::number_of_link(link));
       const auto what = netlink::in_words(link, names_);
-      if (netlink::kind_of_link(link) == "veth") {
+      if (netlink::is_taken(link, now)) {
+        ++failed_;
+        report_.warning(
+            "cannot bring back",
+            {{"what", what}, {"reason", "somebody has renamed it, or made another one"}});
+      } else if (netlink::kind_of_link(link) == "veth") {
         report_.debug("gone with the old system", {{"what", what}});
       } else {
         report_.info("gone with the old system", {{"what", what}});

@@ -9,6 +9,12 @@ std::uint32_t number_of_link(const Message& link) {
   return static_cast<std::uint32_t>(link.body<ifinfomsg>().ifi_index);
 }
 
+std::map<std::uint32_t, const Message*> links_by_number(const std::vector<Message>& links) {
+  std::map<std::uint32_t, const Message*> found;
+  for (const auto& link : links) found[number_of_link(link)] = &link;
+  return found;
+}
+
 std::string name_of_link(const Message& link) {
   return text_in(link.find(IFLA_IFNAME));
 }

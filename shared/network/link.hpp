@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "shared/network/message.hpp"
 
@@ -10,6 +12,8 @@
 namespace dboot::netlink {
 
 std::uint32_t number_of_link(const Message& link);
+/// Those of a list, which must live.
+std::map<std::uint32_t, const Message*> links_by_number(const std::vector<Message>& links);
 /// "eth0".
 std::string name_of_link(const Message& link);
 /// As ip(8) has it: "vlan", "bond"; empty for the card of a driver.

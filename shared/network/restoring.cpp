@@ -230,18 +230,16 @@ void add_changes_of_link(const Message& link, const Message* now, std::vector<Ch
 /// First what others lie on, or are of: what is made of words, without a link below; then the rest.
 std::vector<Change> changes_of_links(const std::vector<Message>& before,
                                      const std::vector<Message>& now) {
-  std::map<std::int32_t, const Message*> there;
-  for (const auto& link : now) there[link.body<ifinfomsg>().ifi_index] = &link;
+  const auto there = links_by_number(now);
   const auto find = [&](const Message& link) -> const Message* {
-    const auto found = there.find(link.body<ifinfomsg>().ifi_index);
-    if (found == there.end()) return nullptr;
-    const bool is_same = name_of_link(*found->second) == name_of_link(link);
-    return is_same ? found->second : nullptr;
+    const auto found = there.find(number_of_link(link));
+    return found != there.end() && is_same_link(*found->second, link) ? found->second : nullptr;
   };
   std::vector<Change> changes;
   const auto add = [&](bool is_first) {
     for (const auto& link : before) {
       const auto* const found = find(link);
+      if (found == nullptr && is_taken(link, now)) continue;
       const bool lies_alone = found == nullptr && !link.find(IFLA_LINK);
       if (lies_alone == is_first) add_changes_of_link(link, found, changes);
     }
@@ -326,6 +324,17 @@ std::uint32_t link_of(const Message& message) {
       break;
   }
   return 0;
+}
+
+bool is_same_link(const Message& one, const Message& other) {
+  return number_of_link(one) == number_of_link(other) && name_of_link(one) == name_of_link(other);
+}
+
+bool is_taken(const Message& link, const std::vector<Message>& now) {
+  return std::any_of(now.begin(), now.end(), [&](const Message& one) {
+    const bool has_number = number_of_link(one) == number_of_link(link);
+    return has_number != (name_of_link(one) == name_of_link(link));
+  });
 }
 
 std::optional<Message> request_for(const Message& recorded) {

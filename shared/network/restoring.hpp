@@ -36,6 +36,11 @@ std::optional<Message> request_for(const Message& recorded);
 /// dummy, VRF); one that is there gets its master, its MTU, and is set up.
 std::vector<Change> changes(const std::vector<Message>& before, const std::vector<Message>& now);
 
+/// By number and name.
+bool is_same_link(const Message& one, const Message& other);
+/// Whether another link has its number, or its name: then it cannot be made again.
+bool is_taken(const Message& link, const std::vector<Message>& now);
+
 /// Whether an option of a link that the kernel refuses to set has that value all the same: it
 /// refuses what the mode of a bond does not use, whatever the value.
 bool is_so(const Change& change, const std::vector<Message>& now);

@@ -25,12 +25,6 @@ std::uint8_t family_of(std::string_view address) {
   return address.size() == sizeof(in_addr) ? AF_INET : AF_INET6;
 }
 
-const Message* find_link(const std::vector<Message>& links, std::uint32_t number) {
-  const auto is_it = [&](const Message& link) { return number_of_link(link) == number; };
-  const auto found = std::find_if(links.begin(), links.end(), is_it);
-  return found == links.end() ? nullptr : &*found;
-}
-
 std::uint32_t number_of_device(const std::vector<Message>& links, const std::string& name) {
   for (const auto& [number, known] : names_of_links(links)) {
     if (known == name) return number;
@@ -94,6 +88,12 @@ void wake(Socket& socket, const Way& way, const std::string& address) {
 
 }  // namespace
 
+const Message* find_link(const std::vector<Message>& links, std::uint32_t number) {
+  const auto is_it = [&](const Message& link) { return number_of_link(link) == number; };
+  const auto found = std::find_if(links.begin(), links.end(), is_it);
+  return found == links.end() ? nullptr : &*found;
+}
+
 std::optional<Way> find_way(Socket& socket, const std::string& address) {
   const auto percent = address.find('%');
   const auto destination = bytes_of_address(address.substr(0, percent));
@@ -146,27 +146,17 @@ Neighbour look_for_neighbour(Socket& socket, const Way& way, std::chrono::millis
   }
 }
 
-std::vector<Message> links_of_way(const std::vector<Message>& links, std::uint32_t device) {
-  const auto* const first = find_link(links, device);
-  if (first == nullptr) return {};
-  std::vector<Message> way{*first};
-  const auto add = [&](const Message& link) {
-    if (std::find(way.begin(), way.end(), link) == way.end()) way.push_back(link);
-  };
-  std::size_t at = 0;
-  while (at < way.size()) {
-    const auto link = way[at++];
-    // Of another network namespace a number says nothing.
-    if (const auto below = link.number<std::uint32_t>(IFLA_LINK);
-        below && !link.find(IFLA_LINK_NETNSID)) {
-      if (const auto* const found = find_link(links, *below)) add(*found);
-    }
-    const auto number = number_of_link(link);
-    for (const auto& other : links) {
-      if (other.number<std::uint32_t>(IFLA_MASTER) == number) add(other);
-    }
+std::vector<Message> links_below(const std::vector<Message>& links, const Message& link) {
+  std::vector<Message> below;
+  // Of another network namespace a number says nothing.
+  const auto number = link.number<std::uint32_t>(IFLA_LINK);
+  if (number && !link.find(IFLA_LINK_NETNSID) && kind_of_link(link) != "veth") {
+    if (const auto* const found = find_link(links, *number)) below.push_back(*found);
   }
-  return way;
+  for (const auto& other : links) {
+    if (other.number<std::uint32_t>(IFLA_MASTER) == number_of_link(link)) below.push_back(other);
+  }
+  return below;
 }
 
 }  // namespace dboot::netlink

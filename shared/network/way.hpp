@@ -38,8 +38,11 @@ std::string_view to_string(Neighbour neighbour);
 /// `patience`. Throws std::system_error.
 Neighbour look_for_neighbour(Socket& socket, const Way& way, std::chrono::milliseconds patience);
 
-/// The device and everything that it lies on: what a VLAN is on, what a bond is made of, the ports
-/// of a bridge. The device itself comes first. Pure.
-std::vector<Message> links_of_way(const std::vector<Message>& links, std::uint32_t device);
+/// Null where there is none of that number. Pure.
+const Message* find_link(const std::vector<Message>& links, std::uint32_t number);
+
+/// What a link lies on: the one that a VLAN is on, those that a bond is made of, the ports of a
+/// bridge. Pure.
+std::vector<Message> links_below(const std::vector<Message>& links, const Message& link);
 
 }  // namespace dboot::netlink

@@ -242,6 +242,15 @@ TEST_F(Restoring, SettingsOfEachLinkOutliveThoseOfAll) {
   EXPECT_EQ(netlink::read_settings(), network.settings) << log;
 }
 
+TEST_F(Restoring, SaysOnceOfALinkThatAnotherOneIsInItsPlace) {
+  const auto network = recorded();
+  run("ip link del bridge; ip link add bridge type bridge");
+  const auto log = restore(network);
+  EXPECT_THAT(log, HasSubstr("cannot bring back what=\"link bridge mtu 1400 up\" reason=\"somebody "
+                             "has renamed it, or made another one\""));
+  EXPECT_THAT(log, Not(HasSubstr("brought back what=\"link bridge")));
+}
+
 TEST_F(Restoring, LeavesWhatLiesOnALinkThatIsGone) {
   run("ip tuntap add vpn mode tun; ip link set vpn up; ip route add 10.8.0.0/16 dev vpn");
   const auto network = recorded();

@@ -67,18 +67,32 @@ TEST(Cluster, OfKeepalivedHasTheAddressesOfItsBlocks) {
                                       "    192.0.2.100/24 brd 192.0.2.255 dev eth0 label eth0:1\n"
                                       "    # 192.0.2.101\n"
                                       "    2001:db8::100\n"
+                                      "    @main \"192.0.2.103\"\n"
                                       "  }\n"
                                       "  virtual_ipaddress_excluded { 192.0.2.102/32 }\n"
                                       "  virtual_routes { 192.0.2.200 via 192.0.2.9 }\n"
                                       "}\n"),
-              ElementsAre("192.0.2.100", "2001:db8::100", "192.0.2.102"));
+              ElementsAre("192.0.2.100", "2001:db8::100", "192.0.2.103", "192.0.2.102"));
+}
+
+TEST(Cluster, OfKeepalivedIsWhereItsCommandLineSays) {
+  using namespace std::string_literals;
+  EXPECT_EQ(configuration_of_keepalived("keepalived\0-D\0"s), "/etc/keepalived/keepalived.conf");
+  EXPECT_EQ(configuration_of_keepalived("keepalived\0-f\0/a\0"s), "/a");
+  EXPECT_EQ(configuration_of_keepalived("keepalived\0-f/b\0"s), "/b");
+  EXPECT_EQ(configuration_of_keepalived("keepalived\0--use-file=/c\0"s), "/c");
+}
+
+TEST(Cluster, OfPacemakerMayHaveALongValue) {
+  const std::string text(1 << 20, 'x');
+  EXPECT_THAT(addresses_of_pacemaker("<nvpair name=\"ip\" value=\"" + text + "\"/>"), IsEmpty());
 }
 
 TEST(Cluster, OfOthersHasTheAddressesThatTheyWereTold) {
   using namespace std::string_literals;
   EXPECT_THAT(addresses_of_pacemaker("<primitive type=\"IPaddr2\"><instance_attributes>\n"
                                      "<nvpair id=\"a\" name=\"ip\" value=\"192.0.2.100\"/>\n"
-                                     "<nvpair id=\"b\" value=\"2001:db8::1\" name=\"ip\"/>\n"
+                                     "<nvpair id='b' value='2001:db8::1' name='ip'/>\n"
                                      "<nvpair id=\"c\" name=\"nic\" value=\"192.0.2.3\"/>\n"
                                      "<nvpair id=\"d\" name=\"ip\" value=\"none\"/>"),
               ElementsAre("192.0.2.100", "2001:db8::1"));
@@ -169,7 +183,7 @@ TEST_F(Renewals, AreDoneByWhatTheImageHas) {
             "send dhcp-requested-address 192.0.2.7;\n");
   add("usr/sbin/dhcpcd");
   EXPECT_THAT(only(),
-              ElementsAre("/usr/sbin/dhcpcd", "--background", "--request", "192.0.2.7", "eth0"));
+              ElementsAre("/usr/sbin/dhcpcd", "--background", "--request=192.0.2.7", "eth0"));
 }
 
 TEST(PacketSockets, AreListedByTheKernel) {

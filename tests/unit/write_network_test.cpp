@@ -262,6 +262,22 @@ TEST(Configuration, LeavesToRoutersWhatComesFromThem) {
   EXPECT_THAT(deaf.interfaces[0].routes, SizeIs(1));
 }
 
+/// Without it, the rule would be met by everything.
+TEST(Configuration, LeavesOutARuleWithAConditionThatNobodyKnows) {
+  fib_rule_hdr body{};
+  body.family = AF_INET;
+  body.action = FR_ACT_TO_TBL;
+  constexpr std::uint64_t tunnel = 7;
+  Network network;
+  network.messages = {netlink::Builder(RTM_NEWRULE, body)
+                          .put_number(FRA_PRIORITY, std::uint32_t{100})
+                          .put_number(FRA_TABLE, std::uint32_t{100})
+                          .put_number(FRA_TUN_ID, tunnel)
+                          .message()
+                          .bytes()};
+  EXPECT_THAT(configuration_of(network).left_out, ElementsAre("rule priority 100 table 100"));
+}
+
 TEST(Configuration, LeavesIpv6OffWhereItIs) {
   const auto made = of({link({}), address(2, "192.0.2.10", 24)}, {"ipv6/conf/eth0/disable_ipv6=1"});
   EXPECT_THAT(texts(networkd_files(made)), HasSubstr("LinkLocalAddressing=no\n"));
@@ -929,12 +945,24 @@ TEST_F(WriteForImage, RefusesOneWithNothingThatConfiguresANetwork) {
 
 TEST_F(WriteForImage, EnablesNetworkd) {
   put("lib/systemd/systemd-networkd");
-  EXPECT_THAT(write(), ElementsAre("/etc/systemd/network/10-dboot-eth0.network"));
+  EXPECT_THAT(write(), ElementsAre("/etc/systemd/network/10-dboot-eth0.network",
+                                   "/etc/systemd/networkd.conf.d/90-dboot.conf"));
+  // What it has not been told of stays.
+  EXPECT_THAT(sys::read_file(root / "etc/systemd/networkd.conf.d/90-dboot.conf"),
+              HasSubstr("ManageForeignRoutes=no\n"));
   EXPECT_EQ(mode("etc/systemd/network/10-dboot-eth0.network"), S_IFREG | 0644U);
   const auto wanted = root / "etc/systemd/system/multi-user.target.wants/systemd-networkd.service";
   EXPECT_EQ(fs::read_symlink(wanted), "/lib/systemd/system/systemd-networkd.service");
   // As it already is in most images.
-  EXPECT_THAT(write(), SizeIs(1));
+  EXPECT_THAT(write(), SizeIs(2));
+}
+
+TEST_F(WriteForImage, TakesNoOtherIfupForThatOfDebian) {
+  put("usr/sbin/ifup");
+  put("etc/sysconfig/network/ifcfg-eth0");
+  EXPECT_FALSE(format_of_image(root_fd.get()));
+  put("usr/lib/systemd/systemd-networkd");
+  EXPECT_EQ(format_of_image(root_fd.get()), Format::networkd);
 }
 
 TEST_F(WriteForImage, KeepsTheInterfacesOfTheImageBesideItsOwn) {

@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "injector/network/formats.hpp"
 #include "shared/proc/fields.hpp"
 
@@ -76,92 +74,54 @@ struct Making {
   }
 };
 
+/// All of it is said to the kernel by ip(8), which leaves what is there already: the method
+/// "static" fails over an address that the interface has, and to take it away first would take
+/// along what lies on it.
 class Writer {
  public:
   Writer(const Configuration& configuration, const Interface& interface)
-      : configuration_(configuration), interface_(interface) {}
+      : configuration_(configuration),
+        interface_(interface),
+        stanza_(interface.name, "inet manual") {}
 
   std::string text() {
     // Whoever makes the bond or bridge takes it up: a bond takes none that is up already.
     const bool is_part = !interface_.master.empty() && interface_.addresses.empty();
-    if (is_part) return '\n' + Stanza(interface_.name, "inet manual").text();
-    text_ = "\nauto " + interface_.name + "\n";
+    if (is_part) return '\n' + stanza_.text();
+    std::visit(Making{configuration_, interface_, stanza_}, interface_.kind);
+    add_name_servers();
+    up("ip link set dev " + interface_.name + " up" +
+       (interface_.mtu ? " mtu " + std::to_string(*interface_.mtu) : ""));
     for (const auto& address : interface_.addresses) add_address(address);
-    if (interface_.addresses.empty()) {
-      Stanza stanza(interface_.name, "inet manual");
-      begin(stanza);
-      end(stanza);
-      text_ += stanza.text();
-    }
-    return std::move(text_);
+    for (const auto& route : interface_.routes) up(route_command(route, interface_.name));
+    for (const auto& rule : interface_.rules) up(rule_command(rule));
+    for (const auto& [address, hardware_address] : interface_.neighbours)
+      up("ip neighbour replace " + address + " lladdr " + hardware_address + " dev " +
+         interface_.name + " nud permanent");
+    return "\nauto " + interface_.name + '\n' + stanza_.text();
   }
 
  private:
-  /// A stanza for each: the first one has what makes the interface, the last one of a family the
-  /// routes, which need its addresses.
-  void add_address(const Address& address) {
-    const bool is_ipv6 = address.family == Family::ipv6;
-    Stanza stanza(interface_.name, is_ipv6 ? "inet6 static" : "inet static");
-    if (&address == &interface_.addresses.front()) begin(stanza);
-    stanza.set("address", address.with_prefix);
-    if (is_ipv6) {
-      stanza.set("accept_ra", interface_.hears_routers ? "2" : "0");
-      // It has been this machine's: nobody else is asked for it.
-      stanza.set("dad-attempts", "0");
-    }
-    if (is_last_of_its_family(address)) add_routes(stanza, address.family);
-    if (&address == &interface_.addresses.back()) end(stanza);
-    text_ += stanza.text();
-  }
+  void up(const std::string& command) { stanza_.set("up", command); }
 
-  void begin(Stanza& stanza) const {
-    std::visit(Making{configuration_, interface_, stanza}, interface_.kind);
-    // ifup fails where the kernel has the address already.
-    if (!interface_.addresses.empty())
-      stanza.set("pre-up", "ip address flush dev " + interface_.name + " scope global || true");
-    else
-      stanza.set("up", "ip link set dev " + interface_.name + " up");
-    if (interface_.mtu)
-      stanza.set("up",
-                 "ip link set dev " + interface_.name + " mtu " + std::to_string(*interface_.mtu));
+  void add_name_servers() {
     if (&interface_ != way_to_name_servers(configuration_)) return;
     if (!configuration_.name_servers.empty())
-      stanza.set("dns-nameservers", joined(configuration_.name_servers, " "));
+      stanza_.set("dns-nameservers", joined(configuration_.name_servers, " "));
     if (!configuration_.search_domains.empty())
-      stanza.set("dns-search", joined(configuration_.search_domains, " "));
+      stanza_.set("dns-search", joined(configuration_.search_domains, " "));
   }
 
-  bool has_address(Family family) const {
-    return std::any_of(interface_.addresses.begin(), interface_.addresses.end(),
-                       [&](const Address& address) { return address.family == family; });
-  }
-
-  bool is_last_of_its_family(const Address& address) const {
-    return std::none_of(&address + 1, &interface_.addresses.back() + 1,
-                        [&](const Address& other) { return other.family == address.family; });
-  }
-
-  void add_routes(Stanza& stanza, Family family) const {
-    for (const auto& route : interface_.routes) {
-      if (route.family == family) stanza.set("up", route_command(route, interface_.name));
-    }
-  }
-
-  /// What is of the interface, or of a family without an address.
-  void end(Stanza& stanza) const {
-    for (const auto family : {Family::ipv4, Family::ipv6}) {
-      if (!has_address(family)) add_routes(stanza, family);
-    }
-    for (const auto& rule : interface_.rules) stanza.set("up", rule_command(rule));
-    for (const auto& neighbour : interface_.neighbours)
-      stanza.set("up", "ip neighbour replace " + neighbour.address + " lladdr " +
-                           neighbour.hardware_address + " dev " + interface_.name +
-                           " nud permanent");
+  void add_address(const Address& address) {
+    // It has been this machine's: nobody else is asked for it.
+    const auto* const without_question = address.family == Family::ipv6 ? " nodad" : "";
+    up(ip(address.family) + "address replace " + address.with_prefix + " dev " + interface_.name +
+       without_question);
   }
 
   const Configuration& configuration_;
   const Interface& interface_;
-  std::string text_;
+  Stanza stanza_;
 };
 
 }  // namespace

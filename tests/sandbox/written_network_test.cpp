@@ -45,7 +45,7 @@ TEST_F(WrittenNetwork, IsThereInARehearsal) {
   EXPECT_EQ(result.status, 0) << result.output;
   EXPECT_THAT(result.output,
               AllOf(HasSubstr("network written for the image format=ifupdown"),
-                    HasSubstr("    address 192.0.2.10/32\n"),
+                    HasSubstr("    up ip address replace 192.0.2.10/32 dev eth0\n"),
                     HasSubstr("    up ip route replace default via 198.51.100.1 dev eth0 onlink\n"),
                     Not(HasSubstr("fe80::"))));
 }

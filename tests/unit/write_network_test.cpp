@@ -543,11 +543,11 @@ auto lo
 iface lo inet loopback
 
 auto eth0
-iface eth0 inet static
-    pre-up ip address flush dev eth0 scope global || true
+iface eth0 inet manual
     dns-nameservers 9.9.9.9 2620:fe::fe
     dns-search example.org
-    address 192.0.2.10/32
+    up ip link set dev eth0 up
+    up ip address replace 192.0.2.10/32 dev eth0
     up ip route replace default via 198.51.100.1 dev eth0 onlink
 )");
 }
@@ -559,11 +559,9 @@ auto lo
 iface lo inet loopback
 
 auto eth0
-iface eth0 inet6 static
-    pre-up ip address flush dev eth0 scope global || true
-    address 2001:db8::10/128
-    accept_ra 0
-    dad-attempts 0
+iface eth0 inet manual
+    up ip link set dev eth0 up
+    up ip -6 address replace 2001:db8::10/128 dev eth0 nodad
     up ip -6 route replace default via fe80::1 dev eth0
 )");
 }
@@ -585,16 +583,14 @@ iface bond0 inet manual
     bond-miimon 100
     bond-lacp-rate fast
     bond-xmit-hash-policy layer3+4
-    up ip link set dev bond0 up
-    up ip link set dev bond0 mtu 9000
+    up ip link set dev bond0 up mtu 9000
 
 auto bond0.100
-iface bond0.100 inet static
+iface bond0.100 inet manual
     vlan-raw-device bond0
     vlan-id 100
-    pre-up ip address flush dev bond0.100 scope global || true
-    up ip link set dev bond0.100 mtu 1500
-    address 192.0.2.10/24
+    up ip link set dev bond0.100 up mtu 1500
+    up ip address replace 192.0.2.10/24 dev bond0.100
 )");
 }
 
@@ -605,9 +601,9 @@ auto lo
 iface lo inet loopback
 
 auto eth0
-iface eth0 inet static
-    pre-up ip address flush dev eth0 scope global || true
-    address 192.0.2.10/24
+iface eth0 inet manual
+    up ip link set dev eth0 up
+    up ip address replace 192.0.2.10/24 dev eth0
     up ip route replace default via 192.0.2.1 dev eth0 src 192.0.2.10 metric 100
     up ip route replace default via 192.0.2.254 dev eth0 table 200
     up ip rule add priority 100 from 192.0.2.0/24 table 200 || true
@@ -615,7 +611,7 @@ iface eth0 inet static
 )");
 }
 
-TEST(Ifupdown, HasTheRoutesOfAFamilyWithItsAddresses) {
+TEST(Ifupdown, HasAllAddressesBeforeTheRoutes) {
   const auto made = of({link({}), address(2, "192.0.2.10", 24), address(2, "192.0.2.11", 24),
                         address(2, "2001:db8::10", 64), route(2, {.gateway = "192.0.2.1"}),
                         route(2, {.gateway = "2001:db8::1"})});
@@ -625,16 +621,12 @@ auto lo
 iface lo inet loopback
 
 auto eth0
-iface eth0 inet static
-    pre-up ip address flush dev eth0 scope global || true
-    address 192.0.2.10/24
-iface eth0 inet static
-    address 192.0.2.11/24
+iface eth0 inet manual
+    up ip link set dev eth0 up
+    up ip address replace 192.0.2.10/24 dev eth0
+    up ip address replace 192.0.2.11/24 dev eth0
+    up ip -6 address replace 2001:db8::10/64 dev eth0 nodad
     up ip route replace default via 192.0.2.1 dev eth0
-iface eth0 inet6 static
-    address 2001:db8::10/64
-    accept_ra 0
-    dad-attempts 0
     up ip -6 route replace default via 2001:db8::1 dev eth0
 )");
 }

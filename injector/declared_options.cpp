@@ -237,15 +237,16 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->option_text("auto|yes|no")
       ->group("The takeover");
   app.add_option("--firewall", options.firewall,
-                 "What becomes of the rules of nftables and iptables (keep)")
+                 "Whether the rules of nftables and iptables stay, or all go (keep)")
       ->transform(one_of(firewalls))
       ->option_text("keep|flush")
       ->group("The takeover");
-  app.add_flag("--renew", options.renew, "The image's DHCP client goes on renewing leases")
+  app.add_flag("--renew", options.renew,
+               "The image's DHCP client renews leases (IPv4; for an image without an init)")
       ->check(check_switch)
       ->group("The takeover");
   app.add_flag("--write-network", options.write_network,
-               "The image is also configured for them, by what it has for that")
+               "Also writes the network down for what the image configures it with")
       ->check(check_switch)
       ->group("The takeover");
   app.add_option("--payload", options.payload,

@@ -166,6 +166,9 @@ Options parse(int argc, const char* const* argv) {
       throw usage(std::string(option) + " needs the network to be kept",
                   "leave --keep-network no out");
   }
+  if (options.renew && options.write_network)
+    throw usage("--renew and --write-network would both configure the network",
+                "leave one out: --renew is for a command, --write-network for an init");
   if (app.count("--entrypoint") > 0) {
     options.overrides.entrypoint = raw.entrypoint == empty_value ? "" : raw.entrypoint;
   }

@@ -248,8 +248,8 @@ std::vector<Hook> renewals_of(const Network& recorded, const Staging& staging) {
 
 /// Records what is to be kept of the network, for the plan of a takeover and for the image.
 void record_network(const Options& options, const Staging& staging, Prepared& prepared) {
-  const bool for_plan = prepared.plan.keep_network && prepared.plan.scope == Scope::machine &&
-                        !options.dry_run && !options.rehearse;
+  const bool for_plan =
+      prepared.plan.keep_network && prepared.plan.scope == Scope::machine && !options.rehearse;
   const bool for_renewal = options.renew && !options.rehearse;
   if (!for_plan && !for_renewal && !options.write_network) return;
   Network recorded;

@@ -158,14 +158,14 @@ void show_what_stays(Page& page, const Host& host, const Plan& plan) {
   if (!network.links.empty() && !network.configured_by.empty())
     page.line("stays",
               plan.keep_network
-                  ? "  for " + joined(network.configured_by) + " is not asked to end, but killed"
-                  : "  as far as it is not " + joined(network.configured_by) +
-                        "'s, which removes what it has configured when it ends");
+                  ? "  killed last instead of being asked: " + joined(network.configured_by)
+                  : "  but for what these take along (--keep-network yes prevents it): " +
+                        joined(network.configured_by));
   if (plan.keep_network && !network.given_up.empty())
     page.line("stays", "  without what a cluster has on this host: " + joined(network.given_up));
   if (plan.keep_network && !network.hears_packets.empty())
-    page.line("stays", "  what it loses by " + joined(network.hears_packets) +
-                           " (they hear packets, as DHCP clients do) is brought back");
+    page.line("stays", "  what " + joined(network.hears_packets) +
+                           " may take along, by the packets that they hear, is brought back");
 }
 
 void show_consoles(Page& page, const ConsoleChoice& consoles) {

@@ -53,11 +53,16 @@ Arguments by_dhcpcd(const std::string& path, const Lease& lease) {
   return {path, "--background", "--request=" + lease.address, lease.link};
 }
 
-/// Without its script it asks, and does nothing with the answer: where busybox has it, and where
-/// Debian's has it. Empty for none.
-std::string find_script(int root) {
-  for (const char* path : {"/usr/share/udhcpc/default.script", "/etc/udhcpc/default.script"}) {
-    if (rootfs::canonical_beneath(root, path)) return path;
+/// Without its script a client asks, and does nothing with the answer. Empty for none.
+std::string find_script(int root, const std::vector<std::string>& paths) {
+  for (const auto& path : paths) {
+    try {
+      if (!rootfs::canonical_beneath(root, path)) continue;
+      rootfs::check_executable(root, path, "/");
+      return path;
+    } catch (const Failure&) {
+      continue;
+    }
   }
   return "";
 }
@@ -68,14 +73,18 @@ Arguments by_udhcpc(const std::string& path, const std::string& script, const Le
 
 Arguments arguments_for(int root, int directory, const Lease& lease) {
   if (const auto path = find_client(root, "dhcpcd"); !path.empty()) return by_dhcpcd(path, lease);
-  if (const auto path = find_client(root, "dhclient"); !path.empty())
+  const auto script_of_dhclient = find_script(root, {"/sbin/dhclient-script"});
+  if (const auto path = find_client(root, "dhclient"); !path.empty() && !script_of_dhclient.empty())
     return {path, "-nw", "-cf", write_request(directory, lease), lease.link};
   const auto path = find_client(root, "udhcpc");
-  const auto script = find_script(root);
+  // Where busybox has it, and where Debian's has it.
+  const auto script =
+      find_script(root, {"/usr/share/udhcpc/default.script", "/etc/udhcpc/default.script"});
   if (!path.empty() && !script.empty()) return by_udhcpc(path, script, lease);
   throw Failure("the image has no client of DHCP that could renew the lease of " + lease.address +
                     " on " + lease.link +
-                    ": no dhcpcd, no dhclient, and no udhcpc with its default.script",
+                    ": no dhcpcd, no dhclient with its script, and no udhcpc with an executable "
+                    "default.script",
                 "leave --renew out: the address lasts, and the log says until when it is leased");
 }
 

@@ -169,7 +169,7 @@ ends         8 processes: 7 are asked and have 10 s; 1 ignoring SIGTERM, killed 
 stays        the kernel 6.1, and what is loaded in it
              what is on the disks
              network ens3: 10.0.2.15/24, fe80::1/64
-               as far as it is not systemd-networkd's, which removes what it has configured when it ends
+               but for what these take along (--keep-network yes prevents it): systemd-networkd
 consoles     the log on tty3, ttyS0
              a shell on ttyS0
 way back     reboot in the new system, or a reset: the machine starts what is on its disk
@@ -187,9 +187,9 @@ TEST(Forecast, OfANetworkThatIsKeptSaysWhatIsNot) {
   forecast.plan.keep_network = true;
   EXPECT_THAT(
       text(forecast),
-      HasSubstr("               for systemd-networkd is not asked to end, but killed\n"
+      HasSubstr("               killed last instead of being asked: systemd-networkd\n"
                 "               without what a cluster has on this host: 10.0.2.100\n"
-                "               what it loses by lldpd (they hear packets, as DHCP clients do) is "
+                "               what lldpd may take along, by the packets that they hear, is "
                 "brought back\n"));
 }
 

@@ -172,11 +172,14 @@ TEST_F(Renewals, AreDoneByWhatTheImageHas) {
     return hooks.front().arguments;
   };
   add("sbin/udhcpc");
-  EXPECT_THAT(failure_of([&] { made(); }), HasSubstr("no udhcpc with its default.script"));
+  EXPECT_THAT(failure_of([&] { made(); }),
+              HasSubstr("no udhcpc with an executable default.script"));
   add("usr/share/udhcpc/default.script");
   EXPECT_THAT(only(), ElementsAre("/sbin/udhcpc", "-i", "eth0", "-r", "192.0.2.7", "-s",
                                   "/usr/share/udhcpc/default.script", "-b", "-S"));
   add("sbin/dhclient");
+  EXPECT_THAT(only(), testing::Contains("/sbin/udhcpc"));
+  add("sbin/dhclient-script");
   EXPECT_THAT(only(),
               ElementsAre("/sbin/dhclient", "-nw", "-cf", "/run/dboot/dhclient-eth0.conf", "eth0"));
   EXPECT_EQ(sys::read_file(directory_.path() / "dhclient-eth0.conf"),

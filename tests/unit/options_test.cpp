@@ -107,6 +107,8 @@ TEST(Options, NetworkIsWrittenWhereItIsKept) {
   EXPECT_TRUE(parse({"--write-network", "debian"}).write_network);
   EXPECT_TRUE(parse({"--keep-network", "yes", "--write-network", "debian"}).write_network);
   EXPECT_TRUE(parse({"--renew", "debian"}).renew);
+  EXPECT_THAT(answer({"--renew", "--write-network", "debian"}).what(),
+              HasSubstr("would both configure the network"));
   EXPECT_THAT(answer({"--renew", "--keep-network", "no", "debian"}).what(),
               HasSubstr("--renew needs the network to be kept"));
   EXPECT_THAT(answer({"--write-network", "--keep-network", "no", "debian"}).what(),

@@ -60,7 +60,8 @@ void keep_old_interfaces(int root_fd) {
     sys::fail(errno, {"rename /etc/network/interfaces"});
 }
 
-/// What it has not been told of is not to be taken away (networkd.conf(5)).
+/// What it has not been told of is not to be taken away (networkd.conf(5)). Then it does not look
+/// what there is either, and a route may be there twice: only where something would be lost.
 void let_networkd_keep_the_rest(int root_fd, std::vector<std::string>& written) {
   const std::string path = "/etc/systemd/networkd.conf.d/90-dboot.conf";
   const auto text = std::string(origin) +
@@ -122,7 +123,7 @@ std::vector<std::string> write(int root_fd, Format format, const Configuration& 
     written.push_back(file.path);
   }
   if (format == Format::networkd) {
-    let_networkd_keep_the_rest(root_fd, written);
+    if (!configuration.left_out.empty()) let_networkd_keep_the_rest(root_fd, written);
     enable_networkd(root_fd);
   }
   quieten_cloud_init(root_fd, written);

@@ -937,16 +937,27 @@ TEST_F(WriteForImage, RefusesOneWithNothingThatConfiguresANetwork) {
 
 TEST_F(WriteForImage, EnablesNetworkd) {
   put("lib/systemd/systemd-networkd");
-  EXPECT_THAT(write(), ElementsAre("/etc/systemd/network/10-dboot-eth0.network",
-                                   "/etc/systemd/networkd.conf.d/90-dboot.conf"));
-  // What it has not been told of stays.
-  EXPECT_THAT(sys::read_file(root / "etc/systemd/networkd.conf.d/90-dboot.conf"),
-              HasSubstr("ManageForeignRoutes=no\n"));
+  EXPECT_THAT(write(), ElementsAre("/etc/systemd/network/10-dboot-eth0.network"));
   EXPECT_EQ(mode("etc/systemd/network/10-dboot-eth0.network"), S_IFREG | 0644U);
   const auto wanted = root / "etc/systemd/system/multi-user.target.wants/systemd-networkd.service";
   EXPECT_EQ(fs::read_symlink(wanted), "/lib/systemd/system/systemd-networkd.service");
   // As it already is in most images.
-  EXPECT_THAT(write(), SizeIs(2));
+  EXPECT_THAT(write(), SizeIs(1));
+}
+
+TEST_F(WriteForImage, TellsNetworkdToLeaveAloneWhatItsFilesDoNotHave) {
+  put("lib/systemd/systemd-networkd");
+  rtmsg nowhere{};
+  nowhere.rtm_family = AF_INET;
+  nowhere.rtm_table = RT_TABLE_MAIN;
+  nowhere.rtm_protocol = RTPROT_STATIC;
+  nowhere.rtm_type = RTN_UNREACHABLE;
+  auto network = rented();
+  network.messages.push_back(netlink::Builder(RTM_NEWROUTE, nowhere).message().bytes());
+  EXPECT_THAT(write_for_image(root_fd.get(), network),
+              testing::Contains("/etc/systemd/networkd.conf.d/90-dboot.conf"));
+  EXPECT_THAT(sys::read_file(root / "etc/systemd/networkd.conf.d/90-dboot.conf"),
+              HasSubstr("ManageForeignRoutes=no\n"));
 }
 
 TEST_F(WriteForImage, TakesNoOtherIfupForThatOfDebian) {

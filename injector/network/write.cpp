@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <system_error>
@@ -58,6 +59,14 @@ void keep_old_interfaces(int root_fd) {
   if (::renameat(directory.get(), "interfaces", directory.get(), "interfaces.before-dboot") < 0 &&
       errno != ENOENT)
     sys::fail(errno, {"rename /etc/network/interfaces"});
+}
+
+bool leaves_out_a_way(const Configuration& configuration) {
+  return std::any_of(configuration.left_out.begin(), configuration.left_out.end(),
+                     [](std::string_view what) {
+                       return what.starts_with("route ") || what.starts_with("rule ") ||
+                              what.starts_with("nexthop ");
+                     });
 }
 
 /// What it has not been told of is not to be taken away (networkd.conf(5)). Then it does not look
@@ -123,7 +132,7 @@ std::vector<std::string> write(int root_fd, Format format, const Configuration& 
     written.push_back(file.path);
   }
   if (format == Format::networkd) {
-    if (!configuration.left_out.empty()) let_networkd_keep_the_rest(root_fd, written);
+    if (leaves_out_a_way(configuration)) let_networkd_keep_the_rest(root_fd, written);
     enable_networkd(root_fd);
   }
   quieten_cloud_init(root_fd, written);

@@ -48,7 +48,8 @@ TEST(Breakpoints, AreAShellOnTheConsole) {
   console.send_line("exit");
   console.expect("warning break stopped: .* at=after:release", 60s);
   console.expect("# ");
-  console.send_line("busybox head -c 1 /dev/vda | busybox wc -c; exit");
+  console.send_line("busybox head -c 1 /dev/vda | busybox wc -c" + std::string(until_it_is_sent) +
+                    "; exit");
   console.expect("^1$");
   console.expect("the new system is there", 60s);
   EXPECT_EQ(host.machine().wait_for_end(), "guest-shutdown");

@@ -22,7 +22,7 @@ TEST(WayOut, OffersAShellAgainAndAgainWhenTheInitCannotBeExecuted) {
     console.expect("Press a key for a shell", 60s);
     console.send("x");
     console.expect("/ # ");
-    console.send_line("echo alive; exit");
+    console.send_line("echo alive" + std::string(until_it_is_sent) + "; exit");
     console.expect("^alive$");
   }
   console.expect("Press a key for a shell");

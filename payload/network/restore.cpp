@@ -10,6 +10,7 @@
 
 #include "payload/children/blocking.hpp"
 #include "shared/network/link.hpp"
+#include "shared/network/link_changes.hpp"
 #include "shared/network/restoring.hpp"
 #include "shared/network/settings.hpp"
 #include "shared/network/socket.hpp"

@@ -6,18 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "shared/network/change.hpp"
 #include "shared/network/message.hpp"
 #include "shared/network/state.hpp"
 #include "shared/plan/plan.hpp"
 
 /// What brings back what there was of the network. Decides only: whoever asks sends the requests.
 namespace dboot::netlink {
-
-struct Change {
-  Message request;
-  int flags = 0;     ///< NLM_F_CREATE and the like
-  Message recorded;  ///< what it is about
-};
 
 /// Whether the kernel itself has an address or a route from a router, where it hears them: such a
 /// one has a lifetime.
@@ -35,15 +30,6 @@ std::optional<Message> request_for(const Message& recorded);
 /// stays. A link that is gone is made again where it lives in the kernel alone (VLAN, bond, bridge,
 /// dummy, VRF); one that is there gets its master, its MTU, and is set up.
 std::vector<Change> changes(const std::vector<Message>& before, const std::vector<Message>& now);
-
-/// By number and name.
-bool is_same_link(const Message& one, const Message& other);
-/// Whether another link has its number, or its name: then it cannot be made again.
-bool is_taken(const Message& link, const std::vector<Message>& now);
-
-/// Whether an option of a link that the kernel refuses to set has that value all the same: it
-/// refuses what the mode of a bond does not use, whatever the value.
-bool is_so(const Change& change, const std::vector<Message>& now);
 
 /// What was recorded, but for addresses that are given up; routes that come from these come from
 /// another one.

@@ -10,6 +10,7 @@
 
 #include <map>
 
+#include "shared/network/link_changes.hpp"
 #include "shared/network/restoring.hpp"
 #include "shared/network/settings.hpp"
 #include "shared/network/state.hpp"

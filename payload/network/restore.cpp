@@ -1,10 +1,15 @@
 #include "payload/network/restore.hpp"
 
+#include <linux/if.h>
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <ctime>
 #include <set>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -122,6 +127,26 @@ class Restoration {
     }
   }
 
+  /// A link that was set up has one some time later, and without it the kernel takes no nexthop.
+  void wait_for_carriers() {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    const auto has_carrier = [](const Message& link) {
+      return (link.body<ifinfomsg>().ifi_flags & IFF_LOWER_UP) != 0;
+    };
+    const auto before = netlink::of_kind(before_, netlink::Kind::link);
+    for (;;) {
+      const auto now = netlink::read(socket_, netlink::Kind::link);
+      const auto there = netlink::links_by_number(now);
+      const bool is_missing = std::any_of(before.begin(), before.end(), [&](const Message& link) {
+        const auto found = there.find(netlink::number_of_link(link));
+        return has_carrier(link) && found != there.end() &&
+               netlink::is_same_link(*found->second, link) && !has_carrier(*found->second);
+      });
+      if (!is_missing || std::chrono::steady_clock::now() > end) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+
   void bring_back_links() {
     auto changes = netlink::changes(netlink::of_kind(before_, netlink::Kind::link),
                                     netlink::read(socket_, netlink::Kind::link));
@@ -214,13 +239,22 @@ class Restoration {
 
   /// A gateway needs the route to it, and a route its nexthop, of whatever kind they are: until a
   /// whole round brings nothing back.
-  void bring_back_the_rest() {
+  void bring_back_in_rounds() {
     for (std::size_t before = noted_.size() + 1; before != noted_.size();) {
       before = noted_.size();
       for (const auto kind : of_the_rest) {
         for (const auto& change : missing(kind)) attempt(change);
       }
     }
+  }
+
+  void bring_back_the_rest() {
+    bring_back_in_rounds();
+    const bool is_complete = std::all_of(of_the_rest.begin(), of_the_rest.end(),
+                                         [&](netlink::Kind kind) { return missing(kind).empty(); });
+    if (is_complete) return;
+    wait_for_carriers();
+    bring_back_in_rounds();
     for (const auto kind : of_the_rest) {
       for (const auto& change : missing(kind)) {
         const auto reason = attempt(change);

@@ -21,11 +21,14 @@ struct MadeOfWords {
   std::vector<int> read_only;  ///< or refers to links that are not there yet
 };
 
+/// IFLA_BR_FDB_N_LEARNED, of Linux 6.7.
+constexpr int fdb_n_learned = IFLA_BR_MCAST_QUERIER_STATE + 1;
+
 const MadeOfWords* made_of_words(const std::string& kind) {
   static const std::array<MadeOfWords, 5> kinds{
       {{"vlan", {IFLA_VLAN_ID, IFLA_VLAN_PROTOCOL}, {}},
        {"bond", {IFLA_BOND_MODE}, {IFLA_BOND_ACTIVE_SLAVE, IFLA_BOND_AD_INFO}},
-       {"bridge", {}, {}},
+       {"bridge", {}, {IFLA_BR_MCAST_QUERIER_STATE, fdb_n_learned}},
        {"dummy", {}, {}},
        {"vrf", {IFLA_VRF_TABLE}, {}}}};
   const auto* const found =

@@ -7,7 +7,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <functional>
 #include <iostream>
@@ -17,7 +16,6 @@
 #include "injector/claim.hpp"
 #include "injector/failure.hpp"
 #include "injector/forecast/forecast.hpp"
-#include "injector/forecast/processes.hpp"
 #include "injector/guard.hpp"
 #include "injector/hooks.hpp"
 #include "injector/image/overrides.hpp"
@@ -26,12 +24,7 @@
 #include "injector/inject/injection.hpp"
 #include "injector/interruption.hpp"
 #include "injector/kernel_panic.hpp"
-#include "injector/network/client.hpp"
-#include "injector/network/cluster.hpp"
-#include "injector/network/packet_sockets.hpp"
-#include "injector/network/record.hpp"
-#include "injector/network/renewal.hpp"
-#include "injector/network/write.hpp"
+#include "injector/network/keeping.hpp"
 #include "injector/payload_file.hpp"
 #include "injector/preflight/memory.hpp"
 #include "injector/preflight/root.hpp"
@@ -93,32 +86,8 @@ void leave_memory_limits() {
   }
 }
 
-/// A rehearsal has a network of its own.
-bool keeps_network(const Options& options) {
-  if (options.keep_network != Options::Keep::automatic)
-    return options.keep_network == Options::Keep::yes;
-  if ((options.write_network || options.renew) && !options.rehearse) return true;
-  return !options.rehearse && !guard::is_at_local_console();
-}
-
-/// What a takeover may do to it in spite of all that is kept.
-void look_at_network() {
-  const auto client = network::ssh_client();
-  if (!client.empty()) network::note_way(client);
-  const auto processes = forecast::read_processes();
-  for (const auto& address : network::cluster_addresses(processes))
-    report::info("is given up, for another host of the cluster has it next",
-                 {{"address", address}});
-  if (std::any_of(processes.begin(), processes.end(),
-                  [](const ProcessStatus& process) { return process.name == "firewalld"; }))
-    report::warning("firewalld takes its rules along when it ends, and lets everything in");
-  for (const auto& process : network::other_holders_of_packet_sockets(processes))
-    report::info("hears packets as they are, and is asked to end as all others",
-                 {{"pid", process.pid}, {"command", process.name}});
-}
-
 claim::Wishes wishes_of(const Options& options) {
-  return {options.force, options.require_release, keeps_network(options)};
+  return {options.force, options.require_release, network::is_kept(options)};
 }
 
 /// The hostname of the new system.
@@ -159,7 +128,7 @@ Plan make_plan(const Options& options, const rootfs::Command& command, Scope sco
   plan.hostname = hostname_for(options);
   plan.log_level = options.log_level;
   plan.require_release = options.require_release;
-  plan.keep_network = keeps_network(options);
+  plan.keep_network = network::is_kept(options);
   plan.flush_firewall = options.firewall == Options::Firewall::flush;
   plan.disk_log = !options.no_disk_log;
   plan.log_to = options.log_to;
@@ -188,8 +157,7 @@ void make_log_files(const Options& options, int root) {
 struct Prepared {
   Plan plan;
   std::vector<rootfs::Taken> from_host;
-  std::string resolv_conf;     ///< the host's
-  std::vector<Hook> renewals;  ///< of leases
+  std::string resolv_conf;  ///< the host's
 };
 
 /// Fills the new root. What comes from the host is read before anything enters another namespace.
@@ -218,50 +186,9 @@ Prepared prepare(const Options& options, image::Source& source, const rootfs::Fr
   }
   const auto command = rootfs::find_command(staging.root(), config, options.command, options.user);
   prepared.plan = make_plan(options, command, scope);
-  if (prepared.plan.keep_network) {
-    network::note_resolvers(host_files.resolv_conf, prepared.plan.network);
-    prepared.plan.network.client = network::ssh_client();
-  }
   prepared.resolv_conf = host_files.resolv_conf;
   prepared.plan.stop_signal = static_cast<std::uint8_t>(stop_signal_of(config, command));
   return prepared;
-}
-
-/// Whose network it is. A rehearsal looks at the one that it is called in, and so does a dry run
-/// where PID 1 is not to be seen.
-std::optional<Target> owner_of_network(const Options& options) {
-  if (options.rehearse) return std::nullopt;
-  try {
-    return Target::own_pid_1();
-  } catch (const Failure&) {
-    if (!options.dry_run) throw;
-    return std::nullopt;
-  }
-}
-
-std::vector<Hook> renewals_of(const Network& recorded, const Staging& staging) {
-  const auto leases = network::leases_in(recorded);
-  if (leases.empty())
-    report::warning("there is no lease to renew: no address of IPv4 has a lifetime");
-  return network::renewals(leases, staging.root(), staging.directory());
-}
-
-/// Records what is to be kept of the network, for the plan of a takeover and for the image.
-void record_network(const Options& options, const Staging& staging, Prepared& prepared) {
-  const bool for_plan =
-      prepared.plan.keep_network && prepared.plan.scope == Scope::machine && !options.rehearse;
-  const bool for_renewal = options.renew && !options.rehearse;
-  if (!for_plan && !for_renewal && !options.write_network) return;
-  Network recorded;
-  recorded.client = prepared.plan.network.client;
-  network::note_resolvers(prepared.resolv_conf, recorded);
-  network::note_kernel_state(owner_of_network(options), recorded);
-  if (options.write_network) {
-    for (const auto& file : network::write_for_image(staging.root(), recorded))
-      prepared.from_host.push_back({"network", "the kernel", file, 0});
-  }
-  if (for_renewal) prepared.renewals = renewals_of(recorded, staging);
-  if (for_plan) prepared.plan.network = std::move(recorded);
 }
 
 /// The file that PID 1 is to execute.
@@ -441,7 +368,7 @@ int run(const Options& options) {
   if (claim) {
     if (guard::is_over_ssh())
       report::warning("this is an ssh session, and it ends with the takeover");
-    if (keeps_network(options)) look_at_network();
+    if (network::is_kept(options)) network::tell_what_changes();
     guard::confirm(source->description(), options.yes);
     leave_memory_limits();
   }
@@ -458,10 +385,13 @@ int run(const Options& options) {
       forecast.refusals = claim::refusals(wishes_of(options), staged.get());
   }
   auto prepared = prepare(options, *source, from_host, staging, scope_of(options));
-  record_network(options, staging, prepared);
+  auto kept = network::keep(options, staging, prepared.resolv_conf, prepared.plan);
+  for (const auto& file : kept.written)
+    prepared.from_host.push_back({"network", "the kernel", file, 0});
+  prepared.plan.network = std::move(kept.network);
   auto& plan = prepared.plan;
   plan.hooks = hooks.stage(staging);
-  plan.hooks.insert(plan.hooks.end(), prepared.renewals.begin(), prepared.renewals.end());
+  plan.hooks.insert(plan.hooks.end(), kept.renewals.begin(), kept.renewals.end());
   if (options.dry_run) {
     forecast.image = {options.image, source->description(), digest, source->estimated_bytes()};
     forecast.memory = {available, staging.root_bytes(), size.bytes};

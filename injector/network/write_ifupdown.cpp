@@ -96,8 +96,9 @@ class Writer {
     for (const auto& route : interface_.routes) up(route_command(route, interface_.name));
     for (const auto& rule : interface_.rules) up(rule_command(rule));
     for (const auto& [address, hardware_address] : interface_.neighbours)
-      up("ip neighbour replace " + address + " lladdr " + hardware_address + " dev " +
-         interface_.name + " nud permanent");
+      up(joined({"ip neighbour replace", address, "lladdr", hardware_address, "dev",
+                 interface_.name, "nud permanent"},
+                " "));
     return "\nauto " + interface_.name + '\n' + stanza_.text();
   }
 

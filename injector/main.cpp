@@ -9,8 +9,8 @@
 #include "injector/options.hpp"
 #include "injector/report.hpp"
 #include "injector/takeover.hpp"
-#include "injector/terminal.hpp"
 #include "shared/system/syscalls.hpp"
+#include "shared/terminal/terminal.hpp"
 
 using namespace dboot;
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "payload/children/children.hpp"
+#include "payload/children/companions.hpp"
 #include "payload/children/resource_limits.hpp"
 #include "payload/console/console.hpp"
 #include "payload/console/kernel_log.hpp"
@@ -48,7 +49,8 @@ struct Context {
         limits(std::move(inherited.limits)),
         last_resort(permissions, inherited.anew),
         children(executor, log),
-        terminator(log, children, executor, plan.keep_network),
+        companions(log, children, directory),
+        terminator(log, children, executor, plan.keep_network, static_cast<pid_t>(plan.caller)),
         console(log, children, devices, permissions, directory, executor,
                 std::move(inherited.stdio), plan.log_level),
         kernel_log(log, children, permissions),
@@ -67,6 +69,7 @@ struct Context {
   LastResort last_resort;
   Log log;
   Children children;
+  Companions companions;
   Terminator terminator;
   Console console;
   KernelLog kernel_log;

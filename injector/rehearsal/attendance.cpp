@@ -14,10 +14,10 @@
 #include "injector/rehearsal/call_guard.hpp"
 #include "injector/rehearsal/escape_keys.hpp"
 #include "injector/rehearsal/payload_log.hpp"
-#include "injector/rehearsal/stdio.hpp"
 #include "injector/report.hpp"
-#include "injector/terminal.hpp"
 #include "shared/system/syscalls.hpp"
+#include "shared/terminal/streams.hpp"
+#include "shared/terminal/terminal.hpp"
 
 namespace dboot {
 namespace {

@@ -5,8 +5,8 @@
 
 #include <chrono>
 
-#include "injector/rehearsal/stdio.hpp"
 #include "shared/system/unique_fd.hpp"
+#include "shared/terminal/streams.hpp"
 
 namespace dboot {
 

@@ -56,6 +56,11 @@ void Children::forget(pid_t pid) {
   if (child != running_.end()) child->second.ended = {};
 }
 
+void Children::spare_no_more(pid_t pid) noexcept {
+  const auto child = running_.find(pid);
+  if (child != running_.end()) child->second.kind = Kind::program;
+}
+
 bool Children::is_companion(pid_t pid) const noexcept {
   const auto child = running_.find(pid);
   return child != running_.end() && child->second.kind == Kind::companion;

@@ -37,6 +37,8 @@ class Children {
   void add(pid_t pid, Kind kind, Ended ended = {});
   /// The caller is not interested in its end any more.
   void forget(pid_t pid);
+  /// It ends together with the other processes from here on, and what has come from it.
+  void spare_no_more(pid_t pid) noexcept;
 
   /// True until it has been reaped: its pid is another's afterwards.
   bool contains(pid_t pid) const noexcept { return running_.contains(pid); }

@@ -76,6 +76,7 @@ Task<> end_machine(Context& context, Power power) {
 Task<> end_system(Context& context, Power power) {
   context.log.begin_phase("power");
   context.log.info("the system ends", {{"by", to_string(power)}});
+  context.companions.let_end();
   auto ending = end_processes(context);
   co_await attempt(context, "end all processes", std::move(ending));
   if (!context.permissions.allows(Action::reboot)) {

@@ -7,6 +7,7 @@
 
 #include <system_error>
 
+#include "payload/attach/command_terminal.hpp"
 #include "payload/children/program.hpp"
 #include "payload/condition.hpp"
 #include "payload/console/prompt.hpp"
@@ -32,7 +33,11 @@ int exit_status_of(int status) {
 class Supervisor {
  public:
   Supervisor(Context& context, const boost::asio::any_io_executor& executor)
-      : context_(context), executor_(executor), changed_(executor), requests_(executor, changed_) {
+      : context_(context),
+        executor_(executor),
+        changed_(executor),
+        requests_(executor, changed_),
+        terminal_(context.log, context.children, context.console, context.directory, executor) {
     // With it the kernel reboots by itself.
     if (context.permissions.allows(Action::reboot))
       context.log.call("reboot", "RB_DISABLE_CAD", ::reboot(RB_DISABLE_CAD) == 0 ? 0 : errno);
@@ -45,6 +50,7 @@ class Supervisor {
       if (started) {
         co_await wait_for_its_end();
         command_.reset();
+        co_await terminal_.close();
         end_ = "has ended (" + describe_wait_status(*status_) + ")";
         context_.log.info("the command has ended", {{"how", describe_wait_status(*status_)}});
         if (!context_.permissions.on_machine()) co_await leave_namespace();
@@ -76,8 +82,31 @@ class Supervisor {
                       {{"how", status_ ? describe_wait_status(*status_) : "not yet"}});
   }
 
-  Task<pid_t> start(Program program) {
+  /// Empty where it cannot be had.
+  Task<std::vector<UniqueFd>> try_to_open_terminal() {
+    try {
+      auto opening = terminal_.open();
+      co_return co_await std::move(opening);
+    } catch (const std::system_error& error) {
+      context_.log.warning("the command cannot be attached to", {{"reason", error.what()}});
+    }
+    co_return std::vector<UniqueFd>();
+  }
+
+  /// One that others may attach to, where that can be had.
+  Task<std::vector<UniqueFd>> open_stdio() {
+    std::vector<UniqueFd> stdio;
+    if (context_.plan.attachable) {
+      auto opening = try_to_open_terminal();
+      stdio = co_await std::move(opening);
+    }
+    if (!stdio.empty()) co_return stdio;
     auto opening = context_.console.open_stdio();
+    co_return co_await std::move(opening);
+  }
+
+  Task<pid_t> start(Program program) {
+    auto opening = open_stdio();
     auto stdio = co_await std::move(opening);
     program.limits = context_.limits;
     program.environment =
@@ -200,6 +229,7 @@ class Supervisor {
   boost::asio::any_io_executor executor_;
   Condition changed_;
   RequestListener requests_;
+  CommandTerminal terminal_;
   std::optional<int> status_;
   std::optional<pid_t> command_;  ///< while it runs
   std::string end_;               ///< how it came to it, as the menu says it

@@ -30,6 +30,7 @@ Task<> hand_over(Context& context) {
   become_fresh(context.log, plan.hostname, context.permissions);
   restore_kernel_panic(context);
   co_await context.watchdogs.let_go(plan.start);
+  co_await context.companions.start(plan.companions, context.limits);
   context.log.info("starting", {{"executable", plan.executable},
                                 {"as", plan.start == Start::exec ? "init" : "supervised command"}});
 }

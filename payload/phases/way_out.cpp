@@ -98,6 +98,8 @@ Task<> way_out(Context& context, std::string reason) {
     co_await context.console.show_all();
     ::_exit(LastResort::exit_status);
   }
+  // Somebody may come in by them to see why.
+  co_await context.companions.start(context.plan.companions, context.limits);
   WayOut way_out(context, co_await boost::asio::this_coro::executor);
   co_await way_out.run();
 }

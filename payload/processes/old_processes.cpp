@@ -24,13 +24,10 @@ void OldProcesses::count_in(const Pointer& process) {
   ++seen_;
   ++counts_.at(static_cast<std::size_t>(process->kind));
   for (const ino_t space : process->process.namespaces) ++members_[space];
-  if (process->kind == ProcessClass::storage_daemon) {
-    ++storage_daemons_;
-    return;
-  }
+  ++living_ones_.at(static_cast<std::size_t>(process->kind));
+  if (process->kind == ProcessClass::storage_daemon) return;
   ++living_;
-  // It is not asked, and goes last.
-  if (process->kind == ProcessClass::network_daemon) return;
+  if (goes_last(process->kind)) return;
   ++open_;
   process->open = true;
   if (process->kind == ProcessClass::namespace_init || process->kind == ProcessClass::shell)
@@ -98,7 +95,8 @@ void OldProcesses::note_end(OldProcess& process) {
   process.gone = std::chrono::steady_clock::now();
   process.handle.close();
   close(process);
-  --(process.kind == ProcessClass::storage_daemon ? storage_daemons_ : living_);
+  --living_ones_.at(static_cast<std::size_t>(process.kind));
+  if (process.kind != ProcessClass::storage_daemon) --living_;
   for (const ino_t space : process.process.namespaces) --members_[space];
   if (!is_nested_init(process.process.status)) return;
   auto& kept = keeping_[process.process.status.parent];
@@ -113,6 +111,14 @@ bool OldProcesses::lives(pid_t pid) const {
 
 std::size_t OldProcesses::count(ProcessClass kind) const {
   return counts_.at(static_cast<std::size_t>(kind));
+}
+
+std::size_t OldProcesses::living(ProcessClass kind) const {
+  return living_ones_.at(static_cast<std::size_t>(kind));
+}
+
+bool OldProcesses::all_but_the_last_gone() const {
+  return living_ == living(ProcessClass::network_daemon) + living(ProcessClass::session);
 }
 
 OldProcesses::Found OldProcesses::take_leaders() {

@@ -15,6 +15,11 @@
 
 namespace dboot {
 
+/// Whether it is not asked to end, and is killed after everything else.
+constexpr bool goes_last(ProcessClass kind) {
+  return kind == ProcessClass::network_daemon || kind == ProcessClass::session;
+}
+
 /// A process that is to end, from the first look at it to its end.
 struct OldProcess {
   using TimePoint = std::chrono::steady_clock::time_point;
@@ -64,9 +69,13 @@ class OldProcesses {
 
   /// Nobody is left that is waited for.
   bool all_answered() const noexcept { return open_ == 0; }
+  /// How many of them live.
+  std::size_t living(ProcessClass kind) const;
   /// All but the storage daemons.
   bool all_gone() const noexcept { return living_ == 0; }
-  bool storage_daemons_left() const noexcept { return storage_daemons_ != 0; }
+  /// And but those that are not asked: of the session, and of the network.
+  bool all_but_the_last_gone() const;
+  bool storage_daemons_left() const { return living(ProcessClass::storage_daemon) != 0; }
 
   /// May be asked now: leaders of sessions, see leads_blindly(), since the last call.
   Found take_leaders();
@@ -101,10 +110,10 @@ class OldProcesses {
   std::array<std::size_t, process_classes> counts_{};  ///< by ProcessClass
   std::size_t seen_ = 0;
   std::size_t open_ = 0;
-  std::size_t living_ = 0;
-  std::size_t storage_daemons_ = 0;
-  std::unordered_map<ino_t, std::size_t> members_;  ///< living ones, by PID namespace
-  std::map<pid_t, Kept> keeping_;                   ///< inits, by the pid of their keeper
+  std::size_t living_ = 0;                                  ///< but for the storage daemons
+  std::array<std::size_t, process_classes> living_ones_{};  ///< by ProcessClass
+  std::unordered_map<ino_t, std::size_t> members_;          ///< living ones, by PID namespace
+  std::map<pid_t, Kept> keeping_;                           ///< inits, by the pid of their keeper
   std::set<std::string> keeper_services_;
   std::set<Pointer> rules_;
   Found kept_;

@@ -25,6 +25,10 @@ constexpr auto until_stuck = 5s;
 /// How often processes are looked at whose end nobody tells.
 constexpr auto between_looks = 20ms;
 constexpr auto grace_of_storage_daemons = 2s;
+/// For the last lines of who shows how it goes.
+constexpr auto for_last_lines = 1s;
+/// For what an ssh server has still to send.
+constexpr auto to_hang_up = 2s;
 
 std::string_view name_of(int signal) {
   switch (signal) {
@@ -50,6 +54,26 @@ bool configures_network(const ProcessStatus& status) {
          namespace_of(std::to_string(status.pid), "net") == namespace_of("self", "net");
 }
 
+bool is_ssh_server(const ProcessStatus& process) {
+  return process.name.starts_with("sshd") || process.name == "dropbear";
+}
+
+/// Up to the ssh server that somebody has come by, or to the leader of the session: what is above
+/// looks after other things as well, and may start them again.
+std::vector<pid_t> session_of(pid_t caller) {
+  std::vector<pid_t> ancestors;
+  std::size_t up_to_server = 0;
+  std::size_t up_to_leader = 0;
+  for (auto process = read_process_status(caller); process && process->pid > 1;
+       process = read_process_status(process->parent)) {
+    ancestors.push_back(process->pid);
+    if (is_ssh_server(*process)) up_to_server = ancestors.size();
+    if (up_to_leader == 0 && process->session == process->pid) up_to_leader = ancestors.size();
+  }
+  ancestors.resize(up_to_server != 0 ? up_to_server : up_to_leader);
+  return ancestors;
+}
+
 void note_found(Log& log, const OldProcess& process) {
   if (!log.has(Log::Level::trace)) return;
   const auto& status = process.process.status;
@@ -66,11 +90,12 @@ void note_found(Log& log, const OldProcess& process) {
 }  // namespace
 
 Terminator::Terminator(Log& log, Children& children, const boost::asio::any_io_executor& executor,
-                       bool keeps_network)
+                       bool keeps_network, pid_t caller)
     : log_(log),
       children_(children),
       executor_(executor),
       keeps_network_(keeps_network),
+      session_(session_of(caller)),
       descriptors_(descriptors_for_pidfds()),
       gone_(executor) {}
 
@@ -104,6 +129,7 @@ Task<Terminator::Found> Terminator::find_new() {
     const pid_t pid = process->process.status.pid;
     process->process.storage_daemon = details.storage_daemons.contains(pid);
     process->process.network_daemon = keeps_network_ && configures_network(process->process.status);
+    process->process.session = std::find(session_.begin(), session_.end(), pid) != session_.end();
     process->process.awaits_signals = details.awaiting_signals.contains(pid);
     process->kind = classify(process->process, false);
   }
@@ -278,27 +304,65 @@ Task<> Terminator::end_all(std::chrono::milliseconds grace) {
     if (ask_keepers()) co_await wait_for_answers(*end);
   } while (processes_.seen() > known && Clock::now() < *end);
   report_answers();
-  co_await kill_all();
+  if (!session_.empty()) {
+    co_await kill_all(Sparing::the_last);
+    co_await end_session();
+  }
+  co_await kill_all(Sparing::nobody);
   report_survivors();
 }
 
 std::string_view Terminator::why_at_last(const OldProcess& process) {
   if (process.kind == ProcessClass::network_daemon) return "it would take the network along";
+  if (process.kind == ProcessClass::session) return "its session has ended";
   return process.is_asked() ? "the grace period is over" : "it came last";
 }
 
-Task<> Terminator::kill_all() {
+bool Terminator::are_gone(Sparing sparing) const {
+  return sparing == Sparing::the_last ? processes_.all_but_the_last_gone() : processes_.all_gone();
+}
+
+Task<> Terminator::kill_all(Sparing sparing) {
   const auto end = Clock::now() + until_stuck;
   do {
     auto looking = find_new();
     const Found found = co_await std::move(looking);
     for (const auto& [pid, process] : processes_.all()) {
-      if (!process->gone && process->kind != ProcessClass::storage_daemon)
+      const bool is_spared = sparing == Sparing::the_last && goes_last(process->kind);
+      if (!process->gone && process->kind != ProcessClass::storage_daemon && !is_spared)
         kill(*process, why_at_last(*process));
     }
-    if (found.empty() && processes_.all_gone()) co_return;
-    while (!processes_.all_gone() && Clock::now() < end) co_await wait_for_an_end(end);
+    if (found.empty() && are_gone(sparing)) co_return;
+    while (!are_gone(sparing) && Clock::now() < end) co_await wait_for_an_end(end);
   } while (Clock::now() < end);
+}
+
+Task<bool> Terminator::wait_for_end_of(Pointer process, std::chrono::milliseconds patience) {
+  const auto end = Clock::now() + patience;
+  while (!process->gone && Clock::now() < end) co_await wait_for_an_end(end);
+  co_return process->gone.has_value();
+}
+
+/// From the caller upwards: each has its last words, and the ssh server then hangs up by itself.
+Task<> Terminator::end_session() {
+  log_.info("the session of who looks on ends", {{"processes", session_.size()}});
+  for (const pid_t pid : session_) {
+    const auto found = processes_.all().find(pid);
+    if (found == processes_.all().end() || found->second->gone) continue;
+    const auto process = found->second;
+    if (is_ssh_server(process->process.status)) {
+      auto waiting = wait_for_end_of(process, to_hang_up);
+      co_await std::move(waiting);
+      // Above it are others of the same server.
+      break;
+    }
+    const bool is_caller = pid == session_.front();
+    process->asked = Clock::now();
+    process->handle.send(is_caller ? SIGTERM : SIGHUP);
+    process->handle.send(SIGCONT);
+    auto waiting = wait_for_end_of(process, is_caller ? for_last_lines : after_hangup);
+    if (!co_await std::move(waiting)) kill(*process, "it has had its moment");
+  }
 }
 
 Task<bool> Terminator::end_storage_daemons() {
@@ -349,6 +413,7 @@ void Terminator::report_answers() const {
                                        {"namespace_inits", count(ProcessClass::namespace_init)},
                                        {"storage_daemons", count(ProcessClass::storage_daemon)},
                                        {"network_daemons", count(ProcessClass::network_daemon)},
+                                       {"session", count(ProcessClass::session)},
                                        {"killed_after_grace", cut_short}});
 }
 

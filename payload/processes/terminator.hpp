@@ -4,6 +4,7 @@
 #include <deque>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "payload/children/children.hpp"
 #include "payload/condition.hpp"
@@ -20,8 +21,10 @@ class Terminator {
  public:
   /// `children` says whom it spares.
   /// `keeps_network`: what would take it along is not asked to end, see network_daemon().
+  /// `caller`: a process that shows its person how it goes, and ends last, with all those that it
+  /// was started by: their shell, and the ssh server that they have come through. 0: none.
   Terminator(Log& log, Children& children, const boost::asio::any_io_executor& executor,
-             bool keeps_network = false);
+             bool keeps_network = false, pid_t caller = 0);
   Terminator(const Terminator&) = delete;
   Terminator& operator=(const Terminator&) = delete;
 
@@ -48,7 +51,11 @@ class Terminator {
   Task<> kill_those_that_cannot_answer();
   void kill(OldProcess& process, std::string_view why);
   void name_those_waited_for() const;
-  Task<> kill_all();
+  enum class Sparing : bool { nobody, the_last };
+  Task<> kill_all(Sparing sparing);
+  bool are_gone(Sparing sparing) const;
+  Task<> end_session();
+  Task<bool> wait_for_end_of(Pointer process, std::chrono::milliseconds patience);
 
   void watch(const Pointer& process);
   void note_end(OldProcess& process);
@@ -65,7 +72,8 @@ class Terminator {
   Children& children_;
   boost::asio::any_io_executor executor_;
   bool keeps_network_;
-  unsigned descriptors_;  ///< for pidfds
+  std::vector<pid_t> session_;  ///< the caller, and its ancestors upwards
+  unsigned descriptors_;        ///< for pidfds
   Condition gone_;
   OldProcesses processes_;
   std::deque<Pointer> asked_;  ///< by SIGTERM, the earliest first

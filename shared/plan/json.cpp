@@ -48,6 +48,15 @@ value network_of(const Network& network) {
                 {"client", network.client.empty() ? value() : value(json_text(network.client))}};
 }
 
+array companions(const std::vector<Companion>& wanted) {
+  array list;
+  for (const auto& companion : wanted)
+    list.push_back(object{{"name", json_text(companion.name)},
+                          {"root", json_text(companion.root)},
+                          {"arguments", json_texts(companion.arguments)}});
+  return list;
+}
+
 [[noreturn]] void refuse(const std::string& field, const std::string& why) {
   throw Error("the field " + field + " " + why);
 }
@@ -208,6 +217,16 @@ Network as_network(const value& given) {
   return network;
 }
 
+Companion as_companion(const std::string& field, const value& given) {
+  Fields fields(given, field);
+  Companion companion;
+  fields.text("name", companion.name);
+  fields.text("root", companion.root);
+  fields.texts("arguments", companion.arguments);
+  fields.end();
+  return companion;
+}
+
 /// What a payload could not use.
 void check_texts(const Plan& plan) {
   for (const auto& variable : plan.environment) {
@@ -250,6 +269,9 @@ object to_json(const Plan& plan) {
           {"keep_network", plan.keep_network},
           {"network", network_of(plan.network)},
           {"flush_firewall", plan.flush_firewall},
+          {"companions", companions(plan.companions)},
+          {"caller", plan.caller},
+          {"attachable", plan.attachable},
           {"began_ns", plan.began.count()},
           {"kernel_panic", plan.kernel_panic ? value(*plan.kernel_panic) : value()},
           {"injector_version", json_text(plan.injector_version)}};
@@ -291,6 +313,9 @@ Plan from_json(const value& document) {
   fields.truth("require_release", plan.require_release);
   fields.truth("keep_network", plan.keep_network);
   fields.truth("flush_firewall", plan.flush_firewall);
+  fields.to_list("companions", plan.companions, as_companion);
+  fields.truth("attachable", plan.attachable);
+  fields.number("caller", plan.caller, 0, std::numeric_limits<std::int32_t>::max());
   fields.take("network", [&](const value& given) { plan.network = as_network(given); });
   std::int64_t began = 0;
   fields.number("began_ns", began, 0, std::numeric_limits<std::int64_t>::max());

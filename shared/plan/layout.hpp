@@ -12,6 +12,9 @@ inline constexpr const char* payload_log = "/run/dboot/payload.log";  ///< writt
 inline constexpr const char* root = "/run/dboot/root";                ///< tmpfs: the new root
 inline constexpr const char* hooks = "/run/dboot/hooks";              ///< what --hook names
 inline constexpr const char* busybox = "/run/dboot/busybox";  ///< a shell where no root has one
+inline constexpr const char* shell = "/run/dboot/sh";         ///< a link to it
+inline constexpr const char* command_socket = "/run/dboot/command";  ///< to attach to the command
+inline constexpr const char* ssh = "/run/dboot/ssh";  ///< root of the ssh server that comes along
 
 /// The same below `directory`.
 inline constexpr const char* payload_name = "dboot-init";
@@ -20,6 +23,9 @@ inline constexpr const char* payload_log_name = "payload.log";
 inline constexpr const char* root_name = "root";
 inline constexpr const char* hooks_name = "hooks";
 inline constexpr const char* busybox_name = "busybox";
+inline constexpr const char* shell_name = "sh";
+inline constexpr const char* attach_name = "dboot-attach";
+inline constexpr const char* ssh_name = "ssh";
 
 /// Where the old root is after the pivot: in the tmpfs that is the new root's /run, so that nothing
 /// of the image is in the way, and a root that is full does not matter.

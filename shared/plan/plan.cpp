@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "plan_generated.h"
+#include "shared/plan/layout.hpp"
 
 namespace dboot::plan {
 namespace {
@@ -95,6 +96,18 @@ auto put(Builder& builder, const std::vector<Hook>& hooks) {
   return builder.CreateVector(offsets);
 }
 
+auto put(Builder& builder, const std::vector<Companion>& companions) {
+  std::vector<flatbuffers::Offset<wire::Companion>> offsets;
+  offsets.reserve(companions.size());
+  for (const auto& companion : companions) {
+    const auto name = builder.CreateString(companion.name);
+    const auto root = put(builder, companion.root);
+    const auto arguments = put(builder, companion.arguments);
+    offsets.push_back(wire::CreateCompanion(builder, name, root, arguments));
+  }
+  return builder.CreateVector(offsets);
+}
+
 flatbuffers::Offset<wire::Network> put(Builder& builder, const Network& network) {
   const auto messages = put(builder, network.messages);
   const auto settings = put(builder, network.settings);
@@ -132,12 +145,35 @@ Hook get(const wire::Hook& hook) {
   return {get(*hook.at()), get(hook.arguments(), "arguments of a hook"), hook.must_succeed()};
 }
 
+Companion get(const wire::Companion& companion) {
+  return {companion.name()->str(), get(companion.root(), "root of a companion"),
+          get(companion.arguments(), "arguments of a companion")};
+}
+
+/// A directory in layout::directory: the payload mounts in it.
+bool is_in_own_directory(std::string_view path) {
+  constexpr std::string_view directory = layout::directory;
+  if (!path.starts_with(directory) || path.size() < directory.size() + 2) return false;
+  const auto name = path.substr(directory.size() + 1);
+  return path[directory.size()] == '/' && name.find('/') == std::string_view::npos && name != "." &&
+         name != "..";
+}
+
+void check(const Companion& companion) {
+  if (!is_in_own_directory(companion.root))
+    throw Error(fmt::format("the root of the plan's companion {} is '{}', and no directory in {}",
+                            companion.name, companion.root, layout::directory));
+  if (companion.arguments.empty() || !companion.arguments.front().starts_with('/'))
+    throw Error(fmt::format("the plan's companion {} names no absolute path", companion.name));
+}
+
 void check_values(const Plan& plan) {
   if (plan.arguments.empty()) throw Error("the plan has no arguments: argv[0] is missing");
   for (const auto& hook : plan.hooks) {
     if (hook.arguments.empty() || !hook.arguments.front().starts_with('/'))
       throw Error(fmt::format("the plan's hook {} names no absolute path", to_string(hook.at)));
   }
+  for (const auto& companion : plan.companions) check(companion);
   const auto& [uid, gid, groups] = plan.credentials;
   constexpr auto unchanged = std::numeric_limits<std::uint32_t>::max();
   if (uid == unchanged || gid == unchanged)
@@ -207,6 +243,7 @@ std::vector<std::uint8_t> encode(const Plan& plan) {
   const auto groups = builder.CreateVector(plan.credentials.groups);
   const auto hooks = put(builder, plan.hooks);
   const auto breakpoints = put(builder, plan.breakpoints);
+  const auto companions = put(builder, plan.companions);
   flatbuffers::Offset<wire::Network> network;
   if (plan.network != Network{}) network = put(builder, plan.network);
 
@@ -241,6 +278,9 @@ std::vector<std::uint8_t> encode(const Plan& plan) {
   table.add_keep_network(plan.keep_network);
   table.add_network(network);
   table.add_flush_firewall(plan.flush_firewall);
+  table.add_companions(companions);
+  table.add_caller(plan.caller);
+  table.add_attachable(plan.attachable);
   builder.Finish(table.Finish());
 
   std::vector<std::uint8_t> file(header_size + builder.GetSize());
@@ -304,6 +344,11 @@ Plan decode(std::span<const std::uint8_t> file) {
   plan.keep_network = table->keep_network();
   if (table->network() != nullptr) plan.network = get(*table->network());
   plan.flush_firewall = table->flush_firewall();
+  if (table->companions() != nullptr) {
+    for (const auto* companion : *table->companions()) plan.companions.push_back(get(*companion));
+  }
+  plan.caller = table->caller();
+  plan.attachable = table->attachable();
   check_values(plan);
   return plan;
 }
@@ -367,6 +412,14 @@ std::vector<log::Fact> facts(const Plan& plan) {
   line("given_up", fmt::format("{}", fmt::join(plan.network.given_up, " ")));
   line("client", plan.network.client.empty() ? "none" : plan.network.client);
   line("firewall", plan.flush_firewall ? "flush" : "keep");
+  std::vector<std::string> companions;
+  companions.reserve(plan.companions.size());
+  for (const auto& companion : plan.companions)
+    companions.push_back(fmt::format("{} in {}: {}", companion.name, companion.root,
+                                     fmt::join(companion.arguments, " ")));
+  line("companions", fmt::format("{}", companions));
+  line("attachable", plan.attachable ? "yes" : "no");
+  line("caller", plan.caller == 0 ? "none" : fmt::format("{}", plan.caller));
   return facts;
 }
 

@@ -73,6 +73,15 @@ struct Network {
   bool operator==(const Network&) const = default;
 };
 
+/// A program that lives on beside the command, such as an ssh server.
+struct Companion {
+  std::string name;                    ///< as the log calls it
+  std::string root;                    ///< its root directory, below layout::directory
+  std::vector<std::string> arguments;  ///< argv; argv[0] is the path of the program in there
+
+  bool operator==(const Companion&) const = default;
+};
+
 struct Plan {
   Scope scope = Scope::machine;
   std::string executable;              ///< absolute path inside the new root
@@ -98,8 +107,12 @@ struct Plan {
   std::chrono::milliseconds hook_timeout{60'000};  ///< for each of them; below 2^32 ms
   std::vector<Place> breakpoints;                  ///< a shell on the console there
   std::chrono::milliseconds break_timeout{600'000};  ///< of each of them; below 2^32 ms
-  bool keep_network = false;     ///< what configures the network takes nothing of it along
-  Network network;               ///< what is brought back of it where it is gone
+  Network network;                    ///< what is brought back of it where it is gone
+  std::vector<Companion> companions;  ///< started before the command
+  /// Shows a person how it goes, and ends last, with its ancestors; 0: nobody.
+  std::uint32_t caller = 0;
+  bool attachable = false;    ///< a supervised command's terminal is one that others may attach to
+  bool keep_network = false;  ///< what configures the network takes nothing of it along
   bool flush_firewall = false;   ///< its rules go
   bool require_release = false;  ///< it fails while a disk of the old system is busy
 
@@ -109,7 +122,7 @@ struct Plan {
 namespace plan {
 
 inline constexpr std::uint16_t major_version = 1;
-inline constexpr std::uint16_t minor_version = 5;
+inline constexpr std::uint16_t minor_version = 6;
 
 /// Why a plan was refused, in words for the console.
 class Error : public std::runtime_error {

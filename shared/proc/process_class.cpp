@@ -27,8 +27,8 @@ std::string service_of(const Process& process) {
 
 std::string_view to_string(ProcessClass kind) {
   static constexpr std::array<std::string_view, process_classes> names{
-      "reacts",         "deaf",           "shell",         "namespace_init",
-      "storage_daemon", "network_daemon", "kernel_thread", "zombie"};
+      "reacts",         "deaf",    "shell",         "namespace_init", "storage_daemon",
+      "network_daemon", "session", "kernel_thread", "zombie"};
   return names.at(static_cast<std::size_t>(kind));
 }
 
@@ -38,6 +38,7 @@ ProcessClass classify(const Process& process, bool ended) {
   if (ended) return ProcessClass::zombie;
   if (process.storage_daemon) return ProcessClass::storage_daemon;
   if (process.network_daemon) return ProcessClass::network_daemon;
+  if (process.session) return ProcessClass::session;
   if (handles(process, SIGTERM)) return ProcessClass::reacts;
   // The default action does not reach an init (pid_namespaces(7)).
   if (is_nested_init(status)) return ProcessClass::namespace_init;

@@ -19,10 +19,11 @@ enum class ProcessClass {
                    ///< its members in mid-shutdown, so it goes after the last of them
   storage_daemon,  ///< keeps a filesystem alive: goes after the unmounts
   network_daemon,  ///< would take the network along if it were asked: SIGKILL after everything else
+  session,         ///< shows a person how it goes: ends last, from the bottom up
   kernel_thread,   ///< no process
   zombie,          ///< has ended
 };
-inline constexpr std::size_t process_classes = 8;
+inline constexpr std::size_t process_classes = 9;
 std::string_view to_string(ProcessClass kind);
 
 /// A process as a scan sees it.
@@ -39,6 +40,8 @@ struct Process {
   std::string cgroup{};
   /// See network_daemon(); of the network that is to be kept.
   bool network_daemon = false;
+  /// Of the session in which somebody looks on.
+  bool session = false;
 };
 
 /// `ended`: the whole process has; a leader that is a zombie may leave threads that live.

@@ -35,6 +35,9 @@ Plan plan_of_everything() {
   plan.network.given_up = {"192.0.2.100"};
   plan.network.client = "2001:db8::7";
   plan.flush_firewall = true;
+  plan.attachable = true;
+  plan.caller = 4711;
+  plan.companions = {{"ssh server", "/run/dboot/ssh", {"/usr/sbin/sshd", "-\xff"}}};
   plan.log_level = log::Level::trace;
   plan.grace = std::chrono::milliseconds(4'294'967'295);
   plan.console = "ttyS0";
@@ -73,7 +76,7 @@ TEST(PlanJson, ComesBackAsItWas) {
 /// Whoever adds a field to the plan adds it there too.
 TEST(PlanJson, HasEveryFieldOfTheSchema) {
   const auto document = plan::to_json(plan_of_everything());
-  EXPECT_EQ(document.size(), 28U);
+  EXPECT_EQ(document.size(), 31U);
   const auto page = sys::read_file(DBOOT_SOURCE_DIR "/tools/dboot-plan/dboot-plan.5.md");
   for (const auto& field : document) {
     std::string name(field.key());

@@ -40,6 +40,9 @@ Plan example() {
   plan.network.given_up = {"192.0.2.100"};
   plan.network.client = "2001:db8::7";
   plan.flush_firewall = true;
+  plan.attachable = true;
+  plan.caller = 4711;
+  plan.companions = {{"ssh server", "/run/dboot/ssh", {"/usr/sbin/sshd", "-\xff"}}};
   plan.began = std::chrono::nanoseconds(123'456'789);
   plan.kernel_panic = 0;
   plan.injector_version = "0.1.0";

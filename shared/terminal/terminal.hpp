@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-/// Terminals, as far as the injector uses them.
+/// Terminals, as far as who passes bytes between them uses them.
 namespace dboot::terminal {
 
 /// A terminal that passes every key on, for as long as the object lives; does nothing when `fd` is

@@ -8,7 +8,7 @@
 
 #include "shared/system/unique_fd.hpp"
 
-/// The streams of a rehearsal, none of which may hold up another one: a descriptor that has nothing
+/// Streams that are passed on, none of which may hold up another one: a descriptor that has nothing
 /// to give, or does not take more, is left alone until poll(2) says otherwise.
 namespace dboot {
 

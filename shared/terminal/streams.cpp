@@ -1,4 +1,4 @@
-#include "injector/rehearsal/stdio.hpp"
+#include "shared/terminal/streams.hpp"
 
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -1,4 +1,4 @@
-#include "injector/terminal.hpp"
+#include "shared/terminal/terminal.hpp"
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -11,11 +11,12 @@ RawMode::RawMode(int fd) noexcept : fd_(fd) {
   if (::tcgetattr(fd, &mode) != 0) return;
   before_ = mode;
   ::cfmakeraw(&mode);
-  ::tcsetattr(fd, TCSADRAIN, &mode);
+  // Not when all was shown: a terminal may be stopped.
+  ::tcsetattr(fd, TCSANOW, &mode);
 }
 
 RawMode::~RawMode() {
-  if (before_) ::tcsetattr(fd_, TCSADRAIN, &*before_);
+  if (before_) ::tcsetattr(fd_, TCSANOW, &*before_);
 }
 
 void occupy_standard_streams() noexcept {

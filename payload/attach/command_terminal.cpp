@@ -1,0 +1,100 @@
+#include "payload/attach/command_terminal.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "payload/attach/relay.hpp"
+#include "payload/children/fork.hpp"
+#include "shared/plan/layout.hpp"
+#include "shared/system/syscalls.hpp"
+
+namespace dboot {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// What is left when nobody has the command's terminal any more; others may have it still.
+constexpr auto to_show_the_rest = 2s;
+
+UniqueFd open_master() {
+  UniqueFd master = sys::open("/dev/pts/ptmx", O_RDWR | O_NOCTTY);
+  sys::check(::unlockpt(master.get()), "unlockpt");
+  return master;
+}
+
+UniqueFd open_slave(const UniqueFd& master) {
+  constexpr int flags = O_RDWR | O_NOCTTY | O_CLOEXEC;
+  return UniqueFd(sys::check(::ioctl(master.get(), TIOCGPTPEER, flags), "open a terminal"));
+}
+
+UniqueFd listen(int directory) {
+  UniqueFd socket(sys::check(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, layout::command_socket, sizeof address.sun_path - 1);
+  // Of the command before.
+  ::unlinkat(directory, std::strrchr(layout::command_socket, '/') + 1, 0);
+  sys::check(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+             "bind ", layout::command_socket);
+  constexpr int waiting = 8;
+  sys::check(::listen(socket.get(), waiting), "listen at ", layout::command_socket);
+  return socket;
+}
+
+std::vector<UniqueFd> three_of(const UniqueFd& fd) {
+  constexpr int above_stdio = 3;
+  std::vector<UniqueFd> stdio;
+  while (stdio.size() <= STDERR_FILENO)
+    stdio.emplace_back(
+        sys::check(::fcntl(fd.get(), F_DUPFD_CLOEXEC, above_stdio), "duplicate a terminal"));
+  return stdio;
+}
+
+}  // namespace
+
+Task<std::vector<UniqueFd>> CommandTerminal::open() {
+  auto opening = console_.open_interactive();
+  attach::Ends ends;
+  ends.console = co_await std::move(opening);
+  ends.master = open_master();
+  ends.listener = listen(directory_.get());
+  auto stdio = three_of(open_slave(ends.master));
+  auto starting = fork_patiently([&] {
+    const pid_t pid = fork_child("pass on the command's terminal",
+                                 {ends.master.get(), ends.listener.get(), ends.console.get()}, [&] {
+                                   ::setsid();
+                                   attach::relay(std::move(ends));
+                                   ::_exit(0);
+                                 });
+    children_.add(pid, Children::Kind::helper, [relay = relay_](int) {
+      relay->pid = 0;
+      relay->ended.notify();
+    });
+    return pid;
+  });
+  relay_->pid = co_await std::move(starting);
+  log_.info("the command may be attached to", {{"by", "/run/dboot/dboot-attach"}});
+  co_return stdio;
+}
+
+Task<> CommandTerminal::close() {
+  const auto end = std::chrono::steady_clock::now() + to_show_the_rest;
+  for (bool in_time = true; in_time && relay_->pid != 0;) {
+    auto waiting = relay_->ended.wait_until(end);
+    in_time = co_await std::move(waiting);
+  }
+  if (relay_->pid == 0) co_return;
+  ::kill(relay_->pid, SIGKILL);
+  while (relay_->pid != 0) co_await relay_->ended.wait();
+}
+
+}  // namespace dboot

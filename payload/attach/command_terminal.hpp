@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "payload/children/children.hpp"
+#include "payload/condition.hpp"
+#include "payload/console/console.hpp"
+#include "payload/task.hpp"
+#include "shared/log/log.hpp"
+#include "shared/system/unique_fd.hpp"
+
+namespace dboot {
+
+/// The terminal of a supervised command that others may attach to: a pseudo terminal, between which
+/// and the console a child passes the bytes (payload/attach/relay.hpp).
+class CommandTerminal {
+ public:
+  /// `directory`: layout::directory.
+  CommandTerminal(Log& log, Children& children, Console& console, const UniqueFd& directory,
+                  const boost::asio::any_io_executor& executor)
+      : log_(log),
+        children_(children),
+        console_(console),
+        directory_(directory),
+        relay_(std::make_shared<Relay>(executor)) {}
+  CommandTerminal(const CommandTerminal&) = delete;
+  CommandTerminal& operator=(const CommandTerminal&) = delete;
+
+  /// Three descriptors for the stdio of the command. Throws std::system_error.
+  Task<std::vector<UniqueFd>> open();
+  /// When the command has ended: the console is free, and all has been shown that is to be.
+  Task<> close();
+
+ private:
+  struct Relay {
+    explicit Relay(const boost::asio::any_io_executor& executor) : ended(executor) {}
+
+    pid_t pid = 0;  ///< 0: none runs
+    Condition ended;
+  };
+
+  Log& log_;
+  Children& children_;
+  Console& console_;
+  const UniqueFd& directory_;
+  std::shared_ptr<Relay> relay_;
+};
+
+}  // namespace dboot

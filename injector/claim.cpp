@@ -37,7 +37,7 @@ std::vector<Question> questions_about(const std::vector<int>& roots, const Wishe
     });
   if (wishes.keep_network && !wishes.force)
     questions.emplace_back([] {
-      const auto client = network::ssh_client();
+      const auto client = network::ssh_connection().client;
       if (!client.empty() && Target::own_pid_1().is_machine())
         network::refuse_links_that_end(client);
     });

@@ -249,6 +249,26 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
                "Also writes the network down for what the image configures it with")
       ->check(check_switch)
       ->group("The takeover");
+  auto* const keep_ssh =
+      app.add_option("--keep-ssh", options.keep_ssh,
+                     "The host's ssh server comes along (auto: where the network is kept)")
+          ->transform(one_of(keeps))
+          ->option_text("auto|yes|no")
+          ->group("The takeover");
+  app.add_flag_callback(
+         "--no-ssh", [&] { options.keep_ssh = Keep::no; }, "As --keep-ssh no")
+      ->excludes(keep_ssh)
+      ->group("The takeover");
+  repeatable(app.add_option("--ssh-key", options.ssh_keys,
+                            "A file of public keys that may log in, too; repeatable"))
+      ->check(check_not_empty)
+      ->option_text("FILE")
+      ->group("The takeover");
+  app.add_option("--rescue-ssh", options.rescue_port,
+                 "The host's ssh server comes along in any case, and listens there, too")
+      ->check(CLI::Range(1, 65535))
+      ->option_text("PORT")
+      ->group("The takeover");
   app.add_option("--payload", options.payload,
                  "What PID 1 executes (the dboot-init of this program)")
       ->check(check_not_empty)

@@ -14,7 +14,6 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstdlib>
 #include <iostream>
 #include <sstream>
 #include <string_view>
@@ -23,6 +22,7 @@
 
 #include "injector/failure.hpp"
 #include "injector/interruption.hpp"
+#include "injector/network/client.hpp"
 #include "injector/rootfs/beneath.hpp"
 #include "shared/proc/process_status.hpp"
 #include "shared/system/directory.hpp"
@@ -239,8 +239,8 @@ void confirm(const std::string& image, bool yes) {
 }
 
 bool is_over_ssh() {
-  if (std::getenv("SSH_CONNECTION") != nullptr) return true;
-  // sudo drops the variable; the daemon is among the ancestors all the same.
+  if (!network::ssh_connection().client.empty()) return true;
+  // Where nobody has the variable any more, the daemon is among the ancestors all the same.
   for (auto process = read_process_status(::getppid()); process && process->pid > 1;
        process = read_process_status(process->parent)) {
     if (process->name.starts_with("sshd")) return true;

@@ -46,8 +46,12 @@ struct Options {
   Keep keep_network = Keep::automatic;
   enum class Firewall : std::uint8_t { keep, flush };
   Firewall firewall = Firewall::keep;
-  bool renew = false;          ///< by the image's own client
-  bool write_network = false;  ///< also as the configuration of the image
+  std::optional<std::uint16_t> rescue_port;  ///< where the host's ssh server listens, too
+  bool renew = false;                        ///< by the image's own client
+  bool write_network = false;                ///< also as the configuration of the image
+  /// --keep-ssh, --no-ssh. Automatic: where the network is kept, and there is a server.
+  Keep keep_ssh = Keep::automatic;
+  std::vector<std::string> ssh_keys;  ///< files of public keys that are let in, too
   std::chrono::milliseconds grace{10'000};
   std::string console = "auto";  ///< auto, none, or a terminal's name below /dev
   std::string hostname;          ///< empty: the host's stays

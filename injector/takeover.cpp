@@ -25,6 +25,7 @@
 #include "injector/interruption.hpp"
 #include "injector/kernel_panic.hpp"
 #include "injector/network/keeping.hpp"
+#include "injector/onlooker.hpp"
 #include "injector/payload_file.hpp"
 #include "injector/preflight/memory.hpp"
 #include "injector/preflight/root.hpp"
@@ -37,11 +38,13 @@
 #include "injector/rootfs/adapt.hpp"
 #include "injector/rootfs/command.hpp"
 #include "injector/rootfs/from_host.hpp"
+#include "injector/ssh/keeping.hpp"
 #include "injector/staging.hpp"
 #include "injector/target.hpp"
 #include "shared/log/destination.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/plan/plan.hpp"
+#include "shared/proc/namespace.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::takeover {
@@ -328,6 +331,11 @@ void tell(forecast::Forecast forecast, const Options& options) {
   if (!std::cout) throw Failure("cannot write to standard output", "give it one that is open");
 }
 
+/// At a console the payload shows its lines itself.
+bool looks_on(const Options& options) {
+  return !options.rehearse && guard::is_over_ssh() && in_initial_namespace("pid");
+}
+
 /// The signals of the takeover find this process as they find any other.
 [[noreturn]] void wait_for_the_end() {
   interruption::give_up();
@@ -351,7 +359,9 @@ int run(const Options& options) {
   auto payload = payload_file::open(options.payload);
   const auto source = image::open(options.image, {options.engine_host, options.pull});
   const rootfs::FromHost from_host(options.host_files, rootfs::kernel_files_of_host());
-  const hooks::Hooks hooks(options.hooks, options.busybox, !options.breakpoints.empty());
+  auto way_in = ssh::find_way_in(options);
+  const hooks::Hooks hooks(options.hooks, options.busybox,
+                           !options.breakpoints.empty() || way_in.has_value());
   const std::uint64_t needed = source->estimated_bytes() + from_host.bytes();
   const std::uint64_t available = memory::available();
   const auto digest = source->digest();
@@ -359,15 +369,18 @@ int run(const Options& options) {
                          {"digest", digest.empty() ? "none" : digest},
                          {"bytes", source->estimated_bytes()},
                          {"from_host", from_host.bytes()}});
-  const auto needed_beside = payload.size + hooks.bytes();
+  const auto needed_beside = payload.size + hooks.bytes() + (way_in ? way_in->server.bytes() : 0);
   report::note("memory", {{"needed", needed + needed_beside}, {"available", available}});
   memory::require(needed + needed_beside, available);
   payload_file::compute_digest(payload);
   note_payload(payload);
   refuse_what_it_does_not_know(options, payload);
+  if (way_in)
+    payload_file::require_plans_of(payload, 6, "how to keep ssh", "the ssh server (--no-ssh)");
   if (claim) {
     if (guard::is_over_ssh())
       report::warning("this is an ssh session, and it ends with the takeover");
+    if (way_in) report::info("log in afterwards", {{"by", way_in->command()}});
     if (network::is_kept(options)) network::tell_what_changes();
     guard::confirm(source->description(), options.yes);
     leave_memory_limits();
@@ -392,6 +405,10 @@ int run(const Options& options) {
   auto& plan = prepared.plan;
   plan.hooks = hooks.stage(staging);
   plan.hooks.insert(plan.hooks.end(), kept.renewals.begin(), kept.renewals.end());
+  if (way_in) plan.companions = ssh::keep(*way_in, staging, plan);
+  // Who has chosen its terminal has it, and nobody in between.
+  plan.attachable = !plan.companions.empty() && plan.start == Start::supervise &&
+                    options.console == "auto" && options.payload.empty();
   if (options.dry_run) {
     forecast.image = {options.image, source->description(), digest, source->estimated_bytes()};
     forecast.memory = {available, staging.root_bytes(), size.bytes};
@@ -406,9 +423,13 @@ int run(const Options& options) {
   report::begin_phase("inject");
   report::note("plan", plan::facts(plan));
   if (options.rehearse) return rehearse(options, staging, plan);
+  if (looks_on(options)) plan.caller = static_cast<std::uint32_t>(::getpid());
   report::info("taking over PID 1");
   commit(Target::own_pid_1(), staging, plan, [&] { claim::ask_again(wishes_of(options)); });
-  wait_for_the_end();
+  if (plan.caller == 0) wait_for_the_end();
+  onlooker::show_until_the_end(
+      staging.directory(), options.log_level,
+      way_in ? "This session ends. Log in again: " + way_in->command() : "This session ends.");
 }
 
 }  // namespace dboot::takeover

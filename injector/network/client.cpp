@@ -26,8 +26,15 @@ namespace {
 
 constexpr std::string_view variable = "SSH_CONNECTION";
 
-std::string first_word(std::string_view text) {
-  return std::string(text.substr(0, text.find(' ')));
+SshConnection connection_of(std::string_view text) {
+  const auto words = words_of(text);
+  SshConnection connection;
+  if (words.empty()) return connection;
+  connection.client = words[0];
+  if (words.size() < 4) return connection;
+  connection.server = words[2];
+  connection.port = number_in<std::uint16_t>(words[3]).value_or(connection.port);
+  return connection;
 }
 
 /// Where the kernel says what kind of device it is (DEVTYPE of netdevices).
@@ -71,23 +78,23 @@ std::string what_ends(const Links& links, const netlink::Message& link, int laye
 
 }  // namespace
 
-std::string ssh_client_in(std::string_view environment) {
+SshConnection ssh_connection_in(std::string_view environment) {
   for (const auto entry : split(environment, '\0')) {
     if (entry.starts_with(variable) && entry.substr(variable.size()).starts_with('='))
-      return first_word(entry.substr(variable.size() + 1));
+      return connection_of(entry.substr(variable.size() + 1));
   }
-  return "";
+  return {};
 }
 
-std::string ssh_client() {
-  if (const char* const own = std::getenv(variable.data())) return first_word(own);
+SshConnection ssh_connection() {
+  if (const char* const own = std::getenv(variable.data())) return connection_of(own);
   for (auto process = read_process_status(::getppid()); process && process->pid > 1;
        process = read_process_status(process->parent)) {
-    auto client = ssh_client_in(
+    auto connection = ssh_connection_in(
         sys::read_file_or_empty("/proc/" + std::to_string(process->pid) + "/environ"));
-    if (!client.empty()) return client;
+    if (!connection.client.empty()) return connection;
   }
-  return "";
+  return {};
 }
 
 std::string lives_of(const Traits& traits) {

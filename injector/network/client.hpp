@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,11 +11,18 @@
 /// Who has logged in over ssh, and the way to them.
 namespace dboot::network {
 
-/// The address that the caller's ssh session comes from; empty where there is none. Asks the
-/// environment of this process, and that of those it was started by: sudo drops the variable.
-std::string ssh_client();
+/// An ssh session, as sshd tells it (ssh(1), SSH_CONNECTION).
+struct SshConnection {
+  std::string client{};     ///< the address that it comes from; empty for no session
+  std::string server{};     ///< the address of this machine
+  std::uint16_t port = 22;  ///< of this machine
+};
+
+/// The caller's. Asks the environment of this process, and that of those it was started by: sudo
+/// drops the variable.
+SshConnection ssh_connection();
 /// The same in the text of an environment, as /proc/PID/environ has it. Pure.
-std::string ssh_client_in(std::string_view environment);
+SshConnection ssh_connection_in(std::string_view environment);
 
 /// What a link lives of besides the kernel, so that it would not outlive the takeover: "a process:
 /// wpa_supplicant". Empty for others. Pure but for `is_wireless` and `is_modem`, which sysfs tells.

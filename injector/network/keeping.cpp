@@ -48,7 +48,7 @@ bool is_kept(const Options& options) {
 }
 
 void tell_what_changes() {
-  const auto client = ssh_client();
+  const auto client = ssh_connection().client;
   if (!client.empty()) note_way(client);
   const auto processes = forecast::read_processes();
   for (const auto& address : cluster_addresses(processes))
@@ -69,7 +69,7 @@ Kept keep(const Options& options, const Staging& staging, std::string_view resol
   Kept kept;
   Network recorded;
   note_resolvers(resolv_conf, recorded);
-  if (plan.keep_network) recorded.client = ssh_client();
+  if (plan.keep_network) recorded.client = ssh_connection().client;
   if (for_plan || for_renewal || options.write_network) note_kernel_state(owner(options), recorded);
   if (options.write_network) kept.written = write_for_image(staging.root(), recorded);
   if (for_renewal) kept.renewals = renewals_of(recorded, staging);

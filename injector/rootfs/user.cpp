@@ -117,6 +117,7 @@ User resolve_user(const std::string& specification, std::string_view passwd,
     user.credentials.uid = *parse_id((*entry)[2]);
     user.credentials.gid = parse_id((*entry)[3]).value_or(0);
     if ((*entry)[5].starts_with('/')) user.home = (*entry)[5];
+    user.shell = (*entry)[6];
   } else if (const auto id = parse_id(user_name)) {
     user.credentials.uid = *id;
   } else {

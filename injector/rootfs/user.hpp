@@ -11,6 +11,7 @@ namespace dboot::rootfs {
 struct User {
   Credentials credentials;
   std::string home = "/";
+  std::string shell{};  ///< empty where there is no entry
 };
 
 /// What "user[:group]", by names or numbers, means to the passwd(5) and group(5) of an image; both

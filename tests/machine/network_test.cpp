@@ -31,7 +31,7 @@ std::string network_after_takeover(Host& host, const std::string& options,
   // As sudo does, which drops the variable.
   host.shell().start(
       "SSH_CONNECTION='10.0.2.2 50022 10.0.2.15 22' sh -c 'env -u SSH_CONNECTION dboot-inject "
-      "--yes " +
+      "--yes --no-ssh " +
       options + " busybox -- /bin/sh; true'");
   Serial& console = host.console();
   console.expect("hand-over starting executable=/bin/sh", 180s);

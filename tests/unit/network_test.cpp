@@ -29,10 +29,16 @@ using testing::SizeIs;
 
 TEST(SshClient, IsTheFirstWordOfTheVariable) {
   using namespace std::string_literals;
-  EXPECT_EQ(ssh_client_in("A=1\0SSH_CONNECTION=192.0.2.7 50022 192.0.2.1 22\0B=2\0"s), "192.0.2.7");
-  EXPECT_EQ(ssh_client_in("SSH_CONNECTION=fe80::1%eth0 1 fe80::2%eth0 22\0"s), "fe80::1%eth0");
-  EXPECT_EQ(ssh_client_in("SSH_CONNECTIONS=1\0XSSH_CONNECTION=2\0"s), "");
-  EXPECT_EQ(ssh_client_in(""), "");
+  const auto connection =
+      ssh_connection_in("A=1\0SSH_CONNECTION=192.0.2.7 50022 192.0.2.1 2222\0B=2\0"s);
+  EXPECT_EQ(connection.client, "192.0.2.7");
+  EXPECT_EQ(connection.server, "192.0.2.1");
+  EXPECT_EQ(connection.port, 2222);
+  const auto client_in = [](std::string_view text) { return ssh_connection_in(text).client; };
+  EXPECT_EQ(client_in("SSH_CONNECTION=fe80::1%eth0 1 fe80::2%eth0 22\0"s), "fe80::1%eth0");
+  EXPECT_EQ(client_in("SSH_CONNECTIONS=1\0XSSH_CONNECTION=2\0"s), "");
+  EXPECT_EQ(client_in("SSH_CONNECTION=\0"s), "");
+  EXPECT_EQ(client_in(""), "");
 }
 
 TEST(Link, LivesOfAProcessOrNot) {

@@ -1,0 +1,149 @@
+#include "injector/host_program.hpp"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include "injector/failure.hpp"
+#include "injector/interruption.hpp"
+#include "shared/proc/fields.hpp"
+#include "shared/system/signals.hpp"
+#include "shared/system/syscalls.hpp"
+
+namespace dboot::host_program {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// What a child exits with that could not become the program, as a shell does.
+constexpr int not_executed = 127;
+constexpr int slice_ms = 250;
+
+bool become(const Credentials& user) {
+  const std::vector<gid_t> groups(user.groups.begin(), user.groups.end());
+  return ::setgroups(groups.size(), groups.data()) == 0 && ::setgid(user.gid) == 0 &&
+         ::setuid(user.uid) == 0 &&
+         // Another user clears it.
+         ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
+}
+
+[[noreturn]] void be_child(const std::vector<char*>& arguments, pid_t parent, int output,
+                           int errors, int report, const std::optional<Credentials>& as) {
+  static std::array<char*, 3> environment{
+      const_cast<char*>("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+      const_cast<char*>("LC_ALL=C"), nullptr};
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(not_executed);
+  // Ctrl-C is for who has started it.
+  ::setpgid(0, 0);
+  reset_signals();
+  const int null = ::open("/dev/null", O_RDONLY);
+  if (null >= 0 && ::dup2(null, STDIN_FILENO) >= 0 && ::dup2(output, STDOUT_FILENO) >= 0 &&
+      ::dup2(errors, STDERR_FILENO) >= 0 && (!as || become(*as)))
+    ::execve(arguments.front(), arguments.data(), environment.data());
+  const int error = errno;
+  [[maybe_unused]] const auto written = ::write(report, &error, sizeof error);
+  ::_exit(not_executed);
+}
+
+std::string content_of(int fd) {
+  const off_t size = sys::check(::lseek(fd, 0, SEEK_END), "read what a program has said");
+  constexpr off_t most = off_t{1} << 20U;
+  std::string text(static_cast<std::size_t>(std::min(size, most)), '\0');
+  const auto count = sys::check(::pread(fd, text.data(), text.size(), 0), "read");
+  text.resize(static_cast<std::size_t>(count));
+  return text;
+}
+
+UniqueFd make_memory(const char* name) {
+  return UniqueFd(sys::check(::memfd_create(name, MFD_CLOEXEC), "memfd_create"));
+}
+
+int wait_for(pid_t child) {
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status;
+}
+
+/// False when its time is over. Throws Failure when the user interrupts.
+bool ends_in_time(int pidfd, std::chrono::seconds patience) {
+  const auto end = Clock::now() + patience;
+  while (Clock::now() < end) {
+    interruption::check();
+    pollfd ended{pidfd, POLLIN, 0};
+    if (::poll(&ended, 1, slice_ms) > 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string find(const std::string& name) {
+  for (const char* directory : {"/usr/local/sbin/", "/usr/local/bin/", "/usr/sbin/", "/usr/bin/",
+                                "/sbin/", "/bin/", "/run/current-system/sw/bin/"}) {
+    if (::access((directory + name).c_str(), X_OK) == 0) return directory + name;
+  }
+  return "";
+}
+
+Answer run(const std::vector<std::string>& arguments, std::chrono::seconds patience,
+           const std::optional<Credentials>& as) {
+  auto texts = arguments;
+  std::vector<char*> argv;
+  argv.reserve(texts.size() + 1);
+  for (auto& text : texts) argv.push_back(text.data());
+  argv.push_back(nullptr);
+  const UniqueFd output = make_memory("output");
+  const UniqueFd errors = make_memory("errors");
+  sys::Pipe report = sys::make_pipe();
+
+  const pid_t parent = ::getpid();
+  const pid_t child = sys::check(::fork(), "fork");
+  if (child == 0) be_child(argv, parent, output.get(), errors.get(), report.write.get(), as);
+  report.write.reset();
+  const UniqueFd pidfd = sys::try_pidfd_open(child);
+  bool in_time = false;
+  try {
+    in_time = ends_in_time(pidfd.get(), patience);
+  } catch (...) {
+    ::kill(child, SIGKILL);
+    wait_for(child);
+    throw;
+  }
+  if (!in_time) ::kill(child, SIGKILL);
+  Answer answer;
+  answer.status = wait_for(child);
+  if (!in_time)
+    throw Failure(
+        arguments.front() + " has not ended after " + std::to_string(patience.count()) + " s",
+        "see why: run " + joined(arguments, " "));
+  int error = 0;
+  if (::read(report.read.get(), &error, sizeof error) == sizeof error)
+    throw Failure(
+        "cannot execute " + arguments.front() + ": " + std::generic_category().message(error),
+        "see what is wrong with it");
+  answer.output = content_of(output.get());
+  answer.errors = content_of(errors.get());
+  return answer;
+}
+
+std::string last_line(const std::string& text) {
+  std::string last;
+  for (const auto line : lines_of(text)) {
+    const auto end = line.find_last_not_of(" \t\r");
+    if (end != std::string_view::npos) last = line.substr(0, end + 1);
+  }
+  return last;
+}
+
+}  // namespace dboot::host_program

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "injector/options.hpp"
+#include "injector/ssh/carried_server.hpp"
+#include "injector/staging.hpp"
+#include "shared/plan/plan.hpp"
+
+/// What becomes of the way in over ssh.
+namespace dboot::ssh {
+
+/// That stays: the host's server, and who is let in.
+struct WayIn {
+  CarriedServer server;
+  std::vector<Login> logins;
+  network::SshConnection connection;
+  std::optional<std::uint16_t> rescue_port;
+
+  /// "ssh ubuntu@192.0.2.7", for who may log in first.
+  std::string command() const;
+};
+
+/// Empty where none is asked for, and where there is none and nobody needs it: who is asked for by
+/// default, and has not come over ssh. Throws Failure where somebody would be locked out.
+std::optional<WayIn> find_way_in(const Options& options);
+
+/// Where the image starts a server of its own, that gets the host's keys. Else, and at a port that
+/// is asked for, the host's comes along beside the new root, after a login was tried. Returns what
+/// the plan says of it. Throws Failure when nobody gets in.
+std::vector<Companion> keep(WayIn& way_in, const Staging& staging, const Plan& plan);
+
+}  // namespace dboot::ssh

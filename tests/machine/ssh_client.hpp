@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tests/machine/driver/child.hpp"
+#include "tests/machine/driver/machine.hpp"
+#include "tests/machine/driver/shell.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+namespace dboot::machine {
+
+/// OpenSSH's client, outside of a machine that is its host: it knows the machine's host keys and
+/// believes no others.
+class SshClient {
+ public:
+  using Words = std::vector<std::string>;
+
+  /// Gives the machine a card on QEMU's own network, its address, and a server that listens.
+  /// `shell`: a root shell in there.
+  SshClient(Machine& machine, Shell& shell);
+
+  /// A file of the client's own directory.
+  std::string path(const std::string& name) const { return (directory_ / name).string(); }
+  /// The line of authorized_keys that lets this client in.
+  std::string public_key() const;
+
+  /// ssh, scp or sftp, and what follows the options of this client.
+  Words command(const std::string& program, const Words& rest) const;
+  /// `rest`: options, USER@127.0.0.1, and a command.
+  Output ssh(const Words& rest) const;
+  /// Types a takeover over ssh, as that user. It is seen to its end there, the session ends well,
+  /// and one can log in again: how long after that is said. `ready`: what the console shows by
+  /// then; empty: nothing that is waited for.
+  void take_over(Machine& machine, const std::string& user, const std::string& command,
+                 const std::string& ready = "") const;
+  /// Until one can log in. False after a minute.
+  bool await_login(const std::string& user) const;
+
+ private:
+  TemporaryDirectory directory_;
+  std::uint16_t way_in_;
+};
+
+}  // namespace dboot::machine

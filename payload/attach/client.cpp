@@ -45,15 +45,15 @@ class Client {
   /// True when the command has ended, false when it was left.
   bool run() {
     const terminal::SizeChanges size_changes;
-    while (!from_relay_.has_ended() && shown_.broken() == 0) {
+    while (!from_relay_.has_ended() && !is_left()) {
       if (is_terminal_ && terminal::SizeChanges::take()) tell_size();
       wait();
-      if (pass_typed()) return false;
+      if (to_relay_.is_clear()) pass_typed();
       if (shown_.is_clear()) shown_.put(from_relay_.take());
       to_relay_.flush();
       shown_.flush();
     }
-    return true;
+    return from_relay_.has_ended();
   }
 
  private:
@@ -67,12 +67,15 @@ class Client {
     ::ppoll(polled.data(), polled.size(), nullptr, &mask);
   }
 
-  /// True when it is left.
-  bool pass_typed() {
-    if (!to_relay_.is_clear()) return false;
+  void pass_typed() {
     const auto typed = typed_.take();
     to_relay_.put(encode(is_terminal_ ? keys_.pass(typed) : typed));
-    return keys_.are_typed();
+  }
+
+  /// By its keys, by the end of what is typed, or because nobody looks on any more.
+  bool is_left() const {
+    const bool is_over = keys_.are_typed() || typed_.has_ended();
+    return shown_.broken() != 0 || to_relay_.broken() != 0 || (is_over && to_relay_.is_clear());
   }
 
   void tell_size() {
@@ -105,10 +108,11 @@ int run_client(int argc, char** argv) {
     return is_asked ? 0 : 1;
   }
   ::signal(SIGPIPE, SIG_IGN);
+  terminal::occupy_standard_streams();
   const UniqueFd socket = connect();
   if (!socket) {
     say(std::string("cannot attach to the command: ") + std::strerror(errno) + " (" +
-        layout::command_socket + "); it has the console itself, or has ended");
+        layout::command_socket + "); it has the console itself (--console), or has ended");
     return 1;
   }
   bool has_ended = false;

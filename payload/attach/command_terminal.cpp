@@ -14,6 +14,7 @@
 
 #include "payload/attach/relay.hpp"
 #include "payload/children/fork.hpp"
+#include "payload/console/terminal_settings.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/system/syscalls.hpp"
 
@@ -21,9 +22,12 @@ namespace dboot {
 namespace {
 
 using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
 
-/// What is left when nobody has the command's terminal any more; others may have it still.
-constexpr auto to_show_the_rest = 2s;
+/// The last lines, on a serial line of 9600 baud.
+constexpr auto to_show_the_rest = 30s;
+/// One that is killed may be held up in the driver of a console: it is left to itself then.
+constexpr auto to_die = 2s;
 
 UniqueFd open_master() {
   UniqueFd master = sys::open("/dev/pts/ptmx", O_RDWR | O_NOCTTY);
@@ -67,34 +71,42 @@ Task<std::vector<UniqueFd>> CommandTerminal::open() {
   ends.console = co_await std::move(opening);
   ends.master = open_master();
   ends.listener = listen(directory_.get());
-  auto stdio = three_of(open_slave(ends.master));
+  slave_ = open_slave(ends.master);
+  terminal_settings::make_sane(slave_.get());
+  auto stdio = three_of(slave_);
+  const auto relay = std::make_shared<Relay>(executor_);
   auto starting = fork_patiently([&] {
-    const pid_t pid = fork_child("pass on the command's terminal",
-                                 {ends.master.get(), ends.listener.get(), ends.console.get()}, [&] {
-                                   ::setsid();
-                                   attach::relay(std::move(ends));
-                                   ::_exit(0);
-                                 });
-    children_.add(pid, Children::Kind::helper, [relay = relay_](int) {
+    const std::vector<int> keep{ends.master.get(), ends.listener.get(), ends.console.get()};
+    const pid_t pid = fork_child("pass on the command's terminal", keep, [&] {
+      ::setsid();
+      attach::relay(std::move(ends));
+      ::_exit(0);
+    });
+    children_.add(pid, Children::Kind::helper, [relay](int) {
       relay->pid = 0;
       relay->ended.notify();
     });
     return pid;
   });
-  relay_->pid = co_await std::move(starting);
+  relay->pid = co_await std::move(starting);
+  relay_ = relay;
   log_.info("the command may be attached to", {{"by", "/run/dboot/dboot-attach"}});
   co_return stdio;
 }
 
 Task<> CommandTerminal::close() {
-  const auto end = std::chrono::steady_clock::now() + to_show_the_rest;
-  for (bool in_time = true; in_time && relay_->pid != 0;) {
-    auto waiting = relay_->ended.wait_until(end);
-    in_time = co_await std::move(waiting);
+  slave_.reset();
+  const auto relay = std::exchange(relay_, nullptr);
+  if (!relay || relay->pid == 0) co_return;
+  for (const auto& [signal, patience] : {std::pair{SIGTERM, Clock::duration(to_show_the_rest)},
+                                         std::pair{SIGKILL, Clock::duration(to_die)}}) {
+    ::kill(relay->pid, signal);
+    const auto end = Clock::now() + patience;
+    while (relay->pid != 0 && Clock::now() < end) co_await relay->ended.wait_until(end);
+    if (relay->pid == 0) co_return;
   }
-  if (relay_->pid == 0) co_return;
-  ::kill(relay_->pid, SIGKILL);
-  while (relay_->pid != 0) co_await relay_->ended.wait();
+  log_.warning("the console is still held by what has passed on the command's terminal",
+               {{"pid", relay->pid}});
 }
 
 }  // namespace dboot

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "payload/children/children.hpp"
@@ -18,18 +19,19 @@ class CommandTerminal {
  public:
   /// `directory`: layout::directory.
   CommandTerminal(Log& log, Children& children, Console& console, const UniqueFd& directory,
-                  const boost::asio::any_io_executor& executor)
+                  boost::asio::any_io_executor executor)
       : log_(log),
         children_(children),
         console_(console),
         directory_(directory),
-        relay_(std::make_shared<Relay>(executor)) {}
+        executor_(std::move(executor)) {}
   CommandTerminal(const CommandTerminal&) = delete;
   CommandTerminal& operator=(const CommandTerminal&) = delete;
 
   /// Three descriptors for the stdio of the command. Throws std::system_error.
   Task<std::vector<UniqueFd>> open();
-  /// When the command has ended: the console is free, and all has been shown that is to be.
+  /// When the command has ended, or was not started: the console is free, and all has been shown
+  /// that is to be. Does nothing where there is none.
   Task<> close();
 
  private:
@@ -44,7 +46,10 @@ class CommandTerminal {
   Children& children_;
   Console& console_;
   const UniqueFd& directory_;
+  boost::asio::any_io_executor executor_;
   std::shared_ptr<Relay> relay_;
+  /// As long as the command runs: one that closes its own is not to be hung up.
+  UniqueFd slave_;
 };
 
 }  // namespace dboot

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
 #include <termios.h>
 
 #include <cerrno>
@@ -13,10 +14,12 @@
 #include <list>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "payload/attach/messages.hpp"
+#include "shared/proc/process_status.hpp"
 #include "shared/terminal/streams.hpp"
 #include "shared/terminal/terminal.hpp"
 
@@ -26,14 +29,29 @@ namespace {
 /// What somebody who attaches is shown of before: a screen full.
 constexpr std::size_t kept = std::size_t{16} << 10U;
 /// As long as a console has more than that to show, the command waits for it, as it would without
-/// anybody in between; not while somebody is attached.
+/// anybody in between. While somebody is attached it is not waited for, and what is more than this
+/// is not shown there.
 constexpr std::size_t most_for_console = std::size_t{4} << 10U;
+constexpr std::size_t most_for_console_behind = std::size_t{16} << 10U;
 /// Who takes nothing any more is not kept.
 constexpr std::size_t most_for_viewer = std::size_t{1} << 20U;
 /// For what is typed faster than it is read.
 constexpr std::size_t most_typed = std::size_t{64} << 10U;
 /// Screens on which nothing was measured.
 constexpr Window usual{24, 80};
+
+volatile sig_atomic_t end_is_asked = 0;
+
+/// SIGTERM comes in ppoll(2), and nowhere else.
+void catch_end() {
+  sigset_t end;
+  ::sigemptyset(&end);
+  ::sigaddset(&end, SIGTERM);
+  ::sigprocmask(SIG_BLOCK, &end, nullptr);
+  struct sigaction action {};
+  action.sa_handler = [](int) { end_is_asked = 1; };
+  ::sigaction(SIGTERM, &action, nullptr);
+}
 
 class Relay {
  public:
@@ -52,7 +70,7 @@ class Relay {
   }
 
   void run() {
-    while (!output_.has_ended()) {
+    while (!output_.has_ended() && end_is_asked == 0) {
       wait();
       pass_output();
       pass_typed();
@@ -86,7 +104,12 @@ class Relay {
       polled.push_back(viewer.out.wanted());
       if (typed_.pending() < most_typed) polled.push_back(viewer.in.wanted());
     }
-    ::poll(polled.data(), polled.size(), -1);
+    // A console tells nobody that its size has changed.
+    constexpr timespec second{1, 0};
+    const bool looks_at_size = terminal_of_console_ >= 0 && viewers_.empty();
+    const sigset_t nothing_blocked{};
+    ::ppoll(polled.data(), polled.size(), looks_at_size ? &second : nullptr, &nothing_blocked);
+    if (looks_at_size) fit_console();
   }
 
   void pass_output() {
@@ -95,7 +118,7 @@ class Relay {
     if (bytes.empty()) return;
     seen_ += bytes;
     if (seen_.size() > 2 * kept) seen_.erase(0, seen_.size() - kept);
-    if (screen_ && screen_->pending() < most_for_viewer) screen_->put(bytes);
+    if (screen_ && screen_->pending() < most_for_console_behind) screen_->put(bytes);
     for (auto& viewer : viewers_) viewer.out.put(bytes);
   }
 
@@ -125,9 +148,29 @@ class Relay {
     if (::poll(&waiting, 1, 0) <= 0) return;
     const UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!socket) return;
+    if (is_on_this_terminal(socket.get())) {
+      constexpr std::string_view why = "this is the terminal of the command itself\r\n";
+      ::send(socket.get(), why.data(), why.size(), MSG_DONTWAIT);
+      return;
+    }
     viewers_.emplace_back(socket.get());
     const auto shown = seen_.size() > kept ? seen_.substr(seen_.size() - kept) : seen_;
     viewers_.back().out.put(shown);
+  }
+
+  /// What it is shown would come back as output.
+  bool is_on_this_terminal(int socket) const {
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    unsigned number = 0;
+    if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
+        ::ioctl(master_, TIOCGPTN, &number) != 0)
+      return false;
+    const auto process = read_process_status(peer.pid);
+    // Documentation/admin-guide/devices.txt: "Unix98 PTY slaves".
+    constexpr unsigned first_major = 136;
+    constexpr unsigned each = 256;
+    return process && process->terminal == makedev(first_major + number / each, number % each);
   }
 
   void flush() {
@@ -136,23 +179,28 @@ class Relay {
     for (auto& viewer : viewers_) viewer.out.flush();
   }
 
-  /// A second for what they have still to take.
+  /// The command has ended: all that it has put out, as long as somebody takes some of it within a
+  /// second.
   void finish() {
-    constexpr int slices = 20;
-    constexpr int slice_ms = 50;
-    for (int slice = 0; slice < slices && !is_clear(); ++slice) {
+    constexpr int second_ms = 1000;
+    for (auto rest = output_.take(); !rest.empty(); rest = output_.take()) {
+      if (screen_) screen_->put(rest);
+      for (auto& viewer : viewers_) viewer.out.put(rest);
+    }
+    for (std::size_t before = pending() + 1; pending() != 0 && pending() < before;) {
+      before = pending();
       std::vector<pollfd> polled;
       if (screen_) polled.push_back(screen_->wanted());
       for (const auto& viewer : viewers_) polled.push_back(viewer.out.wanted());
-      ::poll(polled.data(), polled.size(), slice_ms);
+      ::poll(polled.data(), polled.size(), second_ms);
       flush();
     }
   }
 
-  bool is_clear() const {
-    bool clear = !screen_ || screen_->is_clear();
-    for (const auto& viewer : viewers_) clear = clear && viewer.out.is_clear();
-    return clear;
+  std::size_t pending() const {
+    std::size_t sum = screen_ ? screen_->pending() : 0;
+    for (const auto& viewer : viewers_) sum += viewer.out.pending();
+    return sum;
   }
 
   void fit(const Window& window) const {
@@ -188,6 +236,7 @@ void relay(Ends ends) noexcept {
   ::signal(SIGPIPE, SIG_IGN);
   // Its console is not its controlling terminal, and it writes there all the same.
   ::signal(SIGTTOU, SIG_IGN);
+  catch_end();
   try {
     Relay(std::move(ends)).run();
   } catch (const std::exception&) {

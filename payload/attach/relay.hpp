@@ -12,8 +12,9 @@ struct Ends {
 };
 
 /// In a process of its own, for any of them may make it wait: passes output to the console and to
-/// all who are attached, and what they type to the command, until nobody has the command's terminal
-/// any more. Who attaches sees the last of what was put out before. Never throws.
+/// all who are attached, and what they type to the command, until SIGTERM comes or nobody has the
+/// command's terminal any more. Who attaches sees the last of what was put out before. Never
+/// throws.
 void relay(Ends ends) noexcept;
 
 }  // namespace dboot::attach

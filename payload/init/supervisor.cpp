@@ -47,10 +47,10 @@ class Supervisor {
     for (bool again = false;; again = true) {
       auto starting = start_command(again);
       const bool started = co_await std::move(starting);
+      if (started) co_await wait_for_its_end();
+      co_await terminal_.close();
       if (started) {
-        co_await wait_for_its_end();
         command_.reset();
-        co_await terminal_.close();
         end_ = "has ended (" + describe_wait_status(*status_) + ")";
         context_.log.info("the command has ended", {{"how", describe_wait_status(*status_)}});
         if (!context_.permissions.on_machine()) co_await leave_namespace();

@@ -292,6 +292,19 @@ bool Terminator::ask_keepers() {
   return !keepers.empty();
 }
 
+/// The ssh server takes nobody in any more. The sessions that it has taken in go on.
+void Terminator::stop_listening() {
+  const auto server_at = [this](std::size_t place) -> Pointer {
+    const auto found = processes_.all().find(session_[place]);
+    const bool is_one =
+        found != processes_.all().end() && is_ssh_server(found->second->process.status);
+    return is_one ? found->second : nullptr;
+  };
+  // One that stands alone is the session itself.
+  if (session_.size() < 2 || !server_at(session_.size() - 2)) return;
+  if (const auto listener = server_at(session_.size() - 1)) listener->handle.send(SIGTERM);
+}
+
 Task<> Terminator::end_all(std::chrono::milliseconds grace) {
   std::optional<TimePoint> end;
   std::size_t known = 0;
@@ -299,6 +312,7 @@ Task<> Terminator::end_all(std::chrono::milliseconds grace) {
   do {
     known = processes_.seen();
     co_await ask_new_ones();
+    if (!end) stop_listening();
     if (!end) end = Clock::now() + grace;  // the first look may have taken its time
     co_await wait_for_answers(*end);
     if (ask_keepers()) co_await wait_for_answers(*end);

@@ -54,6 +54,7 @@ class Terminator {
   enum class Sparing : bool { nobody, the_last };
   Task<> kill_all(Sparing sparing);
   bool are_gone(Sparing sparing) const;
+  void stop_listening();
   Task<> end_session();
   Task<bool> wait_for_end_of(Pointer process, std::chrono::milliseconds patience);
 

@@ -258,10 +258,12 @@ Task<> attach_twice(boost::asio::io_context& loop, std::string& seen) {
   CommandTerminal terminal(log, children, console, directory, loop.get_executor());
   auto opening = terminal.open();
   auto stdio = co_await std::move(opening);
-  Program command{
-      "/bin/bash",
-      {"bash", "-c", "echo begun; read -r line; echo got-$line; stty size; read -r; echo ended"},
-      {"PATH=/usr/bin:/bin"}};
+  Program command{"/bin/bash",
+                  {"bash", "-c",
+                   "echo begun; read -r line; echo got-$line; stty size; read -r\n"
+                   // As a server does whose log is elsewhere: nobody hangs it up.
+                   "exec 0<&- 1>&- 2>&-; echo ended >/dev/tty"},
+                  {"PATH=/usr/bin:/bin"}};
   auto starting = start_program(children, std::move(command), std::move(stdio), {});
   co_await std::move(starting);
   {
@@ -273,8 +275,9 @@ Task<> attach_twice(boost::asio::io_context& loop, std::string& seen) {
   const auto second = attach_to_command();
   seen += "|" + read_until(second, "17 42");
   sys::write_all(second.get(), attach::encode("\n"));
-  seen += "|" + read_until(second, "nothing, for it ends");
+  seen += "|" + read_until(second, "ended");
   co_await terminal.close();
+  seen += "|" + read_until(second, "nothing, for it has ended");
   loop.stop();
 }
 
@@ -288,7 +291,7 @@ TEST(CommandTerminal, IsAttachedToAndLeft) {
   });
   // What is typed is echoed before the command begins, or after.
   EXPECT_THAT(seen, testing::ContainsRegex("begun.*got-one.*17 42.*\\|.*begun.*got-one.*17 "
-                                           "42.*\\|.*ended\r\n$"));
+                                           "42.*\\|.*ended.*\\|"));
 }
 
 /// A session as sshd has one: a server that leaves when its shell does, and in the shell somebody

@@ -2,19 +2,16 @@
 
 #include <fcntl.h>
 #include <grp.h>
-#include <poll.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <system_error>
 
+#include "injector/child_process.hpp"
 #include "injector/failure.hpp"
-#include "injector/interruption.hpp"
 #include "shared/proc/fields.hpp"
 #include "shared/system/signals.hpp"
 #include "shared/system/syscalls.hpp"
@@ -22,11 +19,8 @@
 namespace dboot::host_program {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 /// What a child exits with that could not become the program, as a shell does.
 constexpr int not_executed = 127;
-constexpr int slice_ms = 250;
 
 bool become(const Credentials& user) {
   const std::vector<gid_t> groups(user.groups.begin(), user.groups.end());
@@ -55,37 +49,6 @@ bool become(const Credentials& user) {
   ::_exit(not_executed);
 }
 
-std::string content_of(int fd) {
-  const off_t size = sys::check(::lseek(fd, 0, SEEK_END), "read what a program has said");
-  constexpr off_t most = off_t{1} << 20U;
-  std::string text(static_cast<std::size_t>(std::min(size, most)), '\0');
-  const auto count = sys::check(::pread(fd, text.data(), text.size(), 0), "read");
-  text.resize(static_cast<std::size_t>(count));
-  return text;
-}
-
-UniqueFd make_memory(const char* name) {
-  return UniqueFd(sys::check(::memfd_create(name, MFD_CLOEXEC), "memfd_create"));
-}
-
-int wait_for(pid_t child) {
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return status;
-}
-
-/// False when its time is over. Throws Failure when the user interrupts.
-bool ends_in_time(int pidfd, std::chrono::seconds patience) {
-  const auto end = Clock::now() + patience;
-  while (Clock::now() < end) {
-    interruption::check();
-    pollfd ended{pidfd, POLLIN, 0};
-    if (::poll(&ended, 1, slice_ms) > 0) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 std::string find(const std::string& name) {
@@ -103,8 +66,8 @@ Answer run(const std::vector<std::string>& arguments, std::chrono::seconds patie
   argv.reserve(texts.size() + 1);
   for (auto& text : texts) argv.push_back(text.data());
   argv.push_back(nullptr);
-  const UniqueFd output = make_memory("output");
-  const UniqueFd errors = make_memory("errors");
+  const UniqueFd output = child_process::make_memory("output");
+  const UniqueFd errors = child_process::make_memory("errors");
   sys::Pipe report = sys::make_pipe();
 
   const pid_t parent = ::getpid();
@@ -112,17 +75,8 @@ Answer run(const std::vector<std::string>& arguments, std::chrono::seconds patie
   if (child == 0) be_child(argv, parent, output.get(), errors.get(), report.write.get(), as);
   report.write.reset();
   const UniqueFd pidfd = sys::try_pidfd_open(child);
-  bool in_time = false;
-  try {
-    in_time = ends_in_time(pidfd.get(), patience);
-  } catch (...) {
-    ::kill(child, SIGKILL);
-    wait_for(child);
-    throw;
-  }
-  if (!in_time) ::kill(child, SIGKILL);
   Answer answer;
-  answer.status = wait_for(child);
+  const bool in_time = child_process::end_in_time(child, pidfd.get(), patience, answer.status);
   if (!in_time)
     throw Failure(
         arguments.front() + " has not ended after " + std::to_string(patience.count()) + " s",
@@ -132,8 +86,8 @@ Answer run(const std::vector<std::string>& arguments, std::chrono::seconds patie
     throw Failure(
         "cannot execute " + arguments.front() + ": " + std::generic_category().message(error),
         "see what is wrong with it");
-  answer.output = content_of(output.get());
-  answer.errors = content_of(errors.get());
+  answer.output = child_process::content_of(output.get());
+  answer.errors = child_process::content_of(errors.get());
   return answer;
 }
 

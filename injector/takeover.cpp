@@ -407,8 +407,9 @@ int run(const Options& options) {
   plan.hooks.insert(plan.hooks.end(), kept.renewals.begin(), kept.renewals.end());
   if (way_in) plan.companions = ssh::keep(*way_in, staging, plan);
   // Who has chosen its terminal has it, and nobody in between.
-  plan.attachable = !plan.companions.empty() && plan.start == Start::supervise &&
-                    options.console == "auto" && options.payload.empty();
+  plan.attachable = !options.rehearse && !plan.companions.empty() &&
+                    plan.start == Start::supervise && options.console == "auto" &&
+                    options.payload.empty();
   if (options.dry_run) {
     forecast.image = {options.image, source->description(), digest, source->estimated_bytes()};
     forecast.memory = {available, staging.root_bytes(), size.bytes};

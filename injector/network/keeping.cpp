@@ -44,7 +44,10 @@ bool is_kept(const Options& options) {
   using Keep = Options::Keep;
   if (options.keep_network != Keep::automatic) return options.keep_network == Keep::yes;
   if (options.rehearse) return false;
-  return options.write_network || options.renew || !guard::is_at_local_console();
+  const bool is_way_in_asked_for =
+      options.keep_ssh == Keep::yes || !options.ssh_keys.empty() || options.rescue_port.has_value();
+  return options.write_network || options.renew || is_way_in_asked_for ||
+         !guard::is_at_local_console();
 }
 
 void tell_what_changes() {

@@ -1,6 +1,7 @@
 #include "injector/ssh/carried_server.hpp"
 
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -119,9 +120,38 @@ bool listens_at(const Settings& settings, std::uint16_t port) {
   return std::find(ports.begin(), ports.end(), text) != ports.end();
 }
 
+/// With the host's AllowUsers and DenyUsers, but for those who are added, those who come from one
+/// address alone, and root, where that is none of these.
+Settings with_users(Settings settings, const std::vector<Account>& accounts) {
+  const auto any = [&](const auto& is_so) {
+    return std::any_of(accounts.begin(), accounts.end(), is_so);
+  };
+  auto allowed = settings.all("allowusers");
+  const bool from_one_address =
+      any([](const Account& account) { return !account.login.from.empty(); });
+  if (from_one_address) allowed.clear();
+  for (const auto& account : accounts) {
+    const auto& login = account.login;
+    if (from_one_address || (login.is_added && !allowed.empty()))
+      allowed.push_back(login.from.empty() ? login.name : login.name + '@' + login.from);
+  }
+  auto denied = settings.all("denyusers");
+  std::erase_if(denied, [&](const std::string& pattern) {
+    return any([&](const Account& account) {
+      return account.login.is_added &&
+             ::fnmatch(pattern.c_str(), account.login.name.c_str(), 0) == 0;
+    });
+  });
+  if (!any([](const Account& account) { return account.login.name == "root"; }))
+    denied.emplace_back("root");
+  settings.replace("allowusers", std::move(allowed));
+  settings.replace("denyusers", std::move(denied));
+  return settings;
+}
+
 std::string configuration_of(const Settings& settings, const std::vector<std::string>& host_keys,
                              const std::vector<Account>& accounts) {
-  std::string text = rules_of(settings);
+  std::string text = rules_of(with_users(settings, accounts));
   const auto line = [&text](const std::string& keyword, const std::string& value) {
     ((text += keyword) += ' ') += value + '\n';
   };
@@ -138,15 +168,13 @@ std::string configuration_of(const Settings& settings, const std::vector<std::st
   line("PubkeyAuthentication", takes_keys ? "yes" : "no");
   line("PasswordAuthentication", any(has_password) ? "yes" : "no");
   line("KbdInteractiveAuthentication", "no");
-  line("PermitRootLogin", any(is_root_with_password) ? "yes" : "prohibit-password");
+  const bool has_root = any([](const Account& account) { return account.uid == 0; });
+  line("PermitRootLogin", any(is_root_with_password) ? "yes"
+                          : has_root                 ? "prohibit-password"
+                                                     : "no");
   if (!settings.one("usepam").empty()) line("UsePAM", "no");
   if (const auto methods = methods_without_pam(settings); !methods.empty())
     line("AuthenticationMethods", methods);
-  // Others are let in by the host's own rules.
-  if (!settings.all("allowusers").empty()) {
-    for (const auto& account : accounts)
-      if (account.is_added) line("AllowUsers", account.login.name);
-  }
   line("AuthorizedKeysFile", std::string("/") + keys_directory + "/%u");
   line("PidFile", "none");
   line("UseDNS", "no");

@@ -133,13 +133,14 @@ std::string text_of(int root, const std::string& path) {
 }
 
 /// With what it includes from its own directory.
-std::string configuration_of_image(int root) {
+std::vector<std::string> configurations_of_image(int root) {
   const std::string directory = "etc/ssh/sshd_config.d/";
-  std::string text;
+  std::vector<std::string> texts;
   for (const auto& name : names_in(root, directory)) {
-    if (name.ends_with(".conf")) (text += text_of(root, directory + name)) += '\n';
+    if (name.ends_with(".conf")) texts.push_back(text_of(root, directory + name));
   }
-  return text + text_of(root, "etc/ssh/sshd_config");
+  texts.push_back(text_of(root, "etc/ssh/sshd_config"));
+  return texts;
 }
 
 /// "ed25519" of /etc/ssh/ssh_host_ed25519_key; empty where the name does not say it.
@@ -250,7 +251,12 @@ std::string starter_of_image_server(int root, const Plan& plan) {
 ImageRules rules_in(std::string_view sshd_config) {
   ImageRules rules;
   for (const auto line : lines_of(sshd_config)) {
-    const auto words = words_of(line);
+    // "Keyword=value" and quotes say the same.
+    std::string plain(line);
+    std::replace_if(
+        plain.begin(), plain.end(), [](char letter) { return letter == '=' || letter == '"'; },
+        ' ');
+    const auto words = words_of(std::string_view(plain));
     if (words.size() < 2 || words[0].starts_with('#')) continue;
     const auto keyword = in_lower_case(words[0]);
     const auto value = in_lower_case(words[1]);
@@ -259,22 +265,29 @@ ImageRules rules_in(std::string_view sshd_config) {
     if (keyword == "port") {
       if (const auto port = number_in<std::uint16_t>(words[1])) rules.ports.push_back(*port);
     }
-    const bool is_obstacle = (keyword == "permitrootlogin" && value == "no") ||
-                             (keyword == "pubkeyauthentication" && value == "no") ||
-                             keyword == "allowusers" || keyword == "allowgroups" ||
-                             keyword == "denyusers" || keyword == "denygroups" ||
-                             keyword == "authenticationmethods" ||
-                             (keyword == "authorizedkeysfile" &&
-                              line.find(".ssh/authorized_keys") == std::string_view::npos);
+    const bool is_obstacle =
+        (keyword == "permitrootlogin" && (value == "no" || value == "forced-commands-only")) ||
+        (keyword == "pubkeyauthentication" && value == "no") || keyword == "allowusers" ||
+        keyword == "allowgroups" || keyword == "denyusers" || keyword == "denygroups" ||
+        keyword == "authenticationmethods" ||
+        (keyword == "authorizedkeysfile" &&
+         line.find(".ssh/authorized_keys") == std::string_view::npos);
     if (is_obstacle && rules.obstacle.empty())
       rules.obstacle = std::string(words[0]) + ' ' + std::string(words[1]);
   }
-  if (rules.ports.empty()) rules.ports.push_back(usual_port);
   return rules;
 }
 
 ImageRules rules_of_image_server(int root) {
-  return rules_in(configuration_of_image(root));
+  ImageRules rules;
+  // A Match ends with its file.
+  for (const auto& text : configurations_of_image(root)) {
+    auto of_file = rules_in(text);
+    if (rules.obstacle.empty()) rules.obstacle = std::move(of_file.obstacle);
+    rules.ports.insert(rules.ports.end(), of_file.ports.begin(), of_file.ports.end());
+  }
+  if (rules.ports.empty()) rules.ports.push_back(usual_port);
+  return rules;
 }
 
 std::string host_key_path(std::string_view sshd_config, const std::string& kind) {
@@ -290,7 +303,7 @@ std::string host_key_path(std::string_view sshd_config, const std::string& kind)
 void give_keys(int root, const std::vector<std::string>& host_keys,
                const std::vector<Login>& logins) {
   try {
-    const auto configuration = configuration_of_image(root);
+    const auto configuration = joined(configurations_of_image(root), "\n");
     for (const auto& key : host_keys) give_host_key(root, key, configuration);
     keep_keys_from_cloud_init(root);
     for (const auto& login : logins) let_in(root, login);

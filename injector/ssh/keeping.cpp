@@ -112,6 +112,13 @@ std::string path_in(const std::vector<std::string>& environment) {
   return path + ':' + layout::directory;
 }
 
+/// Whom the host did not let in by these keys.
+Login added_root(const Login& caller) {
+  Login root{"root", caller.keys, "", caller.rules, caller.from};
+  root.is_added = true;
+  return root;
+}
+
 /// Who has called is root here, and finds somebody who is it there, too.
 std::vector<Account> accounts_in(int root, const std::vector<Login>& logins, bool has_busybox) {
   std::vector<Account> accounts;
@@ -122,9 +129,7 @@ std::vector<Account> accounts_in(int root, const std::vector<Login>& logins, boo
   if (has_root) return accounts;
   report::info("root may log in with the same keys, for in the image that is another account",
                {{"user", logins.front().name}});
-  auto added = account_in(root, {"root", logins.front().keys, "", ""}, has_busybox);
-  added.is_added = true;
-  accounts.push_back(std::move(added));
+  accounts.push_back(account_in(root, added_root(logins.front()), has_busybox));
   return accounts;
 }
 
@@ -151,18 +156,21 @@ void leave_it_to_the_image(const WayIn& way_in, int root) {
                       std::to_string(*way_in.rescue_port) + " as well",
                   "name another one with --rescue-ssh");
   std::string obstacle;
-  if (way_in.logins.front().keys.empty())
+  const auto& keys = way_in.logins.front().keys;
+  if (std::none_of(keys.begin(), keys.end(), lets_a_person_in))
     obstacle = "it gets keys, and " + way_in.logins.front().name + " has none";
   if (!rules.obstacle.empty()) obstacle = "its sshd_config says " + rules.obstacle;
   if (!obstacle.empty() && !way_in.rescue_port)
     throw Failure("the image's own ssh server may let nobody in: " + obstacle, mend);
   if (!obstacle.empty())
     report::warning("the image's own ssh server may let nobody in", {{"reason", obstacle}});
+  if (std::find(ports.begin(), ports.end(), way_in.connection.port) == ports.end())
+    report::warning("the image's own ssh server listens elsewhere", {{"port", ports.front()}});
   auto logins = way_in.logins;
   const bool has_root = std::any_of(logins.begin(), logins.end(), [&](const Login& login) {
     return is_root_in(root, login.name);
   });
-  if (!has_root) logins.push_back({"root", logins.front().keys, "", ""});
+  if (!has_root) logins.push_back(added_root(logins.front()));
   give_keys(root, way_in.server.host_keys(), logins);
 }
 

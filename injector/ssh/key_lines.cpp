@@ -44,28 +44,34 @@ std::vector<std::string> usable_key_lines(std::string_view text) {
   return lines;
 }
 
-std::string key_file_for(std::string_view pattern, const std::string& user, const std::string& home,
-                         unsigned uid) {
-  std::string path;
+std::string with_tokens(std::string_view pattern, const std::string& user, const std::string& home,
+                        unsigned uid) {
+  std::string text;
   for (std::size_t at = 0; at < pattern.size(); ++at) {
     if (pattern[at] != '%' || at + 1 == pattern.size()) {
-      path += pattern[at];
+      text += pattern[at];
       continue;
     }
     switch (pattern[++at]) {
       case 'h':
-        path += home;
+        text += home;
         break;
       case 'u':
-        path += user;
+        text += user;
         break;
       case 'U':
-        path += std::to_string(uid);
+        text += std::to_string(uid);
         break;
       default:
-        path += pattern[at];
+        text += pattern[at];
     }
   }
+  return text;
+}
+
+std::string key_file_for(std::string_view pattern, const std::string& user, const std::string& home,
+                         unsigned uid) {
+  auto path = with_tokens(pattern, user, home, uid);
   return path.starts_with('/') ? path : home + '/' + path;
 }
 

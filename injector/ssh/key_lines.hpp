@@ -14,8 +14,11 @@ bool only_names_another_user(std::string_view line);
 /// Those that let somebody in, each once, without comments.
 std::vector<std::string> usable_key_lines(std::string_view text);
 
-/// A file that AuthorizedKeysFile names, with its tokens put in: %%, %h, %u, %U. What is not
-/// absolute lies in the home directory.
+/// A text with its tokens put in: %%, %h, %u, %U.
+std::string with_tokens(std::string_view pattern, const std::string& user, const std::string& home,
+                        unsigned uid);
+/// The same for a file that AuthorizedKeysFile names: what is not absolute lies in the home
+/// directory.
 std::string key_file_for(std::string_view pattern, const std::string& user, const std::string& home,
                          unsigned uid);
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <limits>
 #include <optional>
 
@@ -62,11 +63,7 @@ std::string keys_by_command(const Settings& settings, const HostUser& user) {
                       {{"user", user.name}, {"command", command}});
       return "";
     }
-    const bool is_path = arguments.empty();
-    auto argument = key_file_for(word, user.name, "", user.uid);
-    // What is no path has got a slash in front.
-    arguments.push_back(is_path || word.starts_with('/') ? std::move(argument)
-                                                         : argument.substr(1));
+    arguments.push_back(with_tokens(word, user.name, user.home, user.uid));
   }
   // sshd(8) gives it the name where it has no arguments.
   if (arguments.size() == 1) arguments.push_back(user.name);
@@ -83,12 +80,21 @@ std::string keys_by_command(const Settings& settings, const HostUser& user) {
   return "";
 }
 
-/// Nobody but root and the user may write it.
-bool is_safe(const std::string& path, unsigned uid) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return false;
-  constexpr mode_t by_others = S_IWGRP | S_IWOTH;
-  return (status.st_uid == 0 || status.st_uid == uid) && (status.st_mode & by_others) == 0;
+/// Nobody but root and the user may write it, nor a directory that leads to it: from the home
+/// directory on, or from /.
+bool is_safe(const std::string& path, const HostUser& user) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const auto home = fs::canonical(user.home, error);
+  for (auto here = fs::canonical(path, error); !here.empty(); here = here.parent_path()) {
+    struct stat status {};
+    constexpr mode_t by_others = S_IWGRP | S_IWOTH;
+    if (::stat(here.c_str(), &status) != 0 || (status.st_mode & by_others) != 0 ||
+        (status.st_uid != 0 && status.st_uid != user.uid))
+      return false;
+    if (here == home || here == here.root_path()) return true;
+  }
+  return false;
 }
 
 /// As sshd reads it (StrictModes, sshd_config(5)).
@@ -96,8 +102,7 @@ std::string keys_in(const std::string& path, const HostUser& user, bool strictly
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat status {};
   if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return "";
-  const auto directory = path.substr(0, path.rfind('/') + 1);
-  if (strictly && (!is_safe(path, user.uid) || !is_safe(directory, user.uid))) {
+  if (strictly && !is_safe(path, user)) {
     report::warning("keys that others may write are left out, as sshd leaves them out",
                     {{"user", user.name}, {"file", path}});
     return "";
@@ -118,17 +123,10 @@ std::vector<std::string> keys_of(const Settings& settings, const HostUser& user)
   return usable_key_lines(text + keys_by_command(settings, user));
 }
 
-/// Where the server makes a difference between addresses, what it lets all of them do counts.
-bool takes_password_of(const Server& server, const network::SshConnection& connection,
-                       const HostUser& user) {
-  auto from_elsewhere = connection;
-  from_elsewhere.client = "192.0.2.1";  // of nobody (RFC 5737)
-  const auto takes = [&](const network::SshConnection& from) {
-    const auto settings = ask(server, user.name, from);
-    return settings.is("passwordauthentication", "yes") &&
-           (user.uid != 0 || settings.is("permitrootlogin", "yes"));
-  };
-  return takes(connection) && takes(from_elsewhere);
+/// All that it says for them.
+std::string all_rules_of(const Settings& settings) {
+  return rules_of(settings) + settings.one("authenticationmethods") + '\n' +
+         settings.one("pubkeyauthentication");
 }
 
 /// Empty when the host does not let that user in.
@@ -139,9 +137,19 @@ std::optional<Login> find_login(const Server& server, const network::SshConnecti
   if (!uid) return std::nullopt;
   const HostUser user{name, field(line, 5), *uid};
   const auto settings = ask(server, name, connection);
-  if (!lets_in(settings, name, user.uid == 0, groups_of(name))) return std::nullopt;
-  Login login{name, keys_of(settings, user), "", rules_of(settings)};
-  if (takes_password_of(server, connection, user))
+  const auto groups = groups_of(name);
+  if (!lets_in(settings, name, user.uid == 0, groups)) return std::nullopt;
+  Login login{name, keys_of(settings, user), "", all_rules_of(settings)};
+  // Where the server makes a difference between addresses.
+  auto elsewhere = connection;
+  elsewhere.client = "192.0.2.1";  // nobody's (RFC 5737)
+  const auto to_others = ask(server, name, elsewhere);
+  if (!lets_in(to_others, name, user.uid == 0, groups) || all_rules_of(to_others) != login.rules)
+    login.from = connection.client.empty() ? "127.0.0.1" : connection.client;
+  const auto is_yes = [&](std::string_view keyword) {
+    return settings.is(keyword, "yes") && to_others.is(keyword, "yes");
+  };
+  if (is_yes("passwordauthentication") && (user.uid != 0 || is_yes("permitrootlogin")))
     login.password = password_in(sys::read_file_or_empty("/etc/shadow"), name);
   const bool has_key = std::any_of(login.keys.begin(), login.keys.end(), lets_a_person_in);
   if (!has_key && login.password.empty() && !takes_certificates(settings)) return std::nullopt;
@@ -218,7 +226,11 @@ std::vector<Login> find_logins(const Server& server, const network::SshConnectio
   std::vector<Login> logins;
   const auto caller = name_of_caller();
   if (auto login = find_login(server, connection, caller)) logins.push_back(std::move(*login));
-  if (logins.empty() && !more_keys.empty()) logins.push_back({caller, {}, "", ""});
+  if (logins.empty() && !more_keys.empty()) {
+    Login added{caller, {}, "", all_rules_of(ask(server, caller, connection))};
+    added.is_added = true;
+    logins.push_back(std::move(added));
+  }
   if (caller != "root") {
     auto root = find_login(server, connection, "root");
     const bool has_own_rules = root && !logins.empty() && root->rules != logins.front().rules;
@@ -248,13 +260,9 @@ Account account_in(int root, const Login& login, bool has_busybox) {
     report::info("logs in with root's rights, for the image has no such user",
                  {{"user", login.name}});
   }
-  Account account{login,
-                  user.credentials.uid,
-                  user.credentials.gid,
-                  user.credentials.groups,
-                  user.home,
-                  user.shell,
-                  false};
+  Account account{
+      login,     user.credentials.uid, user.credentials.gid, user.credentials.groups, user.home,
+      user.shell};
   account.shell = shell_in(root, account, has_busybox);
   return account;
 }

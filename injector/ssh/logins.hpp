@@ -15,7 +15,9 @@ struct Login {
   std::string name;
   std::vector<std::string> keys;  ///< lines of authorized_keys
   std::string password;           ///< its hash (crypt(5)); empty where none is taken
-  std::string rules{};            ///< of the server, for them: rules_of()
+  std::string rules{};            ///< of the server, for them
+  std::string from{};             ///< the address that they may come from alone; empty: any
+  bool is_added = false;          ///< the host does not let them in, or not by these keys
 };
 
 /// Somebody in the new system.
@@ -26,7 +28,6 @@ struct Account {
   std::vector<std::uint32_t> groups;
   std::string home = "/";
   std::string shell{};
-  bool is_added = false;  ///< the host does not let them in, or not by these keys
 };
 
 /// The name that the caller has logged in with, which sudo and su do not change.

@@ -17,6 +17,8 @@ namespace dboot::ssh {
 namespace {
 
 constexpr std::string_view name = "sshd";
+/// Behind the path of what has been replaced (proc_pid_exe(5)).
+constexpr std::string_view deleted = " (deleted)";
 
 std::string_view last_part(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
@@ -28,7 +30,9 @@ std::string program_of(const ProcessStatus& process, const std::vector<std::stri
   std::error_code ignored;
   const auto exe =
       std::filesystem::read_symlink("/proc/" + std::to_string(process.pid) + "/exe", ignored);
-  return exe.string();
+  auto path = exe.string();
+  if (path.ends_with(deleted)) path.resize(path.size() - deleted.size());
+  return path;
 }
 
 /// Anybody's process may call itself so, and so may one of a container: it is root's, and what it
@@ -49,7 +53,8 @@ bool is_of_host(pid_t pid, const std::string& program) {
   // One that was replaced by a newer version since it was started.
   std::error_code ignored;
   const auto text = std::filesystem::read_symlink(directory + "/exe", ignored).string();
-  return text == program + " (deleted)" &&
+  const auto there = std::filesystem::canonical(program, ignored).string();
+  return text == there + std::string(deleted) &&
          namespace_of(std::to_string(pid), "mnt") == namespace_of("self", "mnt");
 }
 

@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -23,9 +22,9 @@
 #include <exception>
 #include <stdexcept>
 
+#include "injector/child_process.hpp"
 #include "injector/failure.hpp"
 #include "injector/host_program.hpp"
-#include "injector/interruption.hpp"
 #include "injector/report.hpp"
 #include "injector/rootfs/image_file.hpp"
 #include "shared/system/detached_mount.hpp"
@@ -35,11 +34,10 @@
 namespace dboot::ssh {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using namespace child_process;
 using namespace std::chrono_literals;
 
 constexpr auto patience = 60s;
-constexpr int slice_ms = 250;
 constexpr const char* key_name = "trial_key";
 constexpr const char* known_hosts_name = "trial_known_hosts";
 constexpr const char* log_name = "trial_log";
@@ -50,25 +48,6 @@ constexpr const char* place = "/sys";
 [[noreturn]] void refuse(const std::string& why) {
   throw Failure("nobody could log in to the new system: " + why,
                 "mend that, or take over with --no-ssh, and a console at hand");
-}
-
-/// A file that a child writes and this process reads.
-UniqueFd make_memory(const char* name) {
-  return UniqueFd(sys::check(::memfd_create(name, MFD_CLOEXEC), "memfd_create"));
-}
-
-std::string content_of(int fd) {
-  std::string text(64U << 10U, '\0');
-  const auto count = ::pread(fd, text.data(), text.size(), 0);
-  text.resize(count < 0 ? 0 : static_cast<std::size_t>(count));
-  return text;
-}
-
-int wait_for(pid_t child) {
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return status;
 }
 
 std::string path_of(int directory, const char* name) {
@@ -220,15 +199,17 @@ class Trial {
   std::uint16_t port_ = 0;
 };
 
-std::vector<std::string> server_arguments(const CarriedServer& server) {
+std::vector<std::string> server_arguments(const CarriedServer& server, const std::string& user) {
   auto arguments = server.arguments();
   // For one connection, which it has on 0 and 1.
   arguments[1] = "-i";
   const auto keys = std::string("AuthorizedKeysFile=/") + key_name + ".pub";
-  for (const char* option :
-       {keys.c_str(), "AuthenticationMethods=publickey", "LogLevel=ERROR", server.accepts_ed25519(),
-        // The server itself: nothing of the image is executed.
-        "ForceCommand=internal-sftp"}) {
+  // Nobody comes from the address that the host may ask for.
+  const auto here = "AllowUsers=" + user;
+  for (const char* option : {keys.c_str(), here.c_str(), "AuthenticationMethods=publickey",
+                             "PubkeyAuthentication=yes", "LogLevel=ERROR", server.accepts_ed25519(),
+                             // The server itself: nothing of the image is executed.
+                             "ForceCommand=internal-sftp"}) {
     arguments.emplace_back("-o");
     arguments.emplace_back(option);
   }
@@ -265,24 +246,14 @@ std::vector<std::string> client_arguments(const CarriedServer& server, const std
     trial.furnish();
     trial.check(server.arguments());
     for (const auto& account : accounts)
-      trial.log_in(account.login.name, server_arguments(server), client_arguments(server, client));
+      trial.log_in(account.login.name, server_arguments(server, account.login.name),
+                   client_arguments(server, client));
   } catch (const std::exception& error) {
     const std::string_view what = error.what();
     [[maybe_unused]] const auto written = ::write(words, what.data(), what.size());
     ::_exit(1);
   }
   ::_exit(0);
-}
-
-/// False when its time is over. Throws Failure when the user interrupts.
-bool ends_in_time(const UniqueFd& pidfd) {
-  const auto end = Clock::now() + patience;
-  while (Clock::now() < end) {
-    interruption::check();
-    pollfd ended{pidfd.get(), POLLIN, 0};
-    if (::poll(&ended, 1, slice_ms) > 0) return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -307,16 +278,8 @@ void try_to_log_in(const CarriedServer& server, const std::vector<Account>& acco
       sys::check(::syscall(SYS_clone3, &arguments, sizeof arguments), "clone3 for a trial login"));
   if (child == 0) run(carried_root.get(), root, words.get(), accounts, server, client);
   const UniqueFd ended(pidfd);
-  bool in_time = false;
-  try {
-    in_time = ends_in_time(ended);
-  } catch (...) {
-    ::kill(child, SIGKILL);
-    wait_for(child);
-    throw;
-  }
-  if (!in_time) ::kill(child, SIGKILL);
-  const int status = wait_for(child);
+  int status = 0;
+  const bool in_time = end_in_time(child, ended.get(), patience, status);
   if (!in_time)
     refuse("a trial login has not ended after " + std::to_string(patience.count()) + " s");
   if (status != 0) {

@@ -71,6 +71,21 @@ TEST(Ssh, ComesInAgainWhereTheImageHasNone) {
               HasSubstr("companion has ended, and is started again name=\"ssh server\""));
 }
 
+/// Whoever has no console sees why, and the machine is not rebooted under them at once.
+TEST(Ssh, ComesInWhereTheTakeoverHasFailed) {
+  Host host(Host::Console::serial);
+  const SshClient client(host.machine(), host.shell());
+  let_in(host, client, "root");
+  host.shell().output_of("printf '#!/bin/sh\\nexit 7\\n' >/root/fails; chmod +x /root/fails");
+  client.take_over(host.machine(), "root",
+                   "/opt/dboot/dboot-inject --yes --hook after:release=/root/fails! busybox -- "
+                   "/bin/sh");
+  EXPECT_THAT(
+      client.ssh({"root@127.0.0.1", "readlink /proc/self/exe; cat /run/dboot/payload.log"}).text,
+      AllOf(HasSubstr("/bin/busybox"), HasSubstr("failure the takeover has failed"),
+            HasSubstr("exit status 7")));
+}
+
 /// An image of a cloud: nobody is to log in as root, and there is a user with sudo.
 TEST(Ssh, ComesInAgainWithTheNameOfACloudsUser) {
   Host host(Host::Console::serial);

@@ -27,6 +27,22 @@ using testing::Contains;
 using testing::HasSubstr;
 using testing::Not;
 
+/// Where keys may lie: nobody else may write what leads there, as in /tmp.
+class KeysDirectory {
+ public:
+  KeysDirectory() { fs::create_directories(path_); }
+  KeysDirectory(const KeysDirectory&) = delete;
+  KeysDirectory& operator=(const KeysDirectory&) = delete;
+  ~KeysDirectory() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  fs::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  fs::path path_ = "/run/dboot-test-" + std::to_string(::getpid());
+};
+
 class SshComesAlong : public testing::Test {
  protected:
   SshComesAlong() {
@@ -65,13 +81,11 @@ TEST_F(SshComesAlong, AndLetsSomebodyIn) {
 }
 
 TEST_F(SshComesAlong, WhateverTheHostAsksClientsFor) {
-  for (const char* options : {"Ciphers=aes256-gcm@openssh.com", "Port=2222", "PermitRootLogin=no",
-                              "ListenAddress=192.0.2.1:22", "PubkeyAcceptedAlgorithms=rsa-sha2-512",
-                              "AllowUsers=root@192.0.2.1", "TrustedUserCAKeys=/nosuchfile"}) {
-    const auto expected = std::string(options).starts_with("AllowUsers")
-                              ? "a login of root has failed"
-                              : "no failure";
-    EXPECT_THAT(failure(carried(options), account()), HasSubstr(expected)) << options;
+  for (const char* options :
+       {"Ciphers=aes256-gcm@openssh.com", "Port=2222", "PermitRootLogin=no",
+        "ListenAddress=192.0.2.1:22", "PubkeyAcceptedAlgorithms=rsa-sha2-512",
+        "AllowUsers=root@192.0.2.1", "TrustedUserCAKeys=/nosuchfile", "PubkeyAuthentication=no"}) {
+    EXPECT_EQ(failure(carried(options), account()), "no failure") << options;
   }
 }
 
@@ -181,7 +195,7 @@ TEST_F(SshComesAlong, WithAllThatItIsMadeOf) {
 }
 
 TEST_F(SshComesAlong, AndWhoseKeysAreFoundWhereTheServerSays) {
-  const TemporaryDirectory keys;
+  const KeysDirectory keys;
   sys::replace_file(keys / "root", "ssh-ed25519 AAAA of root\n", 0600);
   auto server = *find_server();
   server.options = {"-o", "AuthorizedKeysFile=" + (keys / "%u").string()};
@@ -193,7 +207,7 @@ TEST_F(SshComesAlong, AndWhoseKeysAreFoundWhereTheServerSays) {
 }
 
 TEST_F(SshComesAlong, AndKeysThatOthersMayWriteAreLeftOut) {
-  const TemporaryDirectory keys;
+  const KeysDirectory keys;
   sys::replace_file(keys / "root", "ssh-ed25519 AAAA of root\n", 0600);
   auto server = *find_server();
   server.options = {"-o", "AuthorizedKeysFile=" + (keys / "%u").string()};
@@ -205,7 +219,7 @@ TEST_F(SshComesAlong, AndKeysThatOthersMayWriteAreLeftOut) {
 }
 
 TEST_F(SshComesAlong, AndTheCommandForKeysIsAsked) {
-  const TemporaryDirectory keys;
+  const KeysDirectory keys;
   sys::check(::chmod((keys / "").c_str(), 0755), "chmod");
   sys::replace_file(keys / "command", "#!/bin/sh\necho \"ssh-ed25519 AAAA of $1 by $(id -un)\"\n",
                     0755);

@@ -143,6 +143,15 @@ TEST_F(ImageServer, KeepsItsKeysFromCloudInit) {
   EXPECT_THAT(text("etc/cloud/cloud.cfg.d/99-dboot-ssh.cfg"), HasSubstr("ssh_deletekeys: false\n"));
 }
 
+TEST_F(ImageServer, HasTheRulesOfAllItsFiles) {
+  EXPECT_THAT(rules_of_image_server(root().get()).ports, testing::ElementsAre(22));
+  write("etc/ssh/sshd_config.d/10.conf", "Match User backup\nX11Forwarding no\n");
+  write("etc/ssh/sshd_config", "Port 2022\nPermitRootLogin no\n");
+  const auto rules = rules_of_image_server(root().get());
+  EXPECT_EQ(rules.obstacle, "PermitRootLogin no");
+  EXPECT_THAT(rules.ports, testing::ElementsAre(2022));
+}
+
 /// What it leads to outside stays as it is.
 TEST_F(ImageServer, IsNotFollowedOutOfItsRoot) {
   const TemporaryDirectory outside;
@@ -173,7 +182,9 @@ TEST(RulesOfAnImage, SayWhatMayKeepPeopleOut) {
             "AuthorizedKeysFile /etc/keys/%u");
   EXPECT_EQ(rules_in("AuthorizedKeysFile .ssh/authorized_keys /etc/keys/%u\n").obstacle, "");
   EXPECT_EQ(rules_in("Match User backup\nPermitRootLogin no\n").obstacle, "");
-  EXPECT_THAT(rules_in("").ports, testing::ElementsAre(22));
+  EXPECT_EQ(rules_in("PermitRootLogin=no\n").obstacle, "PermitRootLogin no");
+  EXPECT_EQ(rules_in("AllowUsers \"ada\"\n").obstacle, "AllowUsers ada");
+  EXPECT_THAT(rules_in("").ports, testing::IsEmpty());
   EXPECT_THAT(rules_in("Port 2222\nPort 22\n").ports, testing::ElementsAre(2222, 22));
 }
 

@@ -138,12 +138,24 @@ TEST(CarriedSsh, TakesPasswordsOfThoseWhoHaveOne) {
 }
 
 TEST(CarriedSsh, LetsInFromWhereTheHostDid) {
-  const Settings settings(std::string(of_host) + "allowusers ada@10.0.0.*\n");
+  const Settings settings(std::string(of_host) + "allowusers ada@10.0.0.*\ndenyusers r*\n");
   auto root = account("root", 0);
-  root.is_added = true;
+  root.login.is_added = true;
   EXPECT_THAT(configuration_of(settings, {}, {account("ada", 1000), root}),
-              AllOf(HasSubstr("allowusers ada@10.0.0.*\n"), HasSubstr("AllowUsers root\n"),
-                    Not(HasSubstr("AllowUsers ada"))));
+              AllOf(HasSubstr("allowusers ada@10.0.0.*\n"), HasSubstr("allowusers root\n"),
+                    Not(HasSubstr("denyusers"))));
+}
+
+TEST(CarriedSsh, LetsInFromOneAddressWhereTheHostDid) {
+  auto ada = account("ada", 1000);
+  ada.login.from = "10.0.0.7";
+  EXPECT_THAT(configuration_of(Settings(of_host), {}, {ada, account("root", 0)}),
+              AllOf(HasSubstr("allowusers ada@10.0.0.7\n"), HasSubstr("allowusers root\n")));
+}
+
+TEST(CarriedSsh, KeepsRootOutWhereThatIsNobody) {
+  EXPECT_THAT(configuration_of(Settings(of_host), {}, {account("ada", 1000)}),
+              AllOf(HasSubstr("denyusers root\n"), HasSubstr("PermitRootLogin no\n")));
 }
 
 TEST(SshSettings, TakeCertificatesThatNameTheUser) {

@@ -250,8 +250,9 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->check(check_switch)
       ->group("The takeover");
   auto* const keep_ssh =
-      app.add_option("--keep-ssh", options.keep_ssh,
-                     "The host's ssh server comes along (auto: where the network is kept)")
+      app.add_option(
+             "--keep-ssh", options.keep_ssh,
+             "The host's ssh server comes along (auto: where it has one and the network is kept)")
           ->transform(one_of(keeps))
           ->option_text("auto|yes|no")
           ->group("The takeover");

@@ -2,9 +2,7 @@
 #include "injector/report.hpp"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <signal.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,30 +16,25 @@
 #include "injector/forecast/forecast.hpp"
 #include "injector/guard.hpp"
 #include "injector/hooks.hpp"
-#include "injector/image/overrides.hpp"
 #include "injector/image/source.hpp"
-#include "injector/image/stop_signal.hpp"
 #include "injector/inject/injection.hpp"
 #include "injector/interruption.hpp"
 #include "injector/kernel_panic.hpp"
 #include "injector/network/keeping.hpp"
+#include "injector/new_system.hpp"
 #include "injector/onlooker.hpp"
 #include "injector/payload_file.hpp"
 #include "injector/preflight/memory.hpp"
 #include "injector/preflight/root.hpp"
 #include "injector/preflight/selinux.hpp"
 #include "injector/preflight/terminals.hpp"
-#include "injector/progress.hpp"
 #include "injector/rehearsal/payload_log.hpp"
 #include "injector/rehearsal/rehearsal.hpp"
 #include "injector/rehearsal/verdict.hpp"
-#include "injector/rootfs/adapt.hpp"
-#include "injector/rootfs/command.hpp"
 #include "injector/rootfs/from_host.hpp"
 #include "injector/ssh/keeping.hpp"
 #include "injector/staging.hpp"
 #include "injector/target.hpp"
-#include "shared/log/destination.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/plan/plan.hpp"
 #include "shared/proc/namespace.hpp"
@@ -91,107 +84,6 @@ void leave_memory_limits() {
 
 claim::Wishes wishes_of(const Options& options) {
   return {options.force, options.require_release, network::is_kept(options)};
-}
-
-/// The hostname of the new system.
-std::string hostname_for(const Options& options) {
-  if (!options.hostname.empty()) return options.hostname;
-  utsname names{};
-  sys::check(::uname(&names), "uname");
-  return names.nodename;
-}
-
-/// What a command is asked to end with.
-int stop_signal_of(const ImageConfig& image, const rootfs::Command& command) {
-  // SIGRTMIN+3: at SIGTERM, systemd executes itself anew (systemd(1), "Signals").
-  constexpr int halt_systemd = 37;
-  if (image.stop_signal.empty())
-    return command.canonical.ends_with("/systemd") ? halt_systemd : SIGTERM;
-  if (const auto number = image::parse_signal(image.stop_signal)) return *number;
-  report::warning("the image's StopSignal is no signal: SIGTERM takes its place",
-                  {{"signal", image.stop_signal}});
-  return SIGTERM;
-}
-
-Plan make_plan(const Options& options, const rootfs::Command& command, Scope scope) {
-  Plan plan;
-  plan.scope = scope;
-  plan.executable = command.executable;
-  plan.arguments = command.arguments;
-  plan.environment = scope == Scope::machine ? rootfs::without_container(command.environment)
-                                             : command.environment;
-  if (options.rehearse) plan.environment.emplace_back("container=dboot");
-  plan.working_directory = command.working_directory;
-  plan.start = options.start.value_or(command.is_init ? Start::exec : Start::supervise);
-  plan.on_exit = options.on_exit;
-  plan.on_failure = options.on_failure;
-  plan.grace = options.grace;
-  // A rehearsed command has what PID 1 had on 0 to 2, and its log is followed from outside.
-  plan.console = options.rehearse ? "none" : options.console;
-  plan.hostname = hostname_for(options);
-  plan.log_level = options.log_level;
-  plan.require_release = options.require_release;
-  plan.keep_network = network::is_kept(options);
-  plan.flush_firewall = options.firewall == Options::Firewall::flush;
-  plan.disk_log = !options.no_disk_log;
-  plan.log_to = options.log_to;
-  plan.hook_timeout = options.hook_timeout;
-  plan.breakpoints = options.breakpoints;
-  plan.break_timeout = options.break_timeout;
-  plan.on_break = options.on_break;
-  plan.injector_version = DBOOT_VERSION;
-  plan.credentials = command.credentials;
-  return plan;
-}
-
-/// The payload finds them there, or the takeover does not begin.
-void make_log_files(const Options& options, int root) {
-  for (const auto& text : options.log_to) {
-    const auto destination = log::parse_destination(text);
-    if (!destination || destination->kind != log::Destination::Kind::file) continue;
-    constexpr std::uint64_t flags = O_WRONLY | O_CREAT | O_EXCL;
-    if (!sys::try_open_at2(root, destination->name, flags, 0600, RESOLVE_IN_ROOT))
-      throw Failure("cannot make " + text + " in the new root for a copy of the log: " +
-                        std::generic_category().message(errno),
-                    "name a file that the image has not, in a directory that it has");
-  }
-}
-
-struct Prepared {
-  Plan plan;
-  std::vector<rootfs::Taken> from_host;
-  std::string resolv_conf;  ///< the host's
-};
-
-/// Fills the new root. What comes from the host is read before anything enters another namespace.
-Prepared prepare(const Options& options, image::Source& source, const rootfs::FromHost& from_host,
-                 Staging& staging, Scope scope) {
-  report::begin_phase("image");
-  Prepared prepared;
-  const auto began = log::monotonic_now();
-  {
-    const auto of_image = source.estimated_bytes();
-    Progress progress(of_image == 0 ? 0 : of_image + from_host.bytes());
-    source.unpack(staging.root(), progress);
-    prepared.from_host = from_host.copy(staging.root(), progress);
-    report::note("the new root is filled",
-                 {{"bytes", progress.bytes()}, {"duration", log::monotonic_now() - began}});
-  }
-  const auto host_files = rootfs::read_host_files();
-  const auto written =
-      rootfs::adapt(staging.root(), host_files, {hostname_for(options), scope == Scope::machine});
-  for (const auto& file : written) prepared.from_host.push_back({"file", file, file, 0});
-  make_log_files(options, staging.root());
-  const ImageConfig config = with_overrides(source.config(), options.overrides);
-  if (!config.user.empty() && options.user.empty()) {
-    report::info("the image names a user, and its command is started as root all the same",
-                 {{"user", config.user}, {"instead", "--user " + config.user}});
-  }
-  const auto command = rootfs::find_command(staging.root(), config, options.command, options.user);
-  prepared.plan = make_plan(options, command, scope);
-  prepared.resolv_conf = host_files.resolv_conf;
-  prepared.plan.stop_signal = static_cast<std::uint8_t>(stop_signal_of(config, command));
-  return prepared;
 }
 
 /// The file that PID 1 is to execute.
@@ -323,6 +215,24 @@ int rehearse(const Options& options, Staging& staging, const Plan& plan) {
   return status;
 }
 
+/// What is about to be done, for who is asked, and for who has said yes beforehand.
+void show_summary(const Options& options, const forecast::Forecast& known,
+                  const std::optional<ssh::WayIn>& way_in) {
+  if (options.log_level > log::Level::info && options.yes) return;
+  forecast::Forecast before;
+  before.image = known.image;
+  before.memory = known.memory;
+  before.plan.keep_network = network::is_kept(options);
+  if (way_in) before.ssh.emplace().command = way_in->command();
+  try {
+    before.host = forecast::look_at_host(before.plan);
+  } catch (const std::exception& error) {
+    report::warning("what would end here is not known", {{"reason", error.what()}});
+    return;
+  }
+  std::cerr << forecast::summary(before) << std::flush;
+}
+
 /// What a takeover would do, on standard output.
 void tell(forecast::Forecast forecast, const Options& options) {
   if (!options.rehearse) forecast.host = forecast::look_at_host(forecast.plan);
@@ -377,10 +287,14 @@ int run(const Options& options) {
   refuse_what_it_does_not_know(options, payload);
   if (way_in)
     payload_file::require_plans_of(payload, 6, "how to keep ssh", "the ssh server (--no-ssh)");
+  forecast::Forecast forecast;
+  forecast.image = {options.image, source->description(), digest, source->estimated_bytes()};
+  forecast.memory = {available, source->estimated_bytes() == 0 ? 0 : needed + needed_beside, 0};
   if (claim) {
     if (guard::is_over_ssh())
       report::warning("this is an ssh session, and it ends with the takeover");
-    if (way_in) report::info("log in afterwards", {{"by", way_in->command()}});
+    if (way_in) report::note("log in afterwards", {{"by", way_in->command()}});
+    show_summary(options, forecast, way_in);
     if (network::is_kept(options)) network::tell_what_changes();
     guard::confirm(source->description(), options.yes);
     leave_memory_limits();
@@ -390,14 +304,13 @@ int run(const Options& options) {
   Staging staging(size.bytes, size.entries,
                   options.rehearse ? Staging::Devices::locked : Staging::Devices::usable);
   report::keep_record_in(staging.make_record());
-  forecast::Forecast forecast;
   {
     const UniqueFd staged = stage_payload(payload, staging);
     if (claim) selinux::check(Target::own_pid_1(), staged.get());
     if (options.dry_run && !options.rehearse)
       forecast.refusals = claim::refusals(wishes_of(options), staged.get());
   }
-  auto prepared = prepare(options, *source, from_host, staging, scope_of(options));
+  auto prepared = new_system::prepare(options, *source, from_host, staging, scope_of(options));
   auto kept = network::keep(options, staging, prepared.resolv_conf, prepared.plan);
   for (const auto& file : kept.written)
     prepared.from_host.push_back({"network", "the kernel", file, 0});
@@ -405,13 +318,13 @@ int run(const Options& options) {
   auto& plan = prepared.plan;
   plan.hooks = hooks.stage(staging);
   plan.hooks.insert(plan.hooks.end(), kept.renewals.begin(), kept.renewals.end());
-  if (way_in) plan.companions = ssh::keep(*way_in, staging, plan);
+  if (way_in) forecast.ssh = ssh::keep(*way_in, staging, plan);
+  if (forecast.ssh) plan.companions = forecast.ssh->companions;
   // Who has chosen its terminal has it, and nobody in between.
   plan.attachable = !options.rehearse && !plan.companions.empty() &&
                     plan.start == Start::supervise && options.console == "auto" &&
                     options.payload.empty();
   if (options.dry_run) {
-    forecast.image = {options.image, source->description(), digest, source->estimated_bytes()};
     forecast.memory = {available, staging.root_bytes(), size.bytes};
     forecast.from_host = std::move(prepared.from_host);
     forecast.payload = std::move(payload);

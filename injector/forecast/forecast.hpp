@@ -11,6 +11,7 @@
 #include "injector/forecast/processes.hpp"
 #include "injector/payload_file.hpp"
 #include "injector/rootfs/from_host.hpp"
+#include "injector/ssh/keeping.hpp"
 #include "shared/console/console_choice.hpp"
 #include "shared/plan/plan.hpp"
 
@@ -49,12 +50,17 @@ struct Forecast {
   payload_file::Payload payload;
   std::string busybox;  ///< the shell of last resort; empty where there is none
   Plan plan;
-  std::optional<Host> host;  ///< empty for a rehearsal, which ends nothing of it
+  std::optional<ssh::Kept> ssh;  ///< empty where nobody can log in over ssh by what is kept
+  std::optional<Host> host;      ///< empty for a rehearsal, which ends nothing of it
 };
 
 /// Looks at the system that this process lives in. Reads /proc, /sys and netlink, never a disk, and
 /// asks no server. Throws std::system_error.
 Host look_at_host(const Plan& plan);
+
+/// For a person, before anything is done: of the memory that the image needs (`memory.root`), the
+/// disks, what ends, the network, and `ssh->command`.
+std::string summary(const Forecast& forecast);
 
 /// For a person.
 std::string text(const Forecast& forecast);

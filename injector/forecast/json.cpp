@@ -122,6 +122,21 @@ object json_of(const Network& network) {
           {"hears_packets", json_texts(network.hears_packets)}};
 }
 
+value json_of(const std::optional<ssh::Kept>& kept) {
+  if (!kept) return nullptr;
+  const auto guest = [](const ssh::Guest& who) {
+    return object{{"name", json_text(who.name)},
+                  {"root", who.is_root},
+                  {"keys", who.keys},
+                  {"password", who.has_password}};
+  };
+  return object{{"command", json_text(kept->command)},
+                {"image_server", kept->by_image},
+                {"host_server", !kept->companions.empty()},
+                {"tried", kept->was_tried},
+                {"guests", array_of(kept->guests, guest)}};
+}
+
 array array_of_disks(const Disks& disks) {
   return array_of(disks.disks, [](const Disk& disk) { return json_of(disk); });
 }
@@ -162,6 +177,7 @@ std::string json(const Forecast& forecast) {
       {"payload", json_of(forecast.payload)},
       {"busybox", forecast.busybox.empty() ? value() : json_text(forecast.busybox)},
       {"plan", plan::to_json(plan)},
+      {"ssh", json_of(forecast.ssh)},
       {"host", forecast.host ? value(json_of(*forecast.host)) : value()},
       {"way_back", way_back_of(plan)}};
   return boost::json::serialize(document) + '\n';

@@ -1,36 +1,11 @@
-#include <initializer_list>
-
 #include "injector/byte_size.hpp"
 #include "injector/forecast/forecast.hpp"
+#include "injector/forecast/page.hpp"
 #include "injector/way_back.hpp"
-#include "shared/log/record.hpp"
 #include "shared/proc/fields.hpp"
 
 namespace dboot::forecast {
 namespace {
-
-/// Lines with what they are about in front of the first of each kind.
-class Page {
- public:
-  /// What has no newline of its own: names of an image or of a process may be anything.
-  void line(std::string_view label, const std::string& words) {
-    constexpr std::size_t column = 13;
-    std::string start(label == last_ ? "" : label);
-    last_ = label;
-    start.resize(column, ' ');
-    text_ += start + log::escaped(words) + '\n';
-  }
-  void line(std::string_view label, std::initializer_list<std::string_view> parts) {
-    std::string words;
-    for (const auto part : parts) words += part;
-    line(label, words);
-  }
-  const std::string& text() const noexcept { return text_; }
-
- private:
-  std::string text_;
-  std::string last_;
-};
 
 std::string joined(const std::vector<std::string>& words) {
   return dboot::joined(words, ", ");
@@ -52,9 +27,10 @@ std::string shell_words(const std::vector<std::string>& words) {
 }
 
 std::string seconds(std::chrono::milliseconds time) {
-  const auto whole = std::to_string(time.count() / 1000);
+  auto text = std::to_string(time.count() / 1000);
   const auto rest = time.count() % 1000;
-  return whole + (rest == 0 ? "" : "." + std::to_string(1000 + rest).substr(1)) + " s";
+  if (rest != 0) text.append(".").append(std::to_string(1000 + rest), 1);
+  return text + " s";
 }
 
 std::string_view explanation(std::string_view why) {
@@ -168,6 +144,31 @@ void show_what_stays(Page& page, const Host& host, const Plan& plan) {
                            " may take along, by the packets that they hear, is brought back");
 }
 
+std::string guest_line(const ssh::Guest& guest) {
+  std::vector<std::string> by;
+  if (guest.keys == 1) by.emplace_back("a key");
+  if (guest.keys > 1) by.push_back(std::to_string(guest.keys) + " keys");
+  if (guest.has_password) by.emplace_back("a password");
+  if (by.empty()) by.emplace_back("a certificate");
+  const auto* const rights = guest.is_root && guest.name != "root" ? ", with root's rights" : "";
+  return guest.name + rights + ", by " + dboot::joined(by, " or ");
+}
+
+void show_login(Page& page, const std::optional<ssh::Kept>& kept) {
+  if (!kept) {
+    page.line("log in", "not over ssh, but for what the new system starts itself");
+    return;
+  }
+  page.line("log in", kept->command);
+  for (const auto& guest : kept->guests) page.line("log in", {"  ", guest_line(guest)});
+  if (kept->by_image)
+    page.line("log in", "  to the image's ssh server, with the host's keys; that is not tried");
+  if (!kept->companions.empty())
+    page.line("log in",
+              std::string("  to the host's ssh server, which comes along; a login of each ") +
+                  (kept->was_tried ? "was tried" : "could not be tried"));
+}
+
 void show_consoles(Page& page, const ConsoleChoice& consoles) {
   page.line("consoles", consoles.log_to.empty() ? "none gets the log"
                                                 : "the log on " + joined(consoles.log_to));
@@ -203,6 +204,7 @@ std::string text(const Forecast& forecast) {
     show_what_ends(page, *host, forecast.plan);
     show_what_stays(page, *host, forecast.plan);
     if (forecast.plan.scope == Scope::machine) {
+      show_login(page, forecast.ssh);
       show_consoles(page, host->consoles);
       show_way_back(page, forecast.plan);
     }

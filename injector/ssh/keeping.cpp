@@ -142,9 +142,14 @@ bool is_root_in(int root, const std::string& name) {
   }
 }
 
+Guest guest(const Login& login, bool is_root) {
+  const auto keys = std::count_if(login.keys.begin(), login.keys.end(), lets_a_person_in);
+  return {login.name, is_root, static_cast<std::size_t>(keys), !login.password.empty()};
+}
+
 /// With the keys that are the host's. Nobody logs in to it for trial: what would keep them out is
 /// looked for.
-void leave_it_to_the_image(const WayIn& way_in, int root) {
+std::vector<Guest> leave_it_to_the_image(const WayIn& way_in, int root) {
   const std::string mend =
       "correct the image, take the host's server along with --rescue-ssh PORT, or take over with "
       "--no-ssh";
@@ -171,7 +176,21 @@ void leave_it_to_the_image(const WayIn& way_in, int root) {
     return is_root_in(root, login.name);
   });
   if (!has_root) logins.push_back(added_root(logins.front()));
+  std::vector<Guest> guests;
+  for (auto login : logins) {
+    login.password.clear();
+    guests.push_back(guest(login, is_root_in(root, login.name)));
+  }
   give_keys(root, way_in.server.host_keys(), logins);
+  return guests;
+}
+
+void tell(const std::vector<Guest>& guests) {
+  for (const auto& [name, is_root, keys, has_password] : guests)
+    report::info("may log in", {{"user", name},
+                                {"rights", is_root ? "root" : "of the image's user"},
+                                {"keys", keys},
+                                {"password", has_password ? "yes" : "no"}});
 }
 
 }  // namespace
@@ -205,12 +224,15 @@ std::optional<WayIn> find_way_in(const Options& options) {
   }
 }
 
-std::vector<Companion> keep(WayIn& way_in, const Staging& staging, const Plan& plan) {
+Kept keep(WayIn& way_in, const Staging& staging, const Plan& plan) {
+  Kept kept;
+  kept.command = way_in.command();
   const auto starter = starter_of_image_server(staging.root(), plan);
   if (!starter.empty()) {
     report::info("the image starts an ssh server of its own", {{"by", starter}});
-    leave_it_to_the_image(way_in, staging.root());
-    if (!way_in.rescue_port) return {};
+    kept.by_image = true;
+    kept.guests = leave_it_to_the_image(way_in, staging.root());
+    if (!way_in.rescue_port) return kept;
     way_in.server.listen_only_at(*way_in.rescue_port);
   }
   if (plan.start == Start::exec && plan.credentials.uid != 0)
@@ -222,12 +244,17 @@ std::vector<Companion> keep(WayIn& way_in, const Staging& staging, const Plan& p
   make_attach(staging);
   const auto accounts = accounts_in(staging.root(), way_in.logins, make_shell(staging));
   const auto path = path_in(plan.environment);
-  try_to_log_in(way_in.server, accounts, path, staging.root());
+  kept.was_tried = try_to_log_in(way_in.server, accounts, path, staging.root());
   sys::check(::mkdirat(staging.directory(), layout::ssh_name, 0755), "mkdir ", layout::ssh);
   const UniqueFd directory =
       sys::open_at(staging.directory(), layout::ssh_name, O_RDONLY | O_DIRECTORY);
   way_in.server.write(directory.get(), accounts, path, CarriedServer::Devices::of_new_system);
-  return {way_in.server.companion()};
+  kept.companions = {way_in.server.companion()};
+  kept.guests.clear();
+  for (const auto& account : accounts)
+    kept.guests.push_back(guest(account.login, account.uid == 0));
+  tell(kept.guests);
+  return kept;
 }
 
 }  // namespace dboot::ssh

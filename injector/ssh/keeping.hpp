@@ -28,9 +28,26 @@ struct WayIn {
 /// default, and has not come over ssh. Throws Failure where somebody would be locked out.
 std::optional<WayIn> find_way_in(const Options& options);
 
+/// Somebody who may log in to the new system.
+struct Guest {
+  std::string name;
+  bool is_root = false;       ///< by that name
+  std::size_t keys = 0;       ///< that let them in for more than a command
+  bool has_password = false;  ///< which comes along
+};
+
+/// What was done.
+struct Kept {
+  std::string command;                ///< to log in with: "ssh ubuntu@192.0.2.7"
+  std::vector<Companion> companions;  ///< for the plan
+  bool by_image = false;              ///< the image starts a server of its own
+  bool was_tried = false;             ///< a login of each, to the host's server
+  std::vector<Guest> guests;
+};
+
 /// Where the image starts a server of its own, that gets the host's keys. Else, and at a port that
-/// is asked for, the host's comes along beside the new root, after a login was tried. Returns what
-/// the plan says of it. Throws Failure when nobody gets in.
-std::vector<Companion> keep(WayIn& way_in, const Staging& staging, const Plan& plan);
+/// is asked for, the host's comes along beside the new root, after a login was tried. Throws
+/// Failure when nobody gets in.
+Kept keep(WayIn& way_in, const Staging& staging, const Plan& plan);
 
 }  // namespace dboot::ssh

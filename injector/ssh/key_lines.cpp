@@ -22,6 +22,18 @@ std::string_view trimmed(std::string_view line) {
   return line.substr(begin, line.find_last_not_of(blanks) - begin + 1);
 }
 
+/// A kind, and behind it base64 of the number of its letters, which is small: "AAAA".
+bool has_key(std::string_view line) {
+  const auto words = words_of(line);
+  for (std::size_t at = 1; at < words.size(); ++at) {
+    const auto kind = words[at - 1];
+    const bool is_kind =
+        kind.starts_with("ssh-") || kind.starts_with("ecdsa-") || kind.starts_with("sk-");
+    if (is_kind && words[at].starts_with("AAAA")) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool only_names_another_user(std::string_view line) {
@@ -38,7 +50,7 @@ std::vector<std::string> usable_key_lines(std::string_view text) {
   std::vector<std::string> lines;
   for (const auto whole : lines_of(text)) {
     const auto line = trimmed(whole);
-    if (line.empty() || line.starts_with('#') || only_names_another_user(line)) continue;
+    if (line.starts_with('#') || !has_key(line) || only_names_another_user(line)) continue;
     if (std::find(lines.begin(), lines.end(), line) == lines.end()) lines.emplace_back(line);
   }
   return lines;

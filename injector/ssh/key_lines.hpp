@@ -11,7 +11,7 @@ namespace dboot::ssh {
 /// root, with a command that says "Please login as the user …".
 bool only_names_another_user(std::string_view line);
 
-/// Those that let somebody in, each once, without comments.
+/// Those with a key that lets somebody in, each once.
 std::vector<std::string> usable_key_lines(std::string_view text);
 
 /// A text with its tokens put in: %%, %h, %u, %U.

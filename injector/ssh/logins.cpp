@@ -186,8 +186,9 @@ std::string shell_in(int root, const Account& account, bool has_busybox) {
 
 std::string passwd_line_of(const std::string& user) {
   const auto passwd = sys::read_file_or_empty("/etc/passwd");
-  for (const auto line : lines_of(std::string_view(passwd))) {
-    if (field(line, 0) == user || field(line, 2) == user) return std::string(line);
+  for (const std::size_t name_or_number : {0U, 2U}) {
+    for (const auto line : lines_of(std::string_view(passwd)))
+      if (field(line, name_or_number) == user) return std::string(line);
   }
   const auto getent = host_program::find("getent");
   if (getent.empty() || user.empty()) return "";
@@ -257,8 +258,9 @@ Account account_in(int root, const Login& login, bool has_busybox) {
   } catch (const Failure&) {
     user = rootfs::find_user(root, "0");
     if (user.home == "/") user.home = "/root";
-    report::info("logs in with root's rights, for the image has no such user",
-                 {{"user", login.name}});
+    if (login.name != "root")
+      report::info("logs in with root's rights, for the image has no such user",
+                   {{"user", login.name}});
   }
   Account account{
       login,     user.credentials.uid, user.credentials.gid, user.credentials.groups, user.home,

@@ -258,13 +258,13 @@ std::vector<std::string> client_arguments(const CarriedServer& server, const std
 
 }  // namespace
 
-void try_to_log_in(const CarriedServer& server, const std::vector<Account>& accounts,
+bool try_to_log_in(const CarriedServer& server, const std::vector<Account>& accounts,
                    const std::string& path, int root) {
   const auto client = host_program::find("ssh");
   const auto keygen = host_program::find("ssh-keygen");
   if (client.empty() || keygen.empty()) {
     report::warning("a login to the new system is not tried: this host has no ssh and ssh-keygen");
-    return;
+    return false;
   }
   const UniqueFd carried_root = make_carried_root(server, accounts, path, keygen);
   const UniqueFd words = make_memory("words");
@@ -288,6 +288,7 @@ void try_to_log_in(const CarriedServer& server, const std::vector<Account>& acco
   }
   for (const auto& account : accounts)
     report::info("a login to the new system was tried", {{"user", account.login.name}});
+  return true;
 }
 
 }  // namespace dboot::ssh

@@ -46,14 +46,23 @@ SshClient::Words SshClient::command(const std::string& program, const Words& res
   // scp and sftp have another option for the port.
   const char* const port_option = program == "ssh" ? "-p" : "-P";
   Words words{program, "-F", "none", "-i", path("key"), port_option, std::to_string(way_in_)};
-  for (const std::string& option :
-       Words{"UserKnownHostsFile=" + path("known"), "StrictHostKeyChecking=yes", "BatchMode=yes",
-             "ConnectTimeout=30"}) {
-    words.emplace_back("-o");
-    words.push_back(option);
+  const Words how = has_password_ ? Words{"PubkeyAuthentication=no", "NumberOfPasswordPrompts=1"}
+                                  : Words{"BatchMode=yes"};
+  for (const auto& options : {Words{"UserKnownHostsFile=" + path("known"),
+                                    "StrictHostKeyChecking=yes", "ConnectTimeout=30"},
+                              how}) {
+    for (const auto& option : options) words.insert(words.end(), {"-o", option});
   }
+  if (has_password_)
+    words.insert(words.begin(),
+                 {"env", "SSH_ASKPASS=" + path("askpass"), "SSH_ASKPASS_REQUIRE=force"});
   words.insert(words.end(), rest.begin(), rest.end());
   return words;
+}
+
+void SshClient::use_password(const std::string& password) {
+  has_password_ = true;
+  sys::replace_file(path("askpass"), "#!/bin/sh\necho '" + password + "'\n", 0700);
 }
 
 Output SshClient::ssh(const Words& rest) const {
@@ -79,6 +88,11 @@ void SshClient::take_over(Machine& machine, const std::string& user, const std::
   // It has seen how it went, to the end.
   EXPECT_THAT(sys::read_file(words),
               AllOf(ContainsRegex("terminate the session of who looks on ends processes=[0-9]+"),
+                    ContainsRegex("\nmemory +[0-9.]+ [MG]iB available now, some "),
+                    ContainsRegex("\ndisks +vda released\n"),
+                    ContainsRegex("\nends +[0-9]+ processes, and this ssh session\n"),
+                    ContainsRegex("\nnetwork +e[a-z0-9]+ 10.0.2.15/24[^\n]* stays\n"),
+                    ContainsRegex("\nlog in +ssh " + user + "@10.0.2.15\n"),
                     HasSubstr("\nThis session ends. Log in again: ssh " + user + "@10.0.2.15\n")));
   if (!ready.empty()) machine.console().expect(ready, 240s);
   EXPECT_TRUE(await_login(user));

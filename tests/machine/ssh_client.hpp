@@ -25,6 +25,11 @@ class SshClient {
   /// The line of authorized_keys that lets this client in.
   std::string public_key() const;
 
+  /// From now on it has no key, and that password.
+  void use_password(const std::string& password);
+  /// From now on it has its key again.
+  void use_key() { has_password_ = false; }
+
   /// ssh, scp or sftp, and what follows the options of this client.
   Words command(const std::string& program, const Words& rest) const;
   /// `rest`: options, USER@127.0.0.1, and a command.
@@ -40,6 +45,7 @@ class SshClient {
  private:
   TemporaryDirectory directory_;
   std::uint16_t way_in_;
+  bool has_password_ = false;
 };
 
 }  // namespace dboot::machine

@@ -67,6 +67,27 @@ TEST(SshTo, AnImageWhoseInitStartsNone) {
               AllOf(HasSubstr("systemd"), HasSubstr("/dev/pts/")));
 }
 
+/// And a key that the host does not know.
+TEST(SshTo, AHostThatKnowsAPasswordAlone) {
+  Host host(Host::Console::serial);
+  SshClient client(host.machine(), host.shell());
+  host.shell().output_of(
+      "useradd --create-home --shell /bin/bash ada; echo 'ada:a word, and 1' | chpasswd\n"
+      "echo 'ada ALL=(ALL) NOPASSWD:ALL' >/etc/sudoers.d/ada\n"
+      "cat >/root/key <<'END'\n" +
+      client.public_key() + "END");
+  client.use_password("a word, and 1");
+  client.take_over(host.machine(), "ada",
+                   "sudo /opt/dboot/dboot-inject --yes --ssh-key /root/key bash -- /bin/bash");
+  EXPECT_THAT(client.ssh({"ada@127.0.0.1", "cat /proc/1/comm; id -u"}).text,
+              HasSubstr("dboot-init\n0\n"));
+  client.use_password("another word");
+  EXPECT_EQ(client.ssh({"ada@127.0.0.1", "exit 0"}).status, 255);
+  client.use_key();
+  EXPECT_THAT(client.ssh({"ada@127.0.0.1", "grep 'may log in' /run/dboot/payload.log"}).text,
+              HasSubstr("may log in user=ada rights=root keys=1 password=yes"));
+}
+
 /// Another OpenSSH, which is in parts.
 TEST(SshTo, AHostWithDebian13) {
   const files::Scratch disk(files::artefact("disk"));

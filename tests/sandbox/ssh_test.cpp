@@ -199,11 +199,11 @@ TEST_F(SshComesAlong, AndWhoseKeysAreFoundWhereTheServerSays) {
   sys::replace_file(keys / "root", "ssh-ed25519 AAAA of root\n", 0600);
   auto server = *find_server();
   server.options = {"-o", "AuthorizedKeysFile=" + (keys / "%u").string()};
-  const auto logins = find_logins(server, {}, {"ssh-ed25519 BBBB more"});
+  const auto logins = find_logins(server, {}, {"ssh-ed25519 AAAAB more"});
   ASSERT_EQ(logins.size(), 1U);
   EXPECT_EQ(logins.front().name, "root");
   EXPECT_THAT(logins.front().keys,
-              testing::ElementsAre("ssh-ed25519 AAAA of root", "ssh-ed25519 BBBB more"));
+              testing::ElementsAre("ssh-ed25519 AAAA of root", "ssh-ed25519 AAAAB more"));
 }
 
 TEST_F(SshComesAlong, AndKeysThatOthersMayWriteAreLeftOut) {

@@ -131,6 +131,16 @@ Forecast forecast_of_a_server() {
   return forecast;
 }
 
+/// Who lets in whom, as ssh::keep() says it.
+ssh::Kept ssh_of_a_server() {
+  ssh::Kept kept;
+  kept.command = "ssh ubuntu@10.0.2.15";
+  kept.companions.push_back({"ssh server", "/run/dboot/ssh", {"/usr/sbin/sshd"}});
+  kept.was_tried = true;
+  kept.guests = {{"ubuntu", true, 2, true}, {"root", true, 1, false}, {"eve", false, 0, false}};
+  return kept;
+}
+
 TEST(Forecast, TellsAPersonWhatWouldHappen) {
   const std::string page = text(forecast_of_a_server());
   const std::string expected = R"(refused      now: a shutdown is inhibited by apt
@@ -170,6 +180,7 @@ stays        the kernel 6.1, and what is loaded in it
              what is on the disks
              network ens3: 10.0.2.15/24, fe80::1/64
                but for what these take along (--keep-network yes prevents it): systemd-networkd
+log in       not over ssh, but for what the new system starts itself
 consoles     the log on tty3, ttyS0
              a shell on ttyS0
 way back     reboot in the new system, or a reset: the machine starts what is on its disk
@@ -191,6 +202,56 @@ TEST(Forecast, OfANetworkThatIsKeptSaysWhatIsNot) {
                 "               without what a cluster has on this host: 10.0.2.100\n"
                 "               what lldpd may take along, by the packets that they hear, is "
                 "brought back\n"));
+}
+
+TEST(Forecast, SaysWhoMayLogInAndHow) {
+  auto forecast = forecast_of_a_server();
+  forecast.ssh = ssh_of_a_server();
+  EXPECT_THAT(text(forecast),
+              HasSubstr("\nlog in       ssh ubuntu@10.0.2.15\n"
+                        "               ubuntu, with root's rights, by 2 keys or a password\n"
+                        "               root, by a key\n"
+                        "               eve, by a certificate\n"
+                        "               to the host's ssh server, which comes along; a login of "
+                        "each was tried\n"));
+  EXPECT_THAT(json(forecast),
+              HasSubstr(R"("ssh":{"command":"ssh ubuntu@10.0.2.15","image_server":false,)"
+                        R"("host_server":true,"tried":true,"guests":[)"
+                        R"({"name":"ubuntu","root":true,"keys":2,"password":true},)"));
+}
+
+TEST(Forecast, SaysThatALoginToTheImagesServerIsNotTried) {
+  auto forecast = forecast_of_a_server();
+  forecast.ssh = ssh_of_a_server();
+  forecast.ssh->companions.clear();
+  forecast.ssh->by_image = true;
+  EXPECT_THAT(text(forecast), AllOf(HasSubstr("to the image's ssh server, with the host's keys; "
+                                              "that is not tried"),
+                                    Not(HasSubstr("comes along"))));
+}
+
+TEST(Forecast, SumsUpWhatIsAboutToBeDone) {
+  auto forecast = forecast_of_a_server();
+  forecast.ssh = ssh_of_a_server();
+  forecast.plan.keep_network = true;
+  EXPECT_EQ(summary(forecast),
+            R"(image        the image debian of the engine, 80.0 MiB
+memory       4.0 GiB available now, some 3.9 GiB when the new root is filled
+disks        vda, vdb, vdc released
+             those of zfs on /pool busy all the same; --dry-run says what keeps them so
+ends         8 processes, and this ssh session
+             what is in memory only: /run
+network      ens3 10.0.2.15/24, fe80::1/64 stays
+log in       ssh ubuntu@10.0.2.15
+)");
+  forecast.plan.keep_network = false;
+  forecast.ssh.reset();
+  forecast.memory.root = 0;
+  forecast.host->disks_are_known = false;
+  EXPECT_THAT(summary(forecast), AllOf(HasSubstr("how much the image takes is not known yet\n"),
+                                       HasSubstr("disks        not known: "),
+                                       HasSubstr("not kept: systemd-networkd may take it along"),
+                                       HasSubstr("log in       not over ssh, but ")));
 }
 
 TEST(Forecast, BackslashOfANameIsNoEscape) {
@@ -236,6 +297,7 @@ TEST(Forecast, TellsAProgramTheSame) {
           R"("hooks":[{"at":"before:release","arguments":["/run/dboot/hook"],)"
           R"("must_succeed":true}])",
           R"("breakpoints":["after:sync"])",
+          R"("ssh":null)",
           R"({"name":"vda","released":true,"taken_apart":[],"kept_by":[],"connection":null,)"
           R"("uses":[{"what":"ext4","where":"/",)"
           R"("layers":[{"device":"vda1","mapped_name":null},)"

@@ -116,12 +116,13 @@ TEST_F(ImageServer, IsNoneWithoutItsProgram) {
 
 TEST_F(ImageServer, HasTheHostsKeysAndLetsTheSamePeopleIn) {
   write("etc/ssh/ssh_host_ed25519_key", "the image's\n");
-  write("root/.ssh/authorized_keys", "ssh-ed25519 IMAGE");
-  give({{"root", {"ssh-ed25519 IMAGE", "ssh-ed25519 HOST"}, ""}, {"ada", {"ssh-ed25519 ADA"}, ""}});
+  write("root/.ssh/authorized_keys", "ssh-ed25519 AAAAIMAGE");
+  give({{"root", {"ssh-ed25519 AAAAIMAGE", "ssh-ed25519 AAAAHOST"}, ""},
+        {"ada", {"ssh-ed25519 ADA"}, ""}});
   EXPECT_EQ(text("etc/ssh/ssh_host_ed25519_key"), "the host's\n");
   EXPECT_EQ(text("etc/ssh/ssh_host_ed25519_key.pub"), "public\n");
   EXPECT_EQ(status("etc/ssh/ssh_host_ed25519_key").st_mode & 07777U, 0600U);
-  EXPECT_EQ(text("root/.ssh/authorized_keys"), "ssh-ed25519 IMAGE\nssh-ed25519 HOST\n");
+  EXPECT_EQ(text("root/.ssh/authorized_keys"), "ssh-ed25519 AAAAIMAGE\nssh-ed25519 AAAAHOST\n");
   EXPECT_EQ(text("home/ada/.ssh/authorized_keys"), "ssh-ed25519 ADA\n");
   for (const char* name : {"home/ada/.ssh", "home/ada/.ssh/authorized_keys"}) {
     EXPECT_EQ(status(name).st_uid, 1000U) << name;

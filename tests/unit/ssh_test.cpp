@@ -78,9 +78,10 @@ TEST(SshKeys, ThatOnlyNameAnotherUserAreLeftOut) {
       "no-port-forwarding,no-agent-forwarding,no-X11-forwarding,command=\"echo 'Please login as "
       "the user \\\"ubuntu\\\" rather than the user \\\"root\\\".';echo;sleep 10;exit 142\" "
       "ssh-ed25519 AAAA one";
-  EXPECT_THAT(usable_key_lines("# ours\n" + of_cloud + "\n\n  ssh-ed25519 BBBB two \r\n" +
-                               "command=\"/bin/backup\" ssh-rsa CCCC\nssh-ed25519 BBBB two\n"),
-              ElementsAre("ssh-ed25519 BBBB two", "command=\"/bin/backup\" ssh-rsa CCCC"));
+  EXPECT_THAT(usable_key_lines("# ours\n" + of_cloud + "\n\n  ssh-ed25519 AAAAB two \r\n" +
+                               "command=\"/bin/backup\" ssh-rsa AAAAC\nno key\nssh-rsa "
+                               "neither\nssh-ed25519 AAAAB two\n"),
+              ElementsAre("ssh-ed25519 AAAAB two", "command=\"/bin/backup\" ssh-rsa AAAAC"));
   EXPECT_FALSE(only_names_another_user("ssh-ed25519 AAAA please login as me"));
 }
 

@@ -82,6 +82,16 @@ Plan of_1_5() {
   return plan;
 }
 
+/// What 1.6.plan says.
+Plan of_1_6() {
+  Plan plan = of_1_5();
+  plan.companions = {{"ssh server", "/run/dboot/ssh", {"/usr/sbin/sshd", "-D"}},
+                     {"second", "/run/dboot/second", {"/bin/it", "\xff", ""}}};
+  plan.caller = 4194304;
+  plan.attachable = true;
+  return plan;
+}
+
 /// A plan file as shared/plan/plan.hpp describes it.
 Bytes with_header(std::span<const std::uint8_t> body, std::uint16_t minor) {
   Bytes file(header_size + body.size());
@@ -102,10 +112,11 @@ TEST(GoldenPlan, IsReadAsItWasMeant) {
   EXPECT_EQ(plan::decode(golden("1.3")), of_1_3());
   EXPECT_EQ(plan::decode(golden("1.4")), of_1_4());
   EXPECT_EQ(plan::decode(golden("1.5")), of_1_5());
+  EXPECT_EQ(plan::decode(golden("1.6")), of_1_6());
 }
 
 TEST(GoldenPlan, OfTodayIsReadByThePayloadsOfTomorrow) {
-  const auto file = golden("1.5");
+  const auto file = golden("1.6");
   flatbuffers::Verifier verifier(file.data() + header_size, file.size() - header_size);
   ASSERT_TRUE(tomorrow::VerifyPlanBuffer(verifier));
   const auto* plan = tomorrow::GetPlan(file.data() + header_size);
@@ -116,7 +127,7 @@ TEST(GoldenPlan, OfTodayIsReadByThePayloadsOfTomorrow) {
 }
 
 TEST(GoldenPlan, OfTomorrowIsReadByThePayloadOfToday) {
-  const auto file = golden("1.5");
+  const auto file = golden("1.6");
   const auto plan = tomorrow::UnPackPlan(file.data() + header_size);
   plan->added_text = "for another";
   plan->added_number = 8;
@@ -124,7 +135,7 @@ TEST(GoldenPlan, OfTomorrowIsReadByThePayloadOfToday) {
   builder.Finish(tomorrow::Plan::Pack(builder, plan.get()));
   EXPECT_EQ(plan::decode(with_header({builder.GetBufferPointer(), builder.GetSize()},
                                      plan::minor_version + 1)),
-            of_1_5());
+            of_1_6());
 }
 
 TEST(GoldenPlan, Of1_0HasTheDefaultsOfWhatCameLater) {

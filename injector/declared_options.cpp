@@ -270,6 +270,12 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->check(CLI::Range(1, 65535))
       ->option_text("PORT")
       ->group("The takeover");
+  app.add_option("--confirm-within", raw.confirm_within,
+                 "The machine reboots into the system on its disk unless somebody confirms "
+                 "(over ssh 10m)")
+      ->check(check_confirmation)
+      ->option_text("TIME|no")
+      ->group("The takeover");
   app.add_option("--payload", options.payload,
                  "What PID 1 executes (the dboot-init of this program)")
       ->check(check_not_empty)

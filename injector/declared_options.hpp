@@ -17,6 +17,7 @@ namespace dboot::options {
 struct Raw {
   std::string start = "auto";
   std::string log_level = "info";
+  std::string confirm_within;
   double grace_seconds = 10;
   std::string entrypoint;
   std::string root_size;

@@ -8,6 +8,7 @@
 #include "injector/byte_size.hpp"
 #include "shared/log/destination.hpp"
 #include "shared/plan/layout.hpp"
+#include "shared/text/duration.hpp"
 
 namespace dboot::option_values {
 
@@ -67,6 +68,15 @@ std::string check_break_timeout(const std::string& text) {
   if (then != "continue" && then != "reboot")
     return "'" + then + "' is neither continue nor reboot";
   return check_seconds(text.substr(0, colon));
+}
+
+std::string check_confirmation(const std::string& text) {
+  constexpr std::chrono::hours most{30 * 24};
+  const auto time = parse_duration(text);
+  const bool is_time = time && time->count() != 0 && *time <= most;
+  return text == "no" || is_time
+             ? ""
+             : "'" + text + "' is no time: say 90s, 10m or 2h (up to 30d), or no";
 }
 
 std::string check_size(const std::string& size) {

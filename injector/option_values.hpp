@@ -11,6 +11,8 @@ std::string check_not_empty(const std::string& value);
 std::string check_seconds(const std::string& seconds);
 /// The same, and behind a colon what follows then.
 std::string check_break_timeout(const std::string& text);
+/// "no", or as parse_duration() takes it, and not 0.
+std::string check_confirmation(const std::string& text);
 /// As parse_byte_size() takes it, and not 0.
 std::string check_size(const std::string& size);
 std::string check_absolute(const std::string& path);

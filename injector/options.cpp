@@ -14,6 +14,7 @@
 #include "injector/rootfs/from_host.hpp"
 #include "shared/command_line/completion.hpp"
 #include "shared/command_line/parse.hpp"
+#include "shared/text/duration.hpp"
 
 namespace dboot::options {
 namespace {
@@ -187,6 +188,8 @@ Options parse(int argc, const char* const* argv) {
   if (raw.start == "supervise") options.start = Start::supervise;
   options.log_level = *log::level_from(raw.log_level);
   options.grace = milliseconds(raw.grace_seconds);
+  if (!raw.confirm_within.empty())
+    options.confirm_within = parse_duration(raw.confirm_within).value_or(std::chrono::seconds(0));
   options.hook_timeout = milliseconds(raw.hook_seconds);
   const auto colon = raw.break_timeout.find(':');
   options.break_timeout = milliseconds(std::stod(raw.break_timeout.substr(0, colon)));

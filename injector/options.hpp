@@ -51,6 +51,8 @@ struct Options {
   bool write_network = false;                ///< also as the configuration of the image
   /// --keep-ssh, --no-ssh. Automatic: where the network is kept, and there is a server.
   Keep keep_ssh = Keep::automatic;
+  /// --confirm-within; 0 for "no". Empty: ten minutes for who has come over ssh.
+  std::optional<std::chrono::seconds> confirm_within;
   std::vector<std::string> ssh_keys;  ///< files of public keys that are let in, too
   std::chrono::milliseconds grace{10'000};
   std::string console = "auto";  ///< auto, none, or a terminal's name below /dev

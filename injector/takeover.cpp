@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "injector/claim.hpp"
+#include "injector/confirmation/confirmation.hpp"
 #include "injector/failure.hpp"
 #include "injector/forecast/forecast.hpp"
 #include "injector/guard.hpp"
@@ -39,6 +40,7 @@
 #include "shared/plan/plan.hpp"
 #include "shared/proc/namespace.hpp"
 #include "shared/system/syscalls.hpp"
+#include "shared/text/duration.hpp"
 
 namespace dboot::takeover {
 namespace {
@@ -173,6 +175,8 @@ void refuse_what_it_does_not_know(const Options& options, const payload_file::Pa
   if (options.keep_network == Options::Keep::yes)
     require_plans_of(payload, 5, "how to keep the network", "--keep-network");
   if (options.renew) require_plans_of(payload, 5, "who renews leases", "--renew");
+  if (options.confirm_within && options.confirm_within->count() != 0)
+    require_plans_of(payload, 7, "whether the new system must be confirmed", "--confirm-within");
   if (options.firewall == Options::Firewall::flush)
     require_plans_of(payload, 5, "whether the firewall is flushed", "--firewall");
 }
@@ -218,11 +222,11 @@ int rehearse(const Options& options, Staging& staging, const Plan& plan) {
 /// What is about to be done, for who is asked, and for who has said yes beforehand.
 void show_summary(const Options& options, const forecast::Forecast& known,
                   const std::optional<ssh::WayIn>& way_in) {
-  if (options.log_level > log::Level::info && options.yes) return;
   forecast::Forecast before;
   before.image = known.image;
   before.memory = known.memory;
   before.plan.keep_network = network::is_kept(options);
+  before.plan.confirm_within = confirmation::time_for(options, way_in.has_value());
   if (way_in) before.ssh.emplace().command = way_in->command();
   try {
     before.host = forecast::look_at_host(before.plan);
@@ -230,7 +234,9 @@ void show_summary(const Options& options, const forecast::Forecast& known,
     report::warning("what would end here is not known", {{"reason", error.what()}});
     return;
   }
-  std::cerr << forecast::summary(before) << std::flush;
+  const bool is_shown = options.log_level <= log::Level::info || !options.yes;
+  if (is_shown) std::cerr << forecast::summary(before) << std::flush;
+  if (before.plan.confirm_within.count() != 0) confirmation::tell_obstacles(before.host->disks);
 }
 
 /// What a takeover would do, on standard output.
@@ -244,6 +250,17 @@ void tell(forecast::Forecast forecast, const Options& options) {
 /// At a console the payload shows its lines itself.
 bool looks_on(const Options& options) {
   return !options.rehearse && guard::is_over_ssh() && in_initial_namespace("pid");
+}
+
+/// Of the session that has asked for it.
+std::string last_words(const std::optional<ssh::WayIn>& way_in, const Plan& plan) {
+  std::string words = "This session ends.";
+  if (way_in) words += " Log in again: " + way_in->command();
+  if (plan.confirm_within.count() != 0)
+    words += std::string(way_in ? ";" : "") + " confirm within " +
+             in_words(std::chrono::ceil<std::chrono::seconds>(plan.confirm_within)) +
+             ": dboot-confirm";
+  return words;
 }
 
 /// The signals of the takeover find this process as they find any other.
@@ -320,6 +337,8 @@ int run(const Options& options) {
   plan.hooks.insert(plan.hooks.end(), kept.renewals.begin(), kept.renewals.end());
   if (way_in) forecast.ssh = ssh::keep(*way_in, staging, plan);
   if (forecast.ssh) plan.companions = forecast.ssh->companions;
+  plan.confirm_within = confirmation::time_for(options, way_in.has_value());
+  if (plan.confirm_within.count() != 0 && !options.rehearse) confirmation::stage(staging);
   // Who has chosen its terminal has it, and nobody in between.
   plan.attachable = !options.rehearse && !plan.companions.empty() &&
                     plan.start == Start::supervise && options.console == "auto" &&
@@ -341,9 +360,7 @@ int run(const Options& options) {
   report::info("taking over PID 1");
   commit(Target::own_pid_1(), staging, plan, [&] { claim::ask_again(wishes_of(options)); });
   if (plan.caller == 0) wait_for_the_end();
-  onlooker::show_until_the_end(
-      staging.directory(), options.log_level,
-      way_in ? "This session ends. Log in again: " + way_in->command() : "This session ends.");
+  onlooker::show_until_the_end(staging.directory(), options.log_level, last_words(way_in, plan));
 }
 
 }  // namespace dboot::takeover

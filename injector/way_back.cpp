@@ -1,5 +1,7 @@
 #include "injector/way_back.hpp"
 
+#include "shared/text/duration.hpp"
+
 namespace dboot::way_back {
 
 const std::string_view into_the_old = "reboots into the system on its disk";
@@ -15,6 +17,11 @@ std::string after_the_command(OnExit on_exit) {
     default:
       return "asks on its console what to do, and without one " + std::string(into_the_old);
   }
+}
+
+std::string without_confirmation(std::chrono::milliseconds within) {
+  return std::string(into_the_old) + " unless somebody types dboot-confirm within " +
+         in_words(std::chrono::ceil<std::chrono::seconds>(within));
 }
 
 std::string after_a_failure(OnFailure on_failure) {

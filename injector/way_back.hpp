@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,8 @@ namespace dboot::way_back {
 extern const std::string_view into_the_old;
 /// When a supervised command has ended.
 std::string after_the_command(OnExit on_exit);
+/// When nobody confirms the new system (plan: confirm_within).
+std::string without_confirmation(std::chrono::milliseconds within);
 /// When a takeover fails behind the point of no return.
 std::string after_a_failure(OnFailure on_failure);
 

@@ -10,6 +10,7 @@
 #include "payload/console/kernel_log.hpp"
 #include "payload/devices/device_nodes.hpp"
 #include "payload/devices/proof.hpp"
+#include "payload/guardian/guardian.hpp"
 #include "payload/permissions.hpp"
 #include "payload/processes/terminator.hpp"
 #include "payload/record/disk_log.hpp"
@@ -57,6 +58,7 @@ struct Context {
         proof(log, children, devices, permissions),
         disk_log(log, children, permissions, directory, executor),
         watchdogs(log, children, devices, permissions, executor),
+        guardian(log, children, devices, permissions, kernel_log, directory, plan),
         descriptors_that_hang(inherited.descriptors_that_hang) {}
 
   std::string program;  ///< the payload's name
@@ -76,6 +78,7 @@ struct Context {
   Proof proof;  ///< that the disks are free
   DiskLog disk_log;
   Watchdogs watchdogs;
+  Guardian guardian;
   std::size_t descriptors_that_hang;  ///< of the old PID 1, see old_descriptors
 };
 

@@ -157,9 +157,12 @@ object json_of(const Host& host) {
 object way_back_of(const Plan& plan) {
   const bool on_machine = plan.scope == Scope::machine;
   const bool supervised = on_machine && plan.start == Start::supervise;
+  const bool is_confirmed = on_machine && plan.confirm_within.count() != 0;
   return {
       {"command_ends", supervised ? value(way_back::after_the_command(plan.on_exit)) : value()},
-      {"takeover_fails", on_machine ? value(way_back::after_a_failure(plan.on_failure)) : value()}};
+      {"takeover_fails", on_machine ? value(way_back::after_a_failure(plan.on_failure)) : value()},
+      {"not_confirmed",
+       is_confirmed ? value(way_back::without_confirmation(plan.confirm_within)) : value()}};
 }
 
 }  // namespace

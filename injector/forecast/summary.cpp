@@ -3,6 +3,7 @@
 #include "injector/byte_size.hpp"
 #include "injector/forecast/forecast.hpp"
 #include "injector/forecast/page.hpp"
+#include "injector/way_back.hpp"
 #include "shared/proc/fields.hpp"
 
 namespace dboot::forecast {
@@ -64,6 +65,9 @@ std::string summary(const Forecast& forecast) {
   show_network(page, host, forecast.plan.keep_network);
   page.line("log in", forecast.ssh ? forecast.ssh->command
                                    : "not over ssh, but for what the new system starts itself");
+  const auto& plan = forecast.plan;
+  if (plan.confirm_within.count() != 0)
+    page.line("way back", {"the machine ", way_back::without_confirmation(plan.confirm_within)});
   return page.text();
 }
 

@@ -179,6 +179,8 @@ void show_consoles(Page& page, const ConsoleChoice& consoles) {
 void show_way_back(Page& page, const Plan& plan) {
   page.line("way back",
             "reboot in the new system, or a reset: the machine starts what is on its disk");
+  if (plan.confirm_within.count() != 0)
+    page.line("way back", {"the machine ", way_back::without_confirmation(plan.confirm_within)});
   if (plan.start == Start::supervise)
     page.line("way back",
               "when the command ends, the machine " + way_back::after_the_command(plan.on_exit));

@@ -178,7 +178,8 @@ std::string configuration_of(const Settings& settings, const std::vector<std::st
   line("AuthorizedKeysFile", std::string("/") + keys_directory + "/%u");
   line("PidFile", "none");
   line("UseDNS", "no");
-  line("PrintMotd", "no");
+  // Where a guardian of the payload says how it stands.
+  line("PrintMotd", "yes");
   line("PermitUserRC", "no");
   line("Subsystem", "sftp internal-sftp");
   line("ChrootDirectory", "/proc/1/root");

@@ -194,6 +194,13 @@ void Proof::note_connections() const {
   }
 }
 
+std::vector<std::string> Proof::devices() const {
+  std::vector<std::string> names;
+  names.reserve(seen_.size());
+  for (const auto& seen : seen_) names.push_back(seen.device.name);
+  return names;
+}
+
 Task<std::string> Proof::give() const {
   if (!allowed_) co_return "";
   std::vector<std::string> kept;

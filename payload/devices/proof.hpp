@@ -32,6 +32,9 @@ class Proof {
   /// with its holders; empty when all is free.
   Task<std::string> give() const;
 
+  /// The devices that were seen in use, by their names in sysfs.
+  std::vector<std::string> devices() const;
+
  private:
   struct Seen {
     DeviceGraph::DeviceInUse device;

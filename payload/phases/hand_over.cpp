@@ -20,6 +20,18 @@ void restore_kernel_panic(Context& context) {
   }
 }
 
+/// Whatever leads back to the old system stays until somebody has confirmed the new one.
+Task<> leave_way_back(Context& context) {
+  if (context.guardian.is_wanted()) {
+    auto passing = context.watchdogs.pass_on();
+    auto watchdogs = co_await std::move(passing);
+    co_await context.guardian.start(std::move(watchdogs));
+  } else {
+    restore_kernel_panic(context);
+    co_await context.watchdogs.let_go(context.plan.start);
+  }
+}
+
 }  // namespace
 
 Task<> hand_over(Context& context) {
@@ -28,8 +40,7 @@ Task<> hand_over(Context& context) {
   if (auto limits = limits_of_kernel(context.log, context.permissions); !limits.empty())
     context.limits = std::move(limits);
   become_fresh(context.log, plan.hostname, context.permissions);
-  restore_kernel_panic(context);
-  co_await context.watchdogs.let_go(plan.start);
+  co_await leave_way_back(context);
   co_await context.companions.start(plan.companions, context.limits);
   context.log.info("starting", {{"executable", plan.executable},
                                 {"as", plan.start == Start::exec ? "init" : "supervised command"}});

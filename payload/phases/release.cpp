@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "payload/devices/stale_links.hpp"
+#include "payload/guardian/note.hpp"
 #include "payload/release/binfmt_misc.hpp"
 #include "payload/release/device_mapper.hpp"
 #include "payload/release/keyrings.hpp"
@@ -80,6 +81,7 @@ Task<> release(Context& context) {
   const auto permissions = context.permissions;
   note_mounts(log);
   co_await context.proof.look();
+  co_await leave_note(log, context.children, permissions, context.plan);
   co_await clear_binfmt_misc(log, context.children, permissions);
   change_root(context);
   co_await context.disk_log.let_go();
@@ -93,6 +95,7 @@ Task<> release(Context& context) {
   co_await clear_keyrings(log, context.children, permissions);
   auto giving = context.proof.give();
   const auto busy = co_await std::move(giving);
+  co_await context.guardian.mark_disks(context.proof.devices());
   if (context.plan.require_release && !busy.empty())
     throw std::runtime_error("not all disks are free, as --require-release asks for: " + busy);
 }

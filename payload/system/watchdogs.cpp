@@ -139,11 +139,26 @@ Task<> Watchdogs::let_go(Start start) {
   }
 }
 
-/// A driver may not answer.
+Task<std::vector<std::string>> Watchdogs::pass_on() {
+  std::vector<std::string> names;
+  for (const auto& feeder : feeders_) {
+    names.push_back(feeder->name);
+    auto ending = end(*feeder);
+    co_await std::move(ending);
+  }
+  co_return names;
+}
+
 Task<> Watchdogs::stop(Feeder& feeder) {
+  [[maybe_unused]] const auto ignored = ::write(feeder.orders.get(), &stop_order, 1);
+  auto ending = end(feeder);
+  co_await std::move(ending);
+}
+
+/// A driver may not answer.
+Task<> Watchdogs::end(Feeder& feeder) {
   constexpr auto patience = 2s;
   const auto end = std::chrono::steady_clock::now() + patience;
-  [[maybe_unused]] const auto ignored = ::write(feeder.orders.get(), &stop_order, 1);
   feeder.orders.reset();
   for (bool in_time = true; in_time && feeder.pid != 0;) {
     auto waiting = ended_.wait_until(end);

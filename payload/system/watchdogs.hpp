@@ -43,6 +43,10 @@ class Watchdogs {
   /// fed on beside a command that is supervised; an init has to do that by itself.
   Task<> let_go(Start start);
 
+  /// Ends the feeding of those that are armed, for somebody else who does it from here on. Returns
+  /// their names.
+  Task<std::vector<std::string>> pass_on();
+
  private:
   struct Feeder {
     std::string name;  ///< "watchdog0"
@@ -52,6 +56,7 @@ class Watchdogs {
 
   Task<> start_feeding(std::string name);
   Task<> stop(Feeder& feeder);
+  Task<> end(Feeder& feeder);
 
   Log& log_;
   Children& children_;

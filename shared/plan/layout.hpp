@@ -13,7 +13,10 @@ inline constexpr const char* root = "/run/dboot/root";                ///< tmpfs
 inline constexpr const char* hooks = "/run/dboot/hooks";              ///< what --hook names
 inline constexpr const char* busybox = "/run/dboot/busybox";  ///< a shell where no root has one
 inline constexpr const char* shell = "/run/dboot/sh";         ///< a link to it
-inline constexpr const char* command_socket = "/run/dboot/command";  ///< to attach to the command
+inline constexpr const char* command_socket = "/run/dboot/command";    ///< to attach to the command
+inline constexpr const char* guardian_socket = "/run/dboot/guardian";  ///< for dboot-confirm
+/// What makes the kernel's watchdog in software, in the order in which it is loaded.
+inline constexpr const char* watchdog_modules = "/run/dboot/watchdog";
 inline constexpr const char* ssh = "/run/dboot/ssh";  ///< root of the ssh server that comes along
 
 /// The same below `directory`.
@@ -25,6 +28,8 @@ inline constexpr const char* hooks_name = "hooks";
 inline constexpr const char* busybox_name = "busybox";
 inline constexpr const char* shell_name = "sh";
 inline constexpr const char* attach_name = "dboot-attach";
+inline constexpr const char* confirm_name = "dboot-confirm";
+inline constexpr const char* watchdog_modules_name = "watchdog";
 inline constexpr const char* ssh_name = "ssh";
 
 /// Where the old root is after the pivot: in the tmpfs that is the new root's /run, so that nothing

@@ -281,6 +281,7 @@ std::vector<std::uint8_t> encode(const Plan& plan) {
   table.add_companions(companions);
   table.add_caller(plan.caller);
   table.add_attachable(plan.attachable);
+  table.add_confirm_within_ms(static_cast<std::uint32_t>(plan.confirm_within.count()));
   builder.Finish(table.Finish());
 
   std::vector<std::uint8_t> file(header_size + builder.GetSize());
@@ -349,6 +350,7 @@ Plan decode(std::span<const std::uint8_t> file) {
   }
   plan.caller = table->caller();
   plan.attachable = table->attachable();
+  plan.confirm_within = std::chrono::milliseconds(table->confirm_within_ms());
   check_values(plan);
   return plan;
 }
@@ -420,6 +422,9 @@ std::vector<log::Fact> facts(const Plan& plan) {
   line("companions", fmt::format("{}", companions));
   line("attachable", plan.attachable ? "yes" : "no");
   line("caller", plan.caller == 0 ? "none" : fmt::format("{}", plan.caller));
+  line("confirm_within", plan.confirm_within.count() == 0
+                             ? "never"
+                             : fmt::format("{} ms", plan.confirm_within.count()));
   return facts;
 }
 

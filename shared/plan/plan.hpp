@@ -115,6 +115,8 @@ struct Plan {
   bool keep_network = false;  ///< what configures the network takes nothing of it along
   bool flush_firewall = false;   ///< its rules go
   bool require_release = false;  ///< it fails while a disk of the old system is busy
+  /// After which the machine reboots, unless somebody has confirmed; below 2^32 ms; 0: it does not.
+  std::chrono::milliseconds confirm_within{0};
 
   bool operator==(const Plan&) const = default;
 };
@@ -122,7 +124,7 @@ struct Plan {
 namespace plan {
 
 inline constexpr std::uint16_t major_version = 1;
-inline constexpr std::uint16_t minor_version = 6;
+inline constexpr std::uint16_t minor_version = 7;
 
 /// Why a plan was refused, in words for the console.
 class Error : public std::runtime_error {

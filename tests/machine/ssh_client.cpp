@@ -69,6 +69,20 @@ Output SshClient::ssh(const Words& rest) const {
   return run_program(command("ssh", rest));
 }
 
+std::string SshClient::type(const std::string& user, const std::string& typed) const {
+  std::string ssh;
+  for (const auto& word : command("ssh", {"-tt", user + "@127.0.0.1"})) ssh += " '" + word + "'";
+  return run_program({"timeout", "60", "bash", "-c", "printf '" + typed + "' | " + ssh}).text;
+}
+
+void SshClient::let_in(Shell& shell, const std::string& user, const std::string& before) const {
+  shell.output_of("home=$(getent passwd " + user +
+                  " | cut -d: -f6); mkdir -p $home/.ssh\n"
+                  "cat >$home/.ssh/authorized_keys <<'END'\n" +
+                  before + public_key() + "END\nchown -R " + user +
+                  ": $home/.ssh; chmod -R go= $home/.ssh");
+}
+
 bool SshClient::await_login(const std::string& user) const {
   const auto end = Clock::now() + std::chrono::seconds(60);
   Output answer{"", 255};
@@ -91,9 +105,11 @@ void SshClient::take_over(Machine& machine, const std::string& user, const std::
                     ContainsRegex("\nmemory +[0-9.]+ [MG]iB available now, some "),
                     ContainsRegex("\ndisks +vda released\n"),
                     ContainsRegex("\nends +[0-9]+ processes, and this ssh session\n"),
-                    ContainsRegex("\nnetwork +e[a-z0-9]+ 10.0.2.15/24[^\n]* stays\n"),
+                    ContainsRegex("\n(network)? +e[a-z0-9]+ 10.0.2.15/24[^\n]* stays\n"),
                     ContainsRegex("\nlog in +ssh " + user + "@10.0.2.15\n"),
-                    HasSubstr("\nThis session ends. Log in again: ssh " + user + "@10.0.2.15\n")));
+                    ContainsRegex("\nThis session ends. Log in again: ssh " + user +
+                                  "@10.0.2.15; confirm within [0-9]+ (minutes|seconds): "
+                                  "dboot-confirm\n")));
   if (!ready.empty()) machine.console().expect(ready, 240s);
   EXPECT_TRUE(await_login(user));
   const auto milliseconds =

@@ -34,6 +34,10 @@ class SshClient {
   Words command(const std::string& program, const Words& rest) const;
   /// `rest`: options, USER@127.0.0.1, and a command.
   Output ssh(const Words& rest) const;
+  /// Logs in to a terminal as that user and types that. What was shown.
+  std::string type(const std::string& user, const std::string& typed) const;
+  /// Lets this client in as that user. `before`: what stands before the key.
+  void let_in(Shell& shell, const std::string& user, const std::string& before = "") const;
   /// Types a takeover over ssh, as that user. It is seen to its end there, the session ends well,
   /// and one can log in again: how long after that is said. `ready`: what the console shows by
   /// then; empty: nothing that is waited for.

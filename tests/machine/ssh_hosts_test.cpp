@@ -11,11 +11,6 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-void let_in_as_root(Shell& shell, const SshClient& client) {
-  shell.output_of("mkdir -p /root/.ssh; cat >/root/.ssh/authorized_keys <<'END'\n" +
-                  client.public_key() + "END\nchmod -R go= /root/.ssh");
-}
-
 /// The image of systemd, with the host's openssh-server: both are of one Debian.
 void make_image_with_a_server(Shell& shell) {
   shell.output_of(
@@ -40,7 +35,7 @@ TEST(SshTo, AnImageWhoseInitStartsAServerItself) {
   Shell& shell = host.shell();
   make_image_with_a_server(shell);
   const SshClient client(host.machine(), shell);
-  let_in_as_root(shell, client);
+  client.let_in(shell, "root");
   client.take_over(host.machine(), "root",
                    "/opt/dboot/dboot-inject --yes --rescue-ssh 2222 dir:/root/image -- "
                    "/lib/systemd/systemd",
@@ -58,13 +53,22 @@ TEST(SshTo, AnImageWhoseInitStartsAServerItself) {
 TEST(SshTo, AnImageWhoseInitStartsNone) {
   Host host(Host::Console::serial);
   const SshClient client(host.machine(), host.shell());
-  let_in_as_root(host.shell(), client);
+  client.let_in(host.shell(), "root");
   client.take_over(host.machine(), "root",
                    "/opt/dboot/dboot-inject --yes systemd -- /lib/systemd/systemd");
   host.console().expect("login: ", 240s);
   // systemd has mounted what it mounts, and sessions have terminals all the same.
   EXPECT_THAT(client.ssh({"-tt", "root@127.0.0.1", "cat /proc/1/comm; tty"}).text,
               AllOf(HasSubstr("systemd"), HasSubstr("/dev/pts/")));
+  // What resets the machine where nobody guards it any more: the kernel's own watchdog.
+  EXPECT_THAT(client
+                  .ssh({"root@127.0.0.1",
+                        "cat /sys/class/watchdog/watchdog0/identity; killall -9 dboot-guardian || "
+                        "for p in /proc/[0-9]*; do if grep -qs dboot-guardian $p/comm; then kill "
+                        "-9 ${p#/proc/}; fi; done"})
+                  .text,
+              HasSubstr("Software Watchdog"));
+  EXPECT_EQ(host.machine().wait_for_end(120s), "guest-reset");
 }
 
 /// And a key that the host does not know.
@@ -109,7 +113,7 @@ TEST(SshTo, AHostWithDebian13) {
   shell.take_over();
   shell.output_of("mkdir -p /opt/dboot && tar xf /dev/vdb -C /opt/dboot");
   const SshClient client(machine, shell);
-  let_in_as_root(shell, client);
+  client.let_in(shell, "root");
   client.take_over(machine, "root",
                    "/opt/dboot/dboot-inject --yes /opt/dboot/busybox.tar -- /bin/sh");
   EXPECT_THAT(client.ssh({"-tt", "root@127.0.0.1", "cat /proc/1/comm; tty"}).text,

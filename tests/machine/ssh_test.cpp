@@ -12,16 +12,6 @@ using testing::AllOf;
 using testing::ContainsRegex;
 using testing::HasSubstr;
 
-/// Lets the client in as that user. `before`: what stands before the key.
-void let_in(Host& host, const SshClient& client, const std::string& user,
-            const std::string& before = "") {
-  host.shell().output_of("home=$(getent passwd " + user +
-                         " | cut -d: -f6); mkdir -p $home/.ssh\n"
-                         "cat >$home/.ssh/authorized_keys <<'END'\n" +
-                         before + client.public_key() + "END\nchown -R " + user +
-                         ": $home/.ssh; chmod -R go= $home/.ssh");
-}
-
 /// To the shell that is the command, types something there, and leaves it.
 void attach_and_leave(const SshClient& client) {
   std::string ssh;
@@ -40,7 +30,7 @@ void attach_and_leave(const SshClient& client) {
 TEST(Ssh, ComesInAgainWhereTheImageHasNone) {
   Host host(Host::Console::serial);
   const SshClient client(host.machine(), host.shell());
-  let_in(host, client, "root");
+  client.let_in(host.shell(), "root");
   client.take_over(host.machine(), "root", "/opt/dboot/dboot-inject --yes busybox -- /bin/sh");
 
   EXPECT_THAT(client.ssh({"root@127.0.0.1", "cat /proc/1/comm; readlink /proc/self/exe"}).text,
@@ -58,6 +48,11 @@ TEST(Ssh, ComesInAgainWhereTheImageHasNone) {
   EXPECT_THAT(client.ssh({"root@127.0.0.1", "cat /run/dboot/payload.log"}).text,
               AllOf(ContainsRegex("old root released disks=[0-9]+ .*busy=0"),
                     HasSubstr("a login to the new system was tried user=root")));
+  // It is to be confirmed, as who logs in is told.
+  EXPECT_THAT(client.type("root", "exit\r"),
+              ContainsRegex("not confirmed: in ([2-9]|10) minutes? the machine reboots"));
+  EXPECT_THAT(client.ssh({"root@127.0.0.1", "dboot-confirm --status; dboot-confirm"}).text,
+              ContainsRegex("disk in [0-9]+ minutes.*\nconfirmed: the new system stays\n"));
   attach_and_leave(client);
   // The console shows what was typed there.
   host.console().expect("attached-42", 60s);
@@ -75,7 +70,7 @@ TEST(Ssh, ComesInAgainWhereTheImageHasNone) {
 TEST(Ssh, ComesInWhereTheTakeoverHasFailed) {
   Host host(Host::Console::serial);
   const SshClient client(host.machine(), host.shell());
-  let_in(host, client, "root");
+  client.let_in(host.shell(), "root");
   host.shell().output_of("printf '#!/bin/sh\\nexit 7\\n' >/root/fails; chmod +x /root/fails");
   client.take_over(host.machine(), "root",
                    "/opt/dboot/dboot-inject --yes --hook after:release=/root/fails! busybox -- "
@@ -93,10 +88,10 @@ TEST(Ssh, ComesInAgainWithTheNameOfACloudsUser) {
   host.shell().output_of(
       "useradd --create-home --shell /bin/bash debian\n"
       "echo 'debian ALL=(ALL) NOPASSWD:ALL' >/etc/sudoers.d/debian");
-  let_in(host, client, "debian");
-  let_in(host, client, "root",
-         "command=\"echo 'Please login as the user \\\"debian\\\" rather than the user "
-         "\\\"root\\\".';echo;sleep 10;exit 142\" ");
+  client.let_in(host.shell(), "debian");
+  client.let_in(host.shell(), "root",
+                "command=\"echo 'Please login as the user \\\"debian\\\" rather than the user "
+                "\\\"root\\\".';echo;sleep 10;exit 142\" ");
   client.take_over(host.machine(), "debian",
                    "sudo /opt/dboot/dboot-inject --yes bash -- /bin/bash");
   EXPECT_THAT(client.ssh({"debian@127.0.0.1", "cat /proc/1/comm; echo $UID $PATH"}).text,

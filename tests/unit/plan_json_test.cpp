@@ -36,6 +36,7 @@ Plan plan_of_everything() {
   plan.network.client = "2001:db8::7";
   plan.flush_firewall = true;
   plan.attachable = true;
+  plan.confirm_within = std::chrono::milliseconds(600'000);
   plan.caller = 4711;
   plan.companions = {{"ssh server", "/run/dboot/ssh", {"/usr/sbin/sshd", "-\xff"}}};
   plan.log_level = log::Level::trace;
@@ -76,7 +77,7 @@ TEST(PlanJson, ComesBackAsItWas) {
 /// Whoever adds a field to the plan adds it there too.
 TEST(PlanJson, HasEveryFieldOfTheSchema) {
   const auto document = plan::to_json(plan_of_everything());
-  EXPECT_EQ(document.size(), 31U);
+  EXPECT_EQ(document.size(), 32U);
   const auto page = sys::read_file(DBOOT_SOURCE_DIR "/tools/dboot-plan/dboot-plan.5.md");
   for (const auto& field : document) {
     std::string name(field.key());

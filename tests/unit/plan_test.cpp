@@ -41,6 +41,7 @@ Plan example() {
   plan.network.client = "2001:db8::7";
   plan.flush_firewall = true;
   plan.attachable = true;
+  plan.confirm_within = std::chrono::milliseconds(600'000);
   plan.caller = 4711;
   plan.companions = {{"ssh server", "/run/dboot/ssh", {"/usr/sbin/sshd", "-\xff"}}};
   plan.began = std::chrono::nanoseconds(123'456'789);

@@ -65,6 +65,19 @@ void SshClient::use_password(const std::string& password) {
   sys::replace_file(path("askpass"), "#!/bin/sh\necho '" + password + "'\n", 0700);
 }
 
+void SshClient::write_programs_for(const std::string& name,
+                                   const std::filesystem::path& directory) const {
+  write_text(directory / "config", "Host " + name + "\nHostName 127.0.0.1\nPort " +
+                                       std::to_string(way_in_) + "\nIdentityFile " + path("key") +
+                                       "\nUserKnownHostsFile " + path("known") +
+                                       "\nStrictHostKeyChecking yes\nBatchMode yes\n");
+  for (const std::string program : {"ssh", "scp"})
+    write_text(directory / program,
+               "#!/bin/sh\nexec /usr/bin/" + program + " -F " + (directory / "config").string() +
+                   " \"$@\"\n",
+               0755);
+}
+
 Output SshClient::ssh(const Words& rest) const {
   return run_program(command("ssh", rest));
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,8 @@ class SshClient {
 
   /// ssh, scp or sftp, and what follows the options of this client.
   Words command(const std::string& program, const Words& rest) const;
+  /// Programs ssh and scp in that directory that know this client's machine by that name.
+  void write_programs_for(const std::string& name, const std::filesystem::path& directory) const;
   /// `rest`: options, USER@127.0.0.1, and a command.
   Output ssh(const Words& rest) const;
   /// Logs in to a terminal as that user and types that. What was shown.

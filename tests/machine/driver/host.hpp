@@ -33,6 +33,9 @@ class Host {
     return shell_->run(command, timeout);
   }
 
+  /// The file of its disk, a qcow2, for when the machine is off.
+  std::string disk() const { return disk_.path(); }
+
   /// Runs fsck on the root of the host's disk, which must not be in use any more, and changes
   /// nothing. Status 0: clean.
   Output check_root() const;

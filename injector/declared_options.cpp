@@ -271,8 +271,8 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->option_text("PORT")
       ->group("The takeover");
   app.add_option("--confirm-within", raw.confirm_within,
-                 "The machine reboots into the system on its disk unless somebody confirms "
-                 "(over ssh 10m)")
+                 "The machine reboots into the system on its disk unless dboot-confirm is "
+                 "typed in time (over ssh 10m)")
       ->check(check_confirmation)
       ->option_text("TIME|no")
       ->group("The takeover");

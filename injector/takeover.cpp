@@ -236,12 +236,20 @@ void show_summary(const Options& options, const forecast::Forecast& known,
   }
   const bool is_shown = options.log_level <= log::Level::info || !options.yes;
   if (is_shown) std::cerr << forecast::summary(before) << std::flush;
-  if (before.plan.confirm_within.count() != 0) confirmation::tell_obstacles(before.host->disks);
+  if (before.plan.confirm_within.count() == 0) return;
+  for (const auto& [what, mend] : confirmation::obstacles(before.host->disks))
+    report::warning(
+        "the machine may not come back by itself",
+        {{"reason", what}, {log::mend_key, mend.empty() ? "--confirm-within no" : mend}});
 }
 
 /// What a takeover would do, on standard output.
 void tell(forecast::Forecast forecast, const Options& options) {
-  if (!options.rehearse) forecast.host = forecast::look_at_host(forecast.plan);
+  if (!options.rehearse) {
+    forecast.host = forecast::look_at_host(forecast.plan);
+    if (forecast.plan.confirm_within.count() != 0)
+      forecast.obstacles = confirmation::obstacles(forecast.host->disks);
+  }
   std::cout << (options.json ? forecast::json(forecast) : forecast::text(forecast)) << std::flush;
   interruption::check();
   if (!std::cout) throw Failure("cannot write to standard output", "give it one that is open");
@@ -253,13 +261,13 @@ bool looks_on(const Options& options) {
 }
 
 /// Of the session that has asked for it.
-std::string last_words(const std::optional<ssh::WayIn>& way_in, const Plan& plan) {
+std::string last_words(const std::optional<ssh::Kept>& ssh, const Plan& plan) {
   std::string words = "This session ends.";
-  if (way_in) words += " Log in again: " + way_in->command();
+  if (ssh) words += " Log in again: " + ssh->command;
   if (plan.confirm_within.count() != 0)
-    words += std::string(way_in ? ";" : "") + " confirm within " +
-             in_words(std::chrono::ceil<std::chrono::seconds>(plan.confirm_within)) +
-             ": dboot-confirm";
+    words += std::string(ssh ? ";" : "") + " confirm within " +
+             in_words(std::chrono::ceil<std::chrono::seconds>(plan.confirm_within)) + ": " +
+             (ssh ? ssh->command_of_root + ' ' : "") + "dboot-confirm";
   return words;
 }
 
@@ -360,7 +368,8 @@ int run(const Options& options) {
   report::info("taking over PID 1");
   commit(Target::own_pid_1(), staging, plan, [&] { claim::ask_again(wishes_of(options)); });
   if (plan.caller == 0) wait_for_the_end();
-  onlooker::show_until_the_end(staging.directory(), options.log_level, last_words(way_in, plan));
+  onlooker::show_until_the_end(staging.directory(), options.log_level,
+                               last_words(forecast.ssh, plan));
 }
 
 }  // namespace dboot::takeover

@@ -12,10 +12,8 @@
 #include "injector/confirmation/next_boot.hpp"
 #include "injector/confirmation/software_watchdog.hpp"
 #include "injector/guard.hpp"
-#include "injector/report.hpp"
 #include "injector/rootfs/beneath.hpp"
 #include "shared/plan/layout.hpp"
-#include "shared/proc/fields.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::confirmation {
@@ -23,20 +21,37 @@ namespace {
 
 constexpr std::chrono::minutes by_default{10};
 
-void tell_disks(const forecast::Disks& disks) {
-  std::vector<std::string> uncounted;
+void look_at_disks(const forecast::Disks& disks, std::vector<forecast::Obstacle>& found) {
   for (const auto& disk : disks.disks) {
     if (!disk.is_released())
-      report::warning(
-          "what is written to a disk that stays busy cannot be told from the old system",
-          {{"disk", disk.name}});
+      found.push_back({disk.name + " stays busy: what is written to it cannot be told from the old "
+                                   "system",
+                       ""});
     if (sys::read_file_or_empty("/sys/block/" + disk.name + "/queue/iostats") == "0\n")
-      uncounted.push_back(disk.name);
+      found.push_back({"writes to " + disk.name + " are not counted: it is looked at all the time",
+                       "echo 1 >/sys/block/" + disk.name + "/queue/iostats"});
   }
-  if (!uncounted.empty())
-    report::warning(
-        "writes to disks are not counted: they are looked at from time to time",
-        {{"disks", joined(uncounted, ",")}, {"mend", "echo 1 >/sys/block/DISK/queue/iostats"}});
+}
+
+void look_at_pools(const forecast::Disks& disks, std::vector<forecast::Obstacle>& found) {
+  for (const auto& pool : disks.elsewhere)
+    found.push_back({"the disks of " + pool.text() +
+                         " are not known: what is written to them is not "
+                         "told from the old system",
+                     ""});
+}
+
+void look_at_next_boot(std::vector<forecast::Obstacle>& found) {
+  for (const auto& [what, mend] : next_boot::one_time_entries())
+    found.push_back({"the next boot leads elsewhere, once: " + what, mend});
+}
+
+void look_for_watchdog(std::vector<forecast::Obstacle>& found) {
+  if (software_watchdog::is_needed() && !software_watchdog::is_there())
+    found.push_back(
+        {"there is no watchdog, and no module softdog: a guardian that stands still, or is killed "
+         "where an init of the image is PID 1, does not lead back",
+         ""});
 }
 
 /// For logins whose PATH does not lead to layout::directory. What the image has there stays.
@@ -59,15 +74,17 @@ std::chrono::seconds time_for(const Options& options, bool can_log_in) {
   return is_default && guard::is_over_ssh() ? by_default : std::chrono::minutes(0);
 }
 
-void tell_obstacles(const forecast::Disks& disks) {
+std::vector<forecast::Obstacle> obstacles(const forecast::Disks& disks) {
+  std::vector<forecast::Obstacle> found;
   try {
-    for (const auto& [what, mend] : next_boot::one_time_entries())
-      report::warning("the next boot would lead elsewhere, once", {{"by", what}, {"mend", mend}});
-    tell_disks(disks);
+    look_at_next_boot(found);
+    look_at_disks(disks, found);
+    look_at_pools(disks, found);
+    look_for_watchdog(found);
   } catch (const std::exception& error) {
-    report::warning("what would keep the machine from coming back is not known",
-                    {{"reason", error.what()}});
+    found.push_back({std::string("it is not known what else: ") + error.what(), ""});
   }
+  return found;
 }
 
 void stage(const Staging& staging) {

@@ -21,6 +21,12 @@ namespace {
 
 constexpr const char* module_name = "softdog";
 
+std::string directory_of_modules() {
+  utsname names{};
+  sys::check(::uname(&names), "uname");
+  return std::string("/lib/modules/") + names.release + '/';
+}
+
 /// The module itself last.
 std::vector<std::string> files_of_module(const std::string& directory) {
   const rootfs::modules::Dependencies dependencies(
@@ -49,20 +55,15 @@ bool is_needed() {
   return std::filesystem::is_empty("/sys/class/watchdog", error) || error;
 }
 
+bool is_there() {
+  return !files_of_module(directory_of_modules()).empty();
+}
+
 void stage(const UniqueFd& directory) {
-  utsname names{};
-  sys::check(::uname(&names), "uname");
-  const std::string modules = std::string("/lib/modules/") + names.release + '/';
+  const auto modules = directory_of_modules();
   try {
-    const auto files = files_of_module(modules);
-    if (files.empty()) {
-      report::warning(
-          "no watchdog, neither in hardware nor in software: a guardian that is killed "
-          "does not lead back",
-          {{"missing", modules + ".../softdog.ko"}});
-    }
     char number = '1';
-    for (const auto& file : files) {
+    for (const auto& file : files_of_module(modules)) {
       copy(modules + file, directory.get(),
            std::string{number, '-'} + rootfs::modules::name_of(file));
       ++number;

@@ -9,8 +9,12 @@ namespace dboot::software_watchdog {
 /// Whether the machine has no watchdog at all.
 bool is_needed();
 
+/// Whether the host has the kernel's module for one.
+bool is_there();
+
 /// Copies the kernel's module, and what it needs, to a directory, decompressed, with names in the
-/// order in which they are to be loaded. Where the host has no such module that is a warning.
+/// order in which they are to be loaded; nothing where there is none. What cannot be read is a
+/// warning.
 void stage(const UniqueFd& directory);
 
 }  // namespace dboot::software_watchdog

@@ -30,6 +30,12 @@ struct Host {
   bool ssh_session = false;  ///< who asks is logged in over ssh
 };
 
+/// In the way of coming back.
+struct Obstacle {
+  std::string what;
+  std::string mend;  ///< a command; empty where there is none
+};
+
 struct Forecast {
   struct Image {
     std::string name;  ///< as the command line has it
@@ -50,8 +56,9 @@ struct Forecast {
   payload_file::Payload payload;
   std::string busybox;  ///< the shell of last resort; empty where there is none
   Plan plan;
-  std::optional<ssh::Kept> ssh;  ///< empty where nobody can log in over ssh by what is kept
-  std::optional<Host> host;      ///< empty for a rehearsal, which ends nothing of it
+  std::optional<ssh::Kept> ssh;     ///< empty where nobody can log in over ssh by what is kept
+  std::vector<Obstacle> obstacles;  ///< to coming back, where nobody confirms the new system
+  std::optional<Host> host;         ///< empty for a rehearsal, which ends nothing of it
 };
 
 /// Looks at the system that this process lives in. Reads /proc, /sys and netlink, never a disk, and

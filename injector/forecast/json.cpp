@@ -154,7 +154,11 @@ object json_of(const Host& host) {
 }
 
 /// Null where there is no command that ends, or no machine that goes on.
-object way_back_of(const Plan& plan) {
+object way_back_of(const Forecast& forecast) {
+  const auto& plan = forecast.plan;
+  const auto obstacle = [](const Obstacle& found) {
+    return object{{"what", json_text(found.what)}, {"mend", text_or_null(found.mend)}};
+  };
   const bool on_machine = plan.scope == Scope::machine;
   const bool supervised = on_machine && plan.start == Start::supervise;
   const bool is_confirmed = on_machine && plan.confirm_within.count() != 0;
@@ -162,7 +166,8 @@ object way_back_of(const Plan& plan) {
       {"command_ends", supervised ? value(way_back::after_the_command(plan.on_exit)) : value()},
       {"takeover_fails", on_machine ? value(way_back::after_a_failure(plan.on_failure)) : value()},
       {"not_confirmed",
-       is_confirmed ? value(way_back::without_confirmation(plan.confirm_within)) : value()}};
+       is_confirmed ? value(way_back::without_confirmation(plan.confirm_within)) : value()},
+      {"obstacles", array_of(forecast.obstacles, obstacle)}};
 }
 
 }  // namespace
@@ -182,7 +187,7 @@ std::string json(const Forecast& forecast) {
       {"plan", plan::to_json(plan)},
       {"ssh", json_of(forecast.ssh)},
       {"host", forecast.host ? value(json_of(*forecast.host)) : value()},
-      {"way_back", way_back_of(plan)}};
+      {"way_back", way_back_of(forecast)}};
   return boost::json::serialize(document) + '\n';
 }
 

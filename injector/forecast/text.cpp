@@ -176,11 +176,14 @@ void show_consoles(Page& page, const ConsoleChoice& consoles) {
                                                      : "a shell on " + consoles.interactive);
 }
 
-void show_way_back(Page& page, const Plan& plan) {
+void show_way_back(Page& page, const Forecast& forecast) {
+  const auto& plan = forecast.plan;
   page.line("way back",
             "reboot in the new system, or a reset: the machine starts what is on its disk");
   if (plan.confirm_within.count() != 0)
     page.line("way back", {"the machine ", way_back::without_confirmation(plan.confirm_within)});
+  for (const auto& [what, mend] : forecast.obstacles)
+    page.line("way back", {"  it may not: ", what, mend.empty() ? "" : "; mend it: ", mend});
   if (plan.start == Start::supervise)
     page.line("way back",
               "when the command ends, the machine " + way_back::after_the_command(plan.on_exit));
@@ -208,7 +211,7 @@ std::string text(const Forecast& forecast) {
     if (forecast.plan.scope == Scope::machine) {
       show_login(page, forecast.ssh);
       show_consoles(page, host->consoles);
-      show_way_back(page, forecast.plan);
+      show_way_back(page, forecast);
     }
   } else {
     page.line("ends", "nothing: this is the plan of a rehearsal");

@@ -185,6 +185,13 @@ std::vector<Guest> leave_it_to_the_image(const WayIn& way_in, int root) {
   return guests;
 }
 
+/// Somebody who has them is always let in.
+std::string name_with_roots_rights(const std::vector<Guest>& guests) {
+  const auto found =
+      std::find_if(guests.begin(), guests.end(), [](const Guest& one) { return one.is_root; });
+  return found == guests.end() ? "root" : found->name;
+}
+
 void tell(const std::vector<Guest>& guests) {
   for (const auto& [name, is_root, keys, has_password] : guests)
     report::info("may log in", {{"user", name},
@@ -195,10 +202,10 @@ void tell(const std::vector<Guest>& guests) {
 
 }  // namespace
 
-std::string WayIn::command() const {
+std::string WayIn::command_for(const std::string& name) const {
   std::string text = "ssh ";
   if (connection.port != 22) text += "-p " + std::to_string(connection.port) + ' ';
-  text += logins.front().name + '@';
+  text += name + '@';
   return text + (connection.server.empty() ? "HOST" : connection.server);
 }
 
@@ -232,6 +239,7 @@ Kept keep(WayIn& way_in, const Staging& staging, const Plan& plan) {
     report::info("the image starts an ssh server of its own", {{"by", starter}});
     kept.by_image = true;
     kept.guests = leave_it_to_the_image(way_in, staging.root());
+    kept.command_of_root = way_in.command_for(name_with_roots_rights(kept.guests));
     if (!way_in.rescue_port) return kept;
     way_in.server.listen_only_at(*way_in.rescue_port);
   }
@@ -253,6 +261,7 @@ Kept keep(WayIn& way_in, const Staging& staging, const Plan& plan) {
   kept.guests.clear();
   for (const auto& account : accounts)
     kept.guests.push_back(guest(account.login, account.uid == 0));
+  kept.command_of_root = way_in.command_for(name_with_roots_rights(kept.guests));
   tell(kept.guests);
   return kept;
 }

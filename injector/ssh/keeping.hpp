@@ -21,7 +21,8 @@ struct WayIn {
   std::optional<std::uint16_t> rescue_port;
 
   /// "ssh ubuntu@192.0.2.7", for who may log in first.
-  std::string command() const;
+  std::string command() const { return command_for(logins.front().name); }
+  std::string command_for(const std::string& name) const;
 };
 
 /// Empty where none is asked for, and where there is none and nobody needs it: who is asked for by
@@ -39,6 +40,7 @@ struct Guest {
 /// What was done.
 struct Kept {
   std::string command;                ///< to log in with: "ssh ubuntu@192.0.2.7"
+  std::string command_of_root;        ///< the same for who has root's rights there
   std::vector<Companion> companions;  ///< for the plan
   bool by_image = false;              ///< the image starts a server of its own
   bool was_tried = false;             ///< a login of each, to the host's server

@@ -42,12 +42,19 @@ class Guardian {
   /// Makes the kernel's watchdog in software one that there is, where the machine has none:
   /// layout::watchdog_modules. Then starts the guardian, which feeds `watchdogs` and, without any,
   /// the first that the machine has. When it ends before somebody has confirmed, PID 1 reboots.
-  /// Throws std::system_error when it cannot be started.
+  /// Throws std::exception when it cannot be started.
   Task<> start(std::vector<std::string> watchdogs);
+  /// The new system starts now, and with it the time. Throws std::runtime_error when the guardian
+  /// is not there any more.
+  void begin();
+  /// The takeover has failed, and leads back by itself: from here on the guardian feeds watchdogs,
+  /// and no more.
+  void relieve() noexcept;
 
  private:
-  void load_watchdog_modules();
+  Task<> load_watchdog_modules();
   void heed_its_end(int status);
+  bool is_disarmed() const;
 
   Log& log_;
   Children& children_;
@@ -58,6 +65,10 @@ class Guardian {
   const Plan& plan_;
   std::vector<std::string> marked_;
   std::vector<guardian::Mark> marks_;
+  std::uint64_t writes_ = 0;
+  pid_t pid_ = 0;  ///< 0: it was not started
+  bool is_dead_ = false;
+  UniqueFd told_;  ///< by the guardian: see guardian::Charge
 };
 
 }  // namespace dboot

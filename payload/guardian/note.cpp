@@ -27,25 +27,30 @@ std::string utc_now() {
 }  // namespace
 
 std::string note_of_return(std::string_view time) {
-  // The shells of logins of all kinds read it: sh, and nothing that it leaves behind.
-  std::string text = R"sh(# Written by dboot-init; root's next login removes it.
-dboot_why() {
+  // The shells of logins of all kinds read it: sh, and nothing that it leaves behind. Scripts that
+  // log in (su - NAME -c) do not want to read it.
+  std::string text = R"sh(# Written by dboot-init; root's next login on a terminal removes it.
+dboot_came_back() {
+  dboot_reason=
   for dboot_file in /sys/fs/pstore/dmesg-* /var/lib/systemd/pstore/dmesg-* /var/lib/systemd/pstore/*/dmesg* /var/lib/systemd/pstore/*/*/dmesg*; do
-    [ -f "$dboot_file" ] && grep -aE 'guardian the machine goes back|Kernel panic - not syncing' "$dboot_file"
-  done 2>/dev/null | sed 's/^.*\(guardian the\|Kernel panic\)/\1/' | tail -n 1
+    [ -r "$dboot_file" ] && [ "$dboot_file" -nt FILE ] || continue
+    dboot_reason=$(grep -aoE '(guardian the machine goes back|the guardian has ended|Kernel panic - not syncing).*' "$dboot_file" | tail -n 1) || :
+    [ -z "$dboot_reason" ] || break
+  done
+  echo "dboot: this machine was taken over at TIME, and has come back."
+  echo "dboot: why: ${dboot_reason:-not known here. It was reset or switched off, has no memory that outlives a reboot (pstore), or you are not root}"
+  echo "dboot: the log up to the release of the disks is in /var/log/dboot; dboot-log --previous shows more."
+  [ "$(id -u)" != 0 ] || rm -f FILE || :
+  unset dboot_reason dboot_file
 }
-dboot_reason=$(dboot_why)
-echo "dboot: this machine was taken over at TIME, and has come back."
-echo "dboot: why: ${dboot_reason:-not known. It was reset or switched off, or has no memory that outlives a reboot (pstore)}"
-echo "dboot: its log up to the release of the disks is in /var/log/dboot; dboot-log --previous shows more."
-unset -f dboot_why
-unset dboot_reason dboot_file
-[ "$(id -u)" != 0 ] || rm -f FILE
+case $- in *i*) dboot_came_back || : ;; esac
+unset -f dboot_came_back
 )sh";
   for (const auto& [name, value] : {std::pair<std::string_view, std::string_view>{"TIME", time},
                                     std::pair<std::string_view, std::string_view>{"FILE", file}}) {
-    const auto at = text.find(name);
-    text.replace(at, name.size(), value);
+    for (auto at = text.find(name); at != std::string::npos;
+         at = text.find(name, at + value.size()))
+      text.replace(at, name.size(), value);
   }
   return text;
 }

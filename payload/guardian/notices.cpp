@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <exception>
 
 #include "shared/plan/layout.hpp"
@@ -14,17 +16,20 @@
 namespace dboot::guardian {
 namespace {
 
-constexpr const char* motd_directory = "/run/motd.d";
+/// A guardian has mounts of its own.
+const std::string root_of_pid_1 = "/proc/1/root";
 constexpr const char* motd_file = "50-dboot";
 
-/// Never follows a link: the image may have put one there.
-void put(int directory, const char* name, const std::string& message) noexcept {
-  ::unlinkat(directory, name, 0);
-  if (message.empty()) return;
+/// In one piece, or not at all. Never follows a link: the image may have put one there.
+bool put(int directory, const std::string& name, const std::string& message) noexcept {
+  if (message.empty()) return ::unlinkat(directory, name.c_str(), 0) == 0 || errno == ENOENT;
+  const std::string beside = name + ".new";
+  ::unlinkat(directory, beside.c_str(), 0);
   constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  const UniqueFd file(::openat(directory, name, flags, 0644));
-  if (!file) return;
-  [[maybe_unused]] const auto ignored = ::write(file.get(), message.data(), message.size());
+  const UniqueFd file(::openat(directory, beside.c_str(), flags, 0644));
+  const auto size = static_cast<ssize_t>(message.size());
+  return file && ::write(file.get(), message.data(), message.size()) == size &&
+         ::renameat(directory, beside.c_str(), directory, name.c_str()) == 0;
 }
 
 UniqueFd open_directory(int at, const std::string& path) noexcept {
@@ -40,19 +45,22 @@ bool is_number(const std::string& name) {
 
 void Notices::show(const std::string& message) {
   if (message == shown_) return;
-  shown_ = message;
+  bool is_shown = true;
   if (const auto etc = open_directory(directory_, std::string(layout::ssh_name) + "/etc"))
-    put(etc.get(), "motd", message);
-  ::mkdir(motd_directory, 0755);
-  if (const auto motd = open_directory(AT_FDCWD, motd_directory))
-    put(motd.get(), motd_file, message);
+    is_shown = put(etc.get(), "motd", message);
+  const auto run = root_of_pid_1 + "/run";
+  ::mkdir((run + "/motd.d").c_str(), 0755);
+  if (const auto motd = open_directory(AT_FDCWD, run + "/motd.d"))
+    is_shown = put(motd.get(), motd_file, message) && is_shown;
+  // What does not fit now is tried again.
+  if (is_shown) shown_ = message;
 }
 
 void Notices::shout(const std::string& message) {
   std::string text = "\r\n";
   for (const char letter : message) text += letter == '\n' ? "\r\n" : std::string(1, letter);
   try {
-    const UniqueFd terminals = sys::open("/dev/pts", O_RDONLY | O_DIRECTORY);
+    const UniqueFd terminals = sys::open(root_of_pid_1 + "/dev/pts", O_RDONLY | O_DIRECTORY);
     for (const auto& entry : entries_of(terminals.get(), "/dev/pts")) {
       if (!is_number(entry.name)) continue;
       constexpr int flags = O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;

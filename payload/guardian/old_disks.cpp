@@ -22,7 +22,10 @@ namespace dboot::guardian {
 namespace {
 
 constexpr std::size_t mebibyte = 1024UL * 1024;
+constexpr std::uint64_t largest_small = 4 * mebibyte;
+constexpr std::size_t first_sector = 512;
 constexpr std::uint64_t sector = 512;
+const std::string unknown = "unknown: ";
 
 std::string attribute_path(const std::string& device, std::string_view name) {
   return "/sys/class/block/" + device + '/' + std::string(name);
@@ -58,7 +61,7 @@ class Buffer {
   }
 
  private:
-  static constexpr std::size_t alignment = 4096;
+  static constexpr std::size_t alignment = 65'536;  ///< of the largest sectors that there are
   struct Free {
     void operator()(std::uint8_t* bytes) const noexcept {
       ::operator delete(bytes, std::align_val_t(alignment));
@@ -89,6 +92,15 @@ std::optional<std::size_t> size_of_boot_area(const std::string& disk,
   return size;
 }
 
+/// Known by its name, for what it lay on is not told any more: no disk of its own.
+bool is_made_of_something(const BlockDevice& device) {
+  constexpr std::array<std::string_view, 5> prefixes{"loop", "zram", "ram", "sr", "fd"};
+  const bool is_called_so =
+      std::any_of(prefixes.begin(), prefixes.end(),
+                  [&](std::string_view prefix) { return device.name.starts_with(prefix); });
+  return is_called_so || !device.slaves.empty() || !device.backing_file.empty();
+}
+
 std::string mark_of(const std::string& device, const std::vector<std::string>& devices,
                     const Open& open) {
   Buffer buffer;
@@ -96,8 +108,13 @@ std::string mark_of(const std::string& device, const std::vector<std::string>& d
   if (const auto boot = size_of_boot_area(device, devices); boot && !is_partition(device))
     return "table and boot loader " + checksum(buffer.read(file.get(), *boot));
   const auto begin = buffer.read(file.get(), mebibyte);
-  const auto superblock = superblock_of(begin);
-  return superblock.empty() ? "begin " + checksum(begin) : superblock;
+  auto superblock = superblock_of(begin);
+  if (!superblock.empty()) return superblock;
+  // A boot loader's own is small.
+  const bool is_small = number_of(device, "size").value_or(0) * sector <= largest_small;
+  superblock = "begin ";
+  return superblock +=
+         checksum(is_small ? begin : begin.first(std::min(begin.size(), first_sector)));
 }
 
 }  // namespace
@@ -107,8 +124,8 @@ std::vector<std::string> devices_to_mark(const std::vector<std::string>& in_use)
   const auto all = read_block_devices();
   for (const auto& device : all) {
     const bool is_used = std::find(in_use.begin(), in_use.end(), device.name) != in_use.end();
-    const bool is_stacked = !device.slaves.empty() || !device.backing_file.empty();
-    if (is_used && !is_stacked) disks.insert(device.disk.empty() ? device.name : device.disk);
+    if (is_used && !is_made_of_something(device))
+      disks.insert(device.disk.empty() ? device.name : device.disk);
   }
   std::vector<std::string> names;
   for (const auto& device : all) {
@@ -118,16 +135,21 @@ std::vector<std::string> devices_to_mark(const std::vector<std::string>& in_use)
   return names;
 }
 
-std::vector<Mark> mark(const std::vector<std::string>& devices, const Open& open) {
-  std::vector<Mark> marks;
-  for (const auto& device : devices) {
-    try {
-      marks.push_back({device, mark_of(device, devices, open)});
-    } catch (const std::exception& error) {
-      marks.push_back({device, std::string("unknown: ") + error.what()});
-    }
+Mark mark(const std::string& device, const std::vector<std::string>& devices, const Open& open) {
+  try {
+    return {device, mark_of(device, devices, open)};
+  } catch (const std::exception& error) {
+    const bool is_there = ::access(attribute_path(device, "").c_str(), F_OK) == 0;
+    return {device, is_there ? unknown + error.what() : "gone"};
   }
-  return marks;
+}
+
+void flush(const std::string& device, const Open& open) noexcept {
+  try {
+    ::fsync(open(node_of(device)).get());
+  } catch (const std::exception&) {
+    // What cannot be opened is said by its mark.
+  }
 }
 
 std::string encode(const std::vector<Mark>& marks) {
@@ -151,8 +173,11 @@ std::vector<Mark> decode(std::string_view text) {
 std::vector<std::string> changed(const std::vector<Mark>& before, const std::vector<Mark>& now) {
   std::vector<std::string> names;
   for (const auto& mark : before) {
-    if (mark.what.starts_with("unknown")) continue;
-    if (std::find(now.begin(), now.end(), mark) == now.end()) names.push_back(mark.device);
+    const auto found = std::find_if(now.begin(), now.end(),
+                                    [&](const Mark& other) { return other.device == mark.device; });
+    if (found == now.end() || *found == mark) continue;
+    if (!mark.what.starts_with(unknown) && !found->what.starts_with(unknown))
+      names.push_back(mark.device);
   }
   return names;
 }

@@ -27,21 +27,26 @@ std::vector<std::string> devices_to_mark(const std::vector<std::string>& in_use)
 /// Opens a device for reading, by its name below /dev.
 using Open = std::function<UniqueFd(const std::string& node)>;
 
-/// Reads past all caches, for which disks may take their time: for a child. The partition table and
-/// the boot loader in front of the first partition; the superblock of each partition (see
-/// superblock_of()), else its first MiB.
-std::vector<Mark> mark(const std::vector<std::string>& devices, const Open& open);
+/// Of one of `devices`. Reads past all caches, for which disks may take their time: for a child.
+/// The partition table and the boot loader in front of the first partition; of a partition the
+/// superblock (see superblock_of()), else its first sector, or all of one that is small. "gone"
+/// where there is no such device any more.
+Mark mark(const std::string& device, const std::vector<std::string>& devices, const Open& open);
+
+/// Waits until what was written to the device, by itself and past any filesystem, is on it. For a
+/// child.
+void flush(const std::string& device, const Open& open) noexcept;
 
 /// A line each, and the other way round.
 std::string encode(const std::vector<Mark>& marks);
 std::vector<Mark> decode(std::string_view text);
 
-/// Those whose mark is another one now, or that are gone. What was not known before is not among
+/// Those whose mark is another one now. What was not known before, or is not now, is not among
 /// them. Pure.
 std::vector<std::string> changed(const std::vector<Mark>& before, const std::vector<Mark>& now);
 
 /// How often these have been written to, or discarded from, since they are there
-/// (Documentation/block/stat.rst). Never waits.
+/// (Documentation/block/stat.rst); not what has yet to be written. Never waits.
 std::uint64_t writes_to(const std::vector<std::string>& devices);
 
 /// Whether the kernel counts that for each of them (queue/iostats).

@@ -20,7 +20,7 @@ using namespace std::string_view_literals;
 /// Where each says what it is, as their headers have it: ext4.h, xfs_format.h, btrfs_tree.h,
 /// f2fs_fs.h, md_p.h (minor versions 2 and 1), swap.h; LVM2's label.h; the LUKS specifications;
 /// Microsoft's FAT specification.
-constexpr std::array<Format, 11> formats{{
+constexpr std::array<Format, 14> formats{{
     {"ext", 0x438, "\x53\xef"sv, 0x468, 16},
     {"xfs", 0, "XFSB"sv, 32, 16},
     {"btrfs", 0x10040, "_BHRfS_M"sv, 0x10020, 16},
@@ -31,7 +31,11 @@ constexpr std::array<Format, 11> formats{{
     {"md", 0, "\xfc\x4e\x2b\xa9"sv, 16, 16},
     {"fat", 82, "FAT32   "sv, 67, 4},
     {"fat", 54, "FAT1"sv, 39, 4},
+    {"ntfs", 3, "NTFS    "sv, 72, 8},
+    {"exfat", 3, "EXFAT   "sv, 100, 4},
+    // Of pages of 4 and of 64 KiB.
     {"swap", 4086, "SWAPSPACE2"sv, 0, 0},
+    {"swap", 65526, "SWAPSPACE2"sv, 0, 0},
 }};
 
 std::string hexadecimal(std::span<const std::uint8_t> bytes) {

@@ -66,6 +66,8 @@ std::string Vigil::status(Time now) const {
       return "confirmed: the new system stays";
     case State::going_back:
       return "the machine reboots into the system on its disk";
+    case State::relieved:
+      return "the takeover has failed, and leads back by itself";
     case State::disarmed:
       return "not confirmed, and the machine does not reboot by itself: what the old system needs "
              "to "
@@ -81,12 +83,13 @@ Answer Vigil::obey(const Request& request, Time now) {
   if (request.kind == Request::Kind::status) return {true, status(now)};
   if (state_at(now) == State::going_back || state_ == State::confirmed)
     return {state_ == State::confirmed && request.kind == Request::Kind::confirm, status(now)};
+  if (state_ == State::relieved) return {false, status(now)};
   switch (request.kind) {
     case Request::Kind::confirm:
       state_ = State::confirmed;
       break;
     case Request::Kind::extend:
-      if (state_ == State::disarmed) return {false, status(now)};
+      if (state_ != State::waiting) return {false, status(now)};
       deadline_ = now + request.by;
       break;
     default:

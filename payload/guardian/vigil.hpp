@@ -32,12 +32,21 @@ class Vigil {
     waiting,     ///< for somebody to confirm
     confirmed,   ///< the new system stays
     going_back,  ///< the machine is to reboot
+    relieved,    ///< somebody else leads back
     disarmed,    ///< the old system may not start any more: it waits for an answer, without end
   };
 
-  Vigil(Time now, std::chrono::seconds within) : deadline_(now + within) {}
+  Vigil(Time now, std::chrono::seconds within)
+      : within_(within), deadline_(now + within + std::chrono::hours(1)) {}
 
   Answer obey(const Request& request, Time now);
+
+  /// Once the new system is started: the time begins anew, until then there is an hour more.
+  void begin(Time now) { deadline_ = now + within_; }
+  /// Somebody else leads back from here on: nothing is waited for any more.
+  void relieve() {
+    if (state_ == State::waiting) state_ = State::relieved;
+  }
 
   /// Where the old system is not as it was, an automatic reboot would end in a dead machine.
   /// `devices`: "vda1, vda2". True when that disarms it, also in the last moment; not where
@@ -57,6 +66,7 @@ class Vigil {
  private:
   std::string status(Time now) const;
 
+  std::chrono::seconds within_;
   State state_ = State::waiting;
   Time deadline_;
   std::string reason_;

@@ -1,29 +1,30 @@
 #include "payload/guardian/watch.hpp"
 
 #include <fcntl.h>
-#include <linux/watchdog.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/reboot.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <exception>
 #include <system_error>
 
+#include "payload/guardian/fed_watchdog.hpp"
+#include "payload/guardian/look.hpp"
 #include "payload/guardian/notices.hpp"
 #include "payload/guardian/vigil.hpp"
 #include "shared/log/log.hpp"
 #include "shared/log/sinks.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/proc/fields.hpp"
-#include "shared/system/signals.hpp"
 #include "shared/system/syscalls.hpp"
 #include "shared/text/duration.hpp"
 
@@ -34,16 +35,18 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 using State = Vigil::State;
 
+static_assert(new_system_starts == SIGUSR1 && takeover_has_failed == SIGUSR2);
+
 constexpr auto between_looks = 10s;
-/// A disk that does not answer is not waited for.
-constexpr auto patience_with_disks = 30s;
+/// A disk that does not answer is waited for now and then, and longer before the machine goes back.
+constexpr auto patience_with_disks = 1min;
+constexpr auto patience_at_the_end = 10min;
 constexpr auto last_warning = 60s;
-/// PID 1 ends processes and unmounts disks, each of which may take its time.
-constexpr auto patience_with_pid_1 = 5min;
 constexpr auto patience_with_sync = 30s;
-/// Unless the driver has another one.
-constexpr int watchdog_timeout = 30;
 constexpr const char* kernel_panic = "/proc/sys/kernel/panic";
+
+volatile sig_atomic_t has_begun = 0;
+volatile sig_atomic_t is_relieved = 0;
 
 /// A value that the new system may have set to "hang".
 void write_if(const char* path, std::string_view unwanted, std::string_view value) noexcept {
@@ -54,12 +57,24 @@ void write_if(const char* path, std::string_view unwanted, std::string_view valu
   }
 }
 
+/// What the new system moves, covers or unmounts is as it was here, and no disk that it mounts.
+void keep_own_mounts() noexcept {
+  if (::unshare(CLONE_NEWNS) == 0) ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+}
+
 /// Is nobody's by mistake.
 void become_a_guardian() noexcept {
   ::setsid();
+  keep_own_mounts();
   ::prctl(PR_SET_NAME, "dboot-guardian");
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPWR, SIGPIPE})
+  // systemd leaves root's processes alone whose argv[0] begins so, until the machine is off.
+  program_invocation_name[0] = '@';
+  // Who is looked after by the kernel: children that have ended (SIGCHLD).
+  for (const int signal :
+       {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPWR, SIGPIPE, SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU})
     ::signal(signal, SIG_IGN);
+  ::signal(new_system_starts, [](int) { has_begun = 1; });
+  ::signal(takeover_has_failed, [](int) { is_relieved = 1; });
   // The memory of a child is not locked by its parent's locks (mlockall(2)).
   ::mlockall(MCL_CURRENT | MCL_FUTURE);
   try {
@@ -69,97 +84,11 @@ void become_a_guardian() noexcept {
   }
 }
 
-class Watchdog {
- public:
-  explicit Watchdog(std::string name) : name_(std::move(name)) {}
-
-  /// Nothing here waits: a driver that does not take it now, takes it in a second.
-  void feed(const DeviceNodes& devices) noexcept {
-    if (!file_) open(devices);
-    if (file_) tell('\0');
-  }
-  /// False where its driver does not allow it: it has to be fed on.
-  bool stop() noexcept {
-    if (!file_ || attribute("nowayout") == "1\n") return !file_;
-    tell('V');
-    file_.reset();
-    return true;
-  }
-  const std::string& name() const noexcept { return name_; }
-
- private:
-  void open(const DeviceNodes& devices) noexcept {
-    try {
-      file_ = devices.open(name_, O_WRONLY | O_NONBLOCK);
-      int seconds = watchdog_timeout;
-      ::ioctl(file_.get(), WDIOC_SETTIMEOUT, &seconds);
-    } catch (const std::exception&) {
-      // Somebody has it open.
-    }
-  }
-  void tell(char word) const noexcept {
-    [[maybe_unused]] const auto ignored = ::write(file_.get(), &word, 1);
-  }
-  std::string attribute(const char* what) const {
-    return sys::read_file_or_empty("/sys/class/watchdog/" + name_ + '/' + what);
-  }
-
-  std::string name_;
-  UniqueFd file_;
-};
-
-/// A child that looks at the disks.
-class Look {
- public:
-  bool is_under_way() const noexcept { return pid_ > 0; }
-
-  void begin(const std::vector<std::string>& names, const DeviceNodes& devices) {
-    auto pipe = sys::make_pipe();
-    end_ = Clock::now() + patience_with_disks;
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      // What was written is to be on the disks, where it is looked for.
-      ::sync();
-      const auto open = [&](const std::string& node) {
-        return devices.open(node, O_RDONLY | O_DIRECT | O_NONBLOCK);
-      };
-      sys::write_all(pipe.write.get(), encode(mark(names, open)) + ".\n");
-      ::_exit(0);
-    }
-    answer_ = std::move(pipe.read);
-    text_.clear();
-  }
-
-  /// What is there, once it is complete; empty marks when the disks have not answered.
-  std::optional<std::vector<Mark>> take() {
-    if (!is_under_way()) return std::nullopt;
-    std::array<char, 4096> bytes;
-    while (sys::is_readable(answer_.get())) {
-      const auto count = ::read(answer_.get(), bytes.data(), bytes.size());
-      if (count <= 0) return finish();
-      text_.append(bytes.data(), static_cast<std::size_t>(count));
-    }
-    if (Clock::now() < end_) return std::nullopt;
-    ::kill(pid_, SIGKILL);
-    text_.clear();
-    return finish();
-  }
-  int descriptor() const noexcept { return is_under_way() ? answer_.get() : -1; }
-
- private:
-  std::vector<Mark> finish() {
-    // One that hangs in the kernel is reaped when this process ends.
-    ::waitpid(pid_, nullptr, WNOHANG);
-    pid_ = 0;
-    answer_.reset();
-    return text_.ends_with(".\n") ? decode(text_) : std::vector<Mark>();
-  }
-
-  pid_t pid_ = 0;
-  UniqueFd answer_;
-  std::string text_;
-  Clock::time_point end_;
-};
+bool is_roots(int socket) noexcept {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == 0;
+}
 
 class Watch {
  public:
@@ -168,23 +97,23 @@ class Watch {
         devices_(devices),
         vigil_(Clock::now(), charge_.within),
         notices_(charge_.directory.get()),
-        writes_(charge_.writes),
-        is_counted_(are_counted(charge_.devices)) {
+        look_(devices),
+        writes_(charge_.writes) {
     for (auto& name : charge_.watchdogs) watchdogs_.emplace_back(std::move(name));
     open_log();
   }
 
   [[noreturn]] void run() {
     feed();
-    [[maybe_unused]] const auto ignored = ::write(charge_.ready.get(), "", 1);
-    charge_.ready.reset();
+    tell_ready();
     while (vigil_.state_at(Clock::now()) != State::confirmed) {
       wait();
       feed();
+      heed_pid_1();
       answer();
       look_at_disks();
       tell();
-      write_if(kernel_panic, "0\n", "10");
+      if (is_panic_set_) write_if(kernel_panic, "0\n", "10");
       if (vigil_.state_at(Clock::now()) == State::going_back) go_back_unless_changed();
     }
     stay();
@@ -193,7 +122,6 @@ class Watch {
  private:
   void open_log() {
     log_.set_origin(charge_.began);
-    log_.set_lines(charge_.lines);
     log_.set_phase("guardian");
     const auto add = [&](const auto& make) {
       try {
@@ -207,6 +135,25 @@ class Watch {
                                            O_WRONLY | O_APPEND | O_NONBLOCK));
     });
     add([&] { return log::sinks::kmsg(devices_.open("kmsg", O_WRONLY | O_NONBLOCK)); });
+  }
+
+  /// A new init has no ear for it.
+  void tell_pid_1(const std::string& words) const noexcept {
+    [[maybe_unused]] const auto ignored = ::write(charge_.told.get(), words.data(), words.size());
+  }
+  void tell_ready() const {
+    std::vector<std::string> names;
+    for (const auto& watchdog : watchdogs_)
+      if (watchdog.is_open()) names.push_back(watchdog.name());
+    tell_pid_1(is_ready + joined(names, ",") + '\n');
+  }
+
+  void heed_pid_1() {
+    if (has_begun != 0) {
+      has_begun = 0;
+      vigil_.begin(Clock::now());
+    }
+    if (is_relieved != 0) vigil_.relieve();
   }
 
   void wait() const noexcept {
@@ -224,7 +171,7 @@ class Watch {
   void answer() {
     const UniqueFd client(
         ::accept4(charge_.listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!client) return;
+    if (!client || !is_roots(client.get())) return;
     constexpr int second_ms = 1000;
     pollfd asked{client.get(), POLLIN, 0};
     std::array<char, 256> bytes;
@@ -245,40 +192,64 @@ class Watch {
         ::send(client.get(), text.data(), text.size(), MSG_NOSIGNAL);
   }
 
-  /// From time to time, and only what was written to.
+  /// From time to time, and only where something was written.
   void look_at_disks() {
-    if (auto marks = look_.take()) judge(*marks);
+    judge();
     const auto now = Clock::now();
     if (look_.is_under_way() || now < next_look_ || vigil_.state_at(now) != State::waiting) return;
     next_look_ = now + between_looks;
-    if (has_been_written()) begin_look();
+    const auto writes = writes_to(charge_.devices);
+    const bool is_wanted =
+        !suspected_.empty() || writes != writes_ || !are_counted(charge_.devices);
+    if (is_wanted && look_.begin(charge_.devices, patience_with_disks)) writes_at_look_ = writes;
   }
 
-  bool has_been_written() const { return !is_counted_ || writes_to(charge_.devices) != writes_; }
-
-  void begin_look() {
-    try {
-      look_.begin(charge_.devices, devices_);
-    } catch (const std::system_error& error) {
-      log_.warning("the old system's disks are not looked at", {{"reason", error.what()}});
+  /// What is seen twice is believed: a table that is just read anew looks like another one. True
+  /// when a look has come to its end, and nothing has changed.
+  bool judge() {
+    const auto result = look_.take();
+    if (!result) return false;
+    const auto devices = joined(changed(charge_.marks, result->marks), ", ");
+    if (!devices.empty() && devices == suspected_) disarm(devices);
+    if (!result->is_over) return false;
+    if (!devices.empty()) next_look_ = Clock::now();
+    suspected_ = devices;
+    if (!result->is_complete) {
+      log_.warning("not all of the old system's disks answer");
+    } else if (devices.empty()) {
+      writes_ = writes_at_look_;
     }
+    return result->is_complete && devices.empty();
   }
 
-  void judge(const std::vector<Mark>& marks) {
-    if (marks.empty() && !charge_.devices.empty()) {
-      log_.warning("the old system's disks do not answer");
-      return;
-    }
-    const auto devices = changed(charge_.marks, marks);
-    if (devices.empty() || !vigil_.note_change(joined(devices, ", "))) return;
+  void disarm(const std::string& devices) {
+    if (!vigil_.note_change(devices)) return;
+    look_.stop();
     log_.error(
         "what the old system needs to start has changed: the machine does not reboot by itself",
-        {{"devices", joined(devices, ",")}, {"mend", "type dboot-confirm"}});
+        {{"devices", devices}, {"mend", "type dboot-confirm"}});
     Notices::shout(vigil_.message_of_the_day(Clock::now()));
-    for (auto& watchdog : watchdogs_) {
-      if (watchdog.stop()) log_.info("watchdog stopped", {{"device", watchdog.name()}});
-    }
-    watchdogs_.clear();
+    stop_watchdogs();
+    put_kernel_panic_back();
+    tell_pid_1({is_disarmed});
+  }
+
+  /// Those that cannot be stopped are fed on.
+  void stop_watchdogs() {
+    std::erase_if(watchdogs_, [this](FedWatchdog& watchdog) {
+      const bool is_stopped = watchdog.stop();
+      if (is_stopped) {
+        log_.info("watchdog stopped", {{"device", watchdog.name()}});
+      } else {
+        log_.warning("watchdog cannot be stopped: it is fed on", {{"device", watchdog.name()}});
+      }
+      return is_stopped;
+    });
+  }
+
+  void put_kernel_panic_back() noexcept {
+    is_panic_set_ = false;
+    if (charge_.kernel_panic) write_if(kernel_panic, "10\n", std::to_string(*charge_.kernel_panic));
   }
 
   void tell() {
@@ -291,20 +262,29 @@ class Watch {
     Notices::shout(vigil_.message_of_the_day(now));
   }
 
-  /// The last look comes at the end, for what was written since the one before.
+  /// The last looks come at the end, also at what is still on its way to the disks, which nothing
+  /// counts: nobody is to write half of it and reboot into that.
   void go_back_unless_changed() {
-    if (has_been_written()) {
-      while (look_.is_under_way()) wait_for_look();
-      begin_look();
-      while (look_.is_under_way()) wait_for_look();
+    look_.stop();
+    for (const auto end = Clock::now() + patience_at_the_end; Clock::now() < end;) {
+      if (charge_.devices.empty()) break;
+      if (!look_.begin(charge_.devices, end - Clock::now())) {
+        // The child of the last one is still there.
+        wait();
+        feed();
+        continue;
+      }
+      bool has_not_changed = false;
+      while (look_.is_under_way()) {
+        wait();
+        feed();
+        answer();
+        has_not_changed = judge();
+      }
+      const bool is_doubtful = !has_not_changed && !suspected_.empty();
+      if (!is_doubtful || vigil_.state_at(Clock::now()) != State::going_back) break;
     }
     if (vigil_.state_at(Clock::now()) == State::going_back) go_back();
-  }
-
-  void wait_for_look() {
-    wait();
-    feed();
-    if (auto marks = look_.take()) judge(*marks);
   }
 
   [[noreturn]] void go_back() {
@@ -314,7 +294,7 @@ class Watch {
     Notices::shout("The machine reboots into the system on its disk: " + vigil_.reason() + ".\n");
     if (charge_.pid_1_obeys) {
       ::kill(1, SIGTERM);
-      feed_for(patience_with_pid_1);
+      feed_for(charge_.patience_with_pid_1);
     }
     if (::fork() == 0) {
       ::sync();
@@ -339,12 +319,11 @@ class Watch {
   }
 
   [[noreturn]] void stay() {
+    look_.stop();
     log_.info("somebody has confirmed: the new system stays");
     notices_.show("");
-    if (charge_.kernel_panic) write_if(kernel_panic, "10\n", std::to_string(*charge_.kernel_panic));
-    std::erase_if(watchdogs_, [](Watchdog& watchdog) { return watchdog.stop(); });
-    for (const auto& watchdog : watchdogs_)
-      log_.warning("watchdog cannot be stopped: it is fed on", {{"device", watchdog.name()}});
+    put_kernel_panic_back();
+    stop_watchdogs();
     charge_.listener.reset();
     while (!watchdogs_.empty()) {
       feed();
@@ -358,12 +337,14 @@ class Watch {
   Log log_;
   Vigil vigil_;
   Notices notices_;
-  std::vector<Watchdog> watchdogs_;
+  std::vector<FedWatchdog> watchdogs_;
   Look look_;
   Clock::time_point next_look_;
-  std::uint64_t writes_;
-  bool is_counted_;
+  std::uint64_t writes_;              ///< after which nothing had changed
+  std::uint64_t writes_at_look_ = 0;  ///< at the begin of the one that is under way
+  std::string suspected_;             ///< devices that seem to have changed
   bool is_last_warning_given_ = false;
+  bool is_panic_set_ = true;  ///< the kernel reboots when it panics
 };
 
 }  // namespace

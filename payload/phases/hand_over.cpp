@@ -1,5 +1,6 @@
 #include "payload/phases/hand_over.hpp"
 
+#include <exception>
 #include <system_error>
 
 #include "payload/system/fresh_process.hpp"
@@ -25,7 +26,16 @@ Task<> leave_way_back(Context& context) {
   if (context.guardian.is_wanted()) {
     auto passing = context.watchdogs.pass_on();
     auto watchdogs = co_await std::move(passing);
-    co_await context.guardian.start(std::move(watchdogs));
+    std::exception_ptr failure;
+    try {
+      co_await context.guardian.start(std::move(watchdogs));
+    } catch (const std::exception&) {
+      failure = std::current_exception();
+    }
+    if (!failure) co_return;
+    // Who sees why has to have time for it.
+    co_await context.watchdogs.keep_fed();
+    std::rethrow_exception(failure);
   } else {
     restore_kernel_panic(context);
     co_await context.watchdogs.let_go(context.plan.start);

@@ -64,6 +64,7 @@ Task<> end_rehearsal(Context& context, std::system_error error) {
 }  // namespace
 
 Task<> start(Context& context) {
+  context.guardian.begin();
   std::optional<std::system_error> failure;
   try {
     if (context.plan.start == Start::exec) {

@@ -84,6 +84,7 @@ class WayOut {
 
 Task<> way_out(Context& context, std::string reason) {
   context.log.begin_phase("failure");
+  context.guardian.relieve();
   // The kernel's log and the consoles may have been left to the new system already.
   context.kernel_log.take(context.devices);
   co_await context.disk_log.let_go();

@@ -116,16 +116,19 @@ TEST(Confirmation, IsAskedForWithoutEndWhereTheOldSystemIsNotThereAnyMore) {
   auto options = quick();
   options.root = "disk";
   SmallHost host(options);
-  host.take_over("--confirm-within 1m --on-exit poweroff",
-                 in_shell("dd if=/dev/urandom of=/dev/vda bs=1M count=2; sleep 600; "
-                          "dboot-confirm --status; dboot-confirm; echo it stays" +
-                          std::string(until_it_is_sent)));
+  host.take_over(
+      "--confirm-within 1m --on-exit poweroff",
+      in_shell("dd if=/dev/urandom of=/dev/vda bs=1M count=2; sleep 600; "
+               "dboot-confirm --status; cat /proc/sys/kernel/panic; " +
+               signal_to_guardian("9") + "; sleep 100; echo it stays" + until_it_is_sent));
   auto& console = host.console();
   console.expect(
       "error guardian what the old system needs to start has changed: the machine does "
       "not reboot by itself devices=vda",
       60s);
   console.expect("not confirmed, and the machine does not reboot by itself", 60s);
+  console.expect("^0$", 60s);
+  console.expect("the guardian has ended, and nobody waits for a confirmation any more", 60s);
   console.expect("it stays", 60s);
   EXPECT_EQ(host.machine().wait_for_end(), "guest-shutdown");
   EXPECT_THAT(console.text(), Not(HasSubstr(goes_back)));

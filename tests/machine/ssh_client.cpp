@@ -122,7 +122,7 @@ void SshClient::take_over(Machine& machine, const std::string& user, const std::
                     ContainsRegex("\nlog in +ssh " + user + "@10.0.2.15\n"),
                     ContainsRegex("\nThis session ends. Log in again: ssh " + user +
                                   "@10.0.2.15; confirm within [0-9]+ (minutes|seconds): "
-                                  "dboot-confirm\n")));
+                                  "ssh [a-z]+@10.0.2.15 dboot-confirm\n")));
   if (!ready.empty()) machine.console().expect(ready, 240s);
   EXPECT_TRUE(await_login(user));
   const auto milliseconds =

@@ -230,6 +230,26 @@ TEST(Forecast, SaysThatALoginToTheImagesServerIsNotTried) {
                                     Not(HasSubstr("comes along"))));
 }
 
+TEST(Forecast, SaysWhatLeadsBackAndWhatIsInTheWay) {
+  auto forecast = forecast_of_a_server();
+  EXPECT_THAT(json(forecast),
+              AllOf(HasSubstr(R"("not_confirmed":null)"), HasSubstr(R"("obstacles":[])")));
+  forecast.plan.confirm_within = std::chrono::minutes(10);
+  forecast.obstacles = {{"vda stays busy", ""},
+                        {"the next boot leads elsewhere", "grub-editenv x"}};
+  EXPECT_THAT(
+      text(forecast),
+      HasSubstr("             the machine reboots into the system on its disk unless somebody "
+                "types dboot-confirm within 10 minutes\n"
+                "               it may not: vda stays busy\n"
+                "               it may not: the next boot leads elsewhere; mend it: "
+                "grub-editenv x\n"));
+  EXPECT_THAT(json(forecast),
+              HasSubstr(R"("obstacles":[{"what":"vda stays busy","mend":null},)"
+                        R"({"what":"the next boot leads elsewhere","mend":"grub-editenv x"}])"));
+  EXPECT_THAT(summary(forecast), HasSubstr("\nway back     the machine reboots"));
+}
+
 TEST(Forecast, SumsUpWhatIsAboutToBeDone) {
   auto forecast = forecast_of_a_server();
   forecast.ssh = ssh_of_a_server();

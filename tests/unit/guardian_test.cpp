@@ -22,8 +22,15 @@ using State = Vigil::State;
 
 constexpr Vigil::Time begin{};
 
+/// Whose time has begun.
+Vigil vigil_of(std::chrono::seconds within) {
+  Vigil vigil(begin, within);
+  vigil.begin(begin);
+  return vigil;
+}
+
 TEST(Vigil, GoesBackWhenNobodyConfirms) {
-  Vigil vigil(begin, 10min);
+  auto vigil = vigil_of(10min);
   EXPECT_EQ(vigil.state_at(begin + 10min - 1s), State::waiting);
   EXPECT_EQ(vigil.left(begin + 9min), 60s);
   EXPECT_EQ(vigil.state_at(begin + 10min), State::going_back);
@@ -34,7 +41,7 @@ TEST(Vigil, GoesBackWhenNobodyConfirms) {
 }
 
 TEST(Vigil, StaysWhenSomebodyConfirms) {
-  Vigil vigil(begin, 10min);
+  auto vigil = vigil_of(10min);
   EXPECT_TRUE(vigil.obey({Kind::confirm}, begin + 10min - 1s).is_obeyed);
   EXPECT_EQ(vigil.state_at(begin + 1h), State::confirmed);
   EXPECT_EQ(vigil.message_of_the_day(begin + 1h), "");
@@ -44,7 +51,7 @@ TEST(Vigil, StaysWhenSomebodyConfirms) {
 }
 
 TEST(Vigil, WaitsForAsLongAsSomebodyAsksFor) {
-  Vigil vigil(begin, 1min);
+  auto vigil = vigil_of(1min);
   const auto answer = vigil.obey({Kind::extend, 30min}, begin + 30s);
   EXPECT_TRUE(answer.is_obeyed);
   EXPECT_THAT(answer.words, HasSubstr("in 30 minutes"));
@@ -53,14 +60,14 @@ TEST(Vigil, WaitsForAsLongAsSomebodyAsksFor) {
 }
 
 TEST(Vigil, GoesBackAtOnceWhereThatIsAskedFor) {
-  Vigil vigil(begin, 10min);
+  auto vigil = vigil_of(10min);
   EXPECT_TRUE(vigil.obey({Kind::back}, begin).is_obeyed);
   EXPECT_EQ(vigil.state_at(begin), State::going_back);
   EXPECT_THAT(vigil.reason(), HasSubstr("--now-back"));
 }
 
 TEST(Vigil, DoesNotGoBackByItselfToWhatIsNotThereAnyMore) {
-  Vigil vigil(begin, 10min);
+  auto vigil = vigil_of(10min);
   EXPECT_TRUE(vigil.note_change("vda1, vda2"));
   EXPECT_FALSE(vigil.note_change("vda1"));
   EXPECT_EQ(vigil.state_at(begin + 1h), State::disarmed);
@@ -72,18 +79,32 @@ TEST(Vigil, DoesNotGoBackByItselfToWhatIsNotThereAnyMore) {
 }
 
 TEST(Vigil, IsDisarmedInTheLastMomentUnlessSomebodyAsks) {
-  Vigil late(begin, 1min);
+  auto late = vigil_of(1min);
   EXPECT_EQ(late.state_at(begin + 1min), State::going_back);
   EXPECT_TRUE(late.note_change("vda"));
   EXPECT_EQ(late.state_at(begin + 2min), State::disarmed);
-  Vigil asked(begin, 1min);
+  auto asked = vigil_of(1min);
   asked.obey({Kind::back}, begin);
   EXPECT_FALSE(asked.note_change("vda"));
   EXPECT_EQ(asked.state_at(begin), State::going_back);
 }
 
+TEST(Vigil, BeginsWithTheNewSystemAndIsRelievedWhereThereIsNone) {
+  Vigil vigil(begin, 10min);
+  EXPECT_EQ(vigil.state_at(begin + 30min), State::waiting);
+  vigil.begin(begin + 30min);
+  EXPECT_EQ(vigil.state_at(begin + 40min), State::going_back);
+  Vigil forgotten(begin, 10min);
+  EXPECT_EQ(forgotten.state_at(begin + 71min), State::going_back);
+  auto failed = vigil_of(10min);
+  failed.relieve();
+  EXPECT_EQ(failed.state_at(begin + 24h), State::relieved);
+  EXPECT_FALSE(failed.obey({Kind::extend, 1h}, begin).is_obeyed);
+  EXPECT_FALSE(failed.note_change("vda"));
+}
+
 TEST(Vigil, SaysHowItStands) {
-  Vigil vigil(begin, 90min);
+  auto vigil = vigil_of(90min);
   EXPECT_THAT(vigil.obey({Kind::status}, begin).words, HasSubstr("in 1 hour 30 minutes"));
   EXPECT_THAT(vigil.message_of_the_day(begin + 80min + 1s), HasSubstr("in 10 minutes "));
   EXPECT_THAT(vigil.message_of_the_day(begin + 89min + 10s), HasSubstr("in 50 seconds "));
@@ -136,9 +157,12 @@ TEST(Superblock, OfEachKindIsKnown) {
                                                                      {0, "\xfc\x4e\x2b\xa9"},
                                                                      {82, "FAT32   "},
                                                                      {54, "FAT16   "},
-                                                                     {4086, "SWAPSPACE2"}};
-  const std::vector<std::string> kinds{"xfs", "btrfs", "f2fs", "luks", "lvm",
-                                       "md",  "md",    "fat",  "fat",  "swap"};
+                                                                     {4086, "SWAPSPACE2"},
+                                                                     {65526, "SWAPSPACE2"},
+                                                                     {3, "NTFS    "},
+                                                                     {3, "EXFAT   "}};
+  const std::vector<std::string> kinds{"xfs", "btrfs", "f2fs", "luks", "lvm",  "md",   "md",
+                                       "fat", "fat",   "swap", "swap", "ntfs", "exfat"};
   for (std::size_t at = 0; at < magics.size(); ++at) {
     Bytes bytes(superblock_area);
     put(bytes, magics[at].first, magics[at].second);
@@ -166,8 +190,12 @@ TEST(OldDisks, HaveChangedWhereAMarkHas) {
   now[0].what = "table 3";
   now[2].what = "ext 4";
   EXPECT_THAT(changed(before, now), ElementsAre("vda"));
+  // What has not answered has not changed; what is gone has.
+  now[0].what = "unknown: Input/output error";
   now.erase(now.begin() + 1);
-  EXPECT_THAT(changed(before, now), ElementsAre("vda", "vda1"));
+  EXPECT_THAT(changed(before, now), IsEmpty());
+  now.push_back({"vda1", "gone"});
+  EXPECT_THAT(changed(before, now), ElementsAre("vda1"));
   EXPECT_THAT(changed({}, now), IsEmpty());
 }
 

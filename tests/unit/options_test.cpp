@@ -194,6 +194,19 @@ TEST(Options, FilesOfTheHostAreTakenAlong) {
   EXPECT_THAT(answer({"--copy", "x:", "debian"}).what(), HasSubstr("x: says no PATH"));
 }
 
+TEST(Options, TimeToConfirmIsATimeOrNone) {
+  using namespace std::chrono_literals;
+  EXPECT_EQ(parse({"debian"}).confirm_within, std::nullopt);
+  EXPECT_EQ(parse({"--confirm-within", "no", "debian"}).confirm_within, 0s);
+  EXPECT_EQ(parse({"--confirm-within", "90s", "debian"}).confirm_within, 90s);
+  EXPECT_EQ(parse({"--confirm-within", "2h", "debian"}).confirm_within, 2h);
+  for (const char* time : {"0", "0s", "31d", "-1", "soon", "1.5h", ""}) {
+    const auto given = answer({"--confirm-within", time, "debian"});
+    EXPECT_EQ(given.status, 125) << time;
+    EXPECT_THAT(given.what(), HasSubstr("is no time: say 90s, 10m or 2h"));
+  }
+}
+
 TEST(Options, MistakesAreNamedAndEndWith125) {
   EXPECT_EQ(answer({}).status, 125);
   EXPECT_THAT(answer({}).what(), HasSubstr("IMAGE is missing"));

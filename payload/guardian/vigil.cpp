@@ -101,8 +101,7 @@ Answer Vigil::obey(const Request& request, Time now) {
 }
 
 bool Vigil::note_change(const std::string& devices) {
-  const bool goes_by_itself = state_ == State::going_back && !is_asked_to_go_;
-  if (state_ != State::waiting && !goes_by_itself) return false;
+  if (state_ != State::waiting && !goes_by_itself()) return false;
   state_ = State::disarmed;
   changed_ = devices;
   return true;

@@ -57,6 +57,8 @@ class Vigil {
   State state_at(Time now);
   /// Until it goes back; 0 when it is not waiting.
   std::chrono::seconds left(Time now) const;
+  /// It goes back, and nobody has asked for that: a change would keep it here.
+  bool goes_by_itself() const { return state_ == State::going_back && !is_asked_to_go_; }
   /// Why it goes back.
   const std::string& reason() const noexcept { return reason_; }
 

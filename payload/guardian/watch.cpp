@@ -266,8 +266,8 @@ class Watch {
   /// counts: nobody is to write half of it and reboot into that.
   void go_back_unless_changed() {
     look_.stop();
-    for (const auto end = Clock::now() + patience_at_the_end; Clock::now() < end;) {
-      if (charge_.devices.empty()) break;
+    const auto end = Clock::now() + patience_at_the_end;
+    while (vigil_.goes_by_itself() && !charge_.devices.empty() && Clock::now() < end) {
       if (!look_.begin(charge_.devices, end - Clock::now())) {
         // The child of the last one is still there.
         wait();
@@ -281,8 +281,7 @@ class Watch {
         answer();
         has_not_changed = judge();
       }
-      const bool is_doubtful = !has_not_changed && !suspected_.empty();
-      if (!is_doubtful || vigil_.state_at(Clock::now()) != State::going_back) break;
+      if (has_not_changed || suspected_.empty()) break;
     }
     if (vigil_.state_at(Clock::now()) == State::going_back) go_back();
   }

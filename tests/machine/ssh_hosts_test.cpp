@@ -118,6 +118,7 @@ TEST(SshTo, AHostWithDebian13) {
                    "/opt/dboot/dboot-inject --yes /opt/dboot/busybox.tar -- /bin/sh");
   EXPECT_THAT(client.ssh({"-tt", "root@127.0.0.1", "cat /proc/1/comm; tty"}).text,
               AllOf(HasSubstr("dboot-init"), HasSubstr("/dev/pts/")));
+  EXPECT_THAT(client.type("root", "exit\\r"), HasSubstr("the machine reboots into the one"));
 }
 
 }  // namespace

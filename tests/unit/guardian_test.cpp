@@ -85,6 +85,7 @@ TEST(Vigil, IsDisarmedInTheLastMomentUnlessSomebodyAsks) {
   EXPECT_EQ(late.state_at(begin + 2min), State::disarmed);
   auto asked = vigil_of(1min);
   asked.obey({Kind::back}, begin);
+  EXPECT_FALSE(asked.goes_by_itself());
   EXPECT_FALSE(asked.note_change("vda"));
   EXPECT_EQ(asked.state_at(begin), State::going_back);
 }

@@ -178,7 +178,7 @@ std::string configuration_of(const Settings& settings, const std::vector<std::st
   line("AuthorizedKeysFile", std::string("/") + keys_directory + "/%u");
   line("PidFile", "none");
   line("UseDNS", "no");
-  // Where a guardian of the payload says how it stands.
+  // Where a guardian of the payload says how it stands; since OpenSSH 10 that of the new system.
   line("PrintMotd", "yes");
   line("PermitUserRC", "no");
   line("Subsystem", "sftp internal-sftp");

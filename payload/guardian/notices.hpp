@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 namespace dboot::guardian {
@@ -10,16 +11,19 @@ class Notices {
   /// `directory`: layout::directory, which must stay open.
   explicit Notices(int directory) noexcept : directory_(directory) {}
 
-  /// The message of the day: of the ssh server that came along, and in /run/motd.d, where pam_motd
-  /// looks for it. Empty: none.
+  /// In the messages of the day, wherever an ssh server reads them: before it goes into the new
+  /// system, and there, in front of what the image has. Empty: no more.
   void show(const std::string& message);
 
   /// To every pseudo terminal that there is.
   static void shout(const std::string& message);
 
  private:
+  bool show_in_new_system(const std::string& message);
+
   int directory_;
   std::string shown_;
+  std::optional<std::string> of_image_;  ///< its /etc/motd; empty: not looked at yet
 };
 
 }  // namespace dboot::guardian

@@ -53,6 +53,7 @@ TEST(Ssh, ComesInAgainWhereTheImageHasNone) {
               ContainsRegex("not confirmed: in ([2-9]|10) minutes? the machine reboots"));
   EXPECT_THAT(client.ssh({"root@127.0.0.1", "dboot-confirm --status; dboot-confirm"}).text,
               ContainsRegex("disk in [0-9]+ minutes.*\nconfirmed: the new system stays\n"));
+  EXPECT_THAT(client.ssh({"root@127.0.0.1", "cat /etc/motd"}).text, HasSubstr("No such file"));
   attach_and_leave(client);
   // The console shows what was typed there.
   host.console().expect("attached-42", 60s);

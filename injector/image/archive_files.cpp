@@ -106,7 +106,7 @@ class DistantStream : public ByteStream {
 
 class ArchiveFiles : public FileSet {
  public:
-  enum class Members : bool { any, of_an_image };
+  enum class Members : bool { any, of_no_system };
 
   ArchiveFiles(UniqueFd fd, std::string description, Members wanted)
       : description_(std::move(description)), fd_(std::move(fd)) {
@@ -117,11 +117,10 @@ class ArchiveFiles : public FileSet {
     plain_ = walk.is_plain();
     try {
       std::uint64_t number = 0;
+      RootFilesystemSigns signs;
       while (archive_entry* entry = walk.next()) {
-        if (wanted == Members::of_an_image &&
-            !may_be_of_an_image(text(::archive_entry_pathname(entry)))) {
+        if (wanted == Members::of_no_system && signs.show(text(::archive_entry_pathname(entry))))
           return;
-        }
         add(walk, entry, number++);
       }
     } catch (const BadDocument& error) {
@@ -208,10 +207,12 @@ std::unique_ptr<FileSet> archive_files_of_image(UniqueFd& fd, const std::string&
   // Until it is known to be one, the file is not given away: a failure leaves it to the caller.
   UniqueFd own(sys::check(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3), "dup"));
   auto files =
-      std::make_unique<ArchiveFiles>(std::move(own), name, ArchiveFiles::Members::of_an_image);
-  const bool is_layout = files->contains("oci-layout");
-  if (!files->is_complete() || (!is_layout && !files->contains("manifest.json"))) return nullptr;
-  files->describe((is_layout ? "oci-archive:" : "docker-archive:") + name);
+      std::make_unique<ArchiveFiles>(std::move(own), name, ArchiveFiles::Members::of_no_system);
+  if (!files->is_complete()) return nullptr;
+  const auto holds = what_is_in(*files);
+  if (holds == Holds::root_filesystem) return nullptr;
+  files->describe((holds == Holds::oci ? "oci-archive:" : "docker-archive:") +
+                  (name == "standard input" ? "-" : name));
   return files;
 }
 

@@ -1,5 +1,6 @@
 #include "injector/image/archive_members.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -8,9 +9,11 @@
 namespace dboot::image {
 
 std::string member_name(const std::string& path) {
-  const std::string normal = std::filesystem::path(path).lexically_normal().string();
+  // Guix begins names with a slash.
+  const auto relative = path.substr(std::min(path.find_first_not_of('/'), path.size()));
+  const std::string normal = std::filesystem::path(relative).lexically_normal().string();
   std::string name = normal.ends_with('/') ? normal.substr(0, normal.size() - 1) : normal;
-  if (name == "." || name == ".." || name.starts_with("../") || name.starts_with('/')) return {};
+  if (name == "." || name == ".." || name.starts_with("../")) return {};
   return name;
 }
 
@@ -39,7 +42,7 @@ void Members::add_hardlink(const std::string& name, const std::string& target) {
 
 const Member* Members::find(const std::string& name) const {
   constexpr int longest_chain = 8;
-  std::string wanted = name;
+  std::string wanted = member_name(name);
   for (int step = 0; step < longest_chain; ++step) {
     if (const auto file = files_.find(wanted); file != files_.end()) return &file->second;
     const auto link = links_.find(wanted);

@@ -40,8 +40,8 @@ class Members {
   std::map<std::string, std::string> links_;
 };
 
-/// The name of a member without "./" and doubled slashes; empty for the root, and for names that
-/// lead out of the archive, which nobody asks for.
+/// The name of a member without "./", doubled slashes and those in front; empty for the root, and
+/// for names that lead out of the archive, which nobody asks for.
 std::string member_name(const std::string& path);
 
 }  // namespace dboot::image

@@ -1,13 +1,30 @@
 #include "injector/image/config_file.hpp"
 
+#include <utility>
+
 #include "injector/image/json.hpp"
 
 namespace dboot::image {
 
+namespace {
+
+/// A list of words; a string is the shell form, which builders turn into a list, and hand-made
+/// images do not.
+std::vector<std::string> command_member(const boost::json::value& config, std::string_view name) {
+  if (!member(config, name).is_string()) return strings_member(config, name);
+  auto line = string_member(config, name);
+  if (line.empty()) return {};
+  return {"/bin/sh", "-c", std::move(line)};
+}
+
+}  // namespace
+
 ImageConfig process_config(const boost::json::value& config) {
   ImageConfig result;
-  result.entrypoint = strings_member(config, "Entrypoint");
-  result.cmd = strings_member(config, "Cmd");
+  result.entrypoint = command_member(config, "Entrypoint");
+  // What `ENTRYPOINT [""]` leaves: engines take it for none.
+  if (result.entrypoint == std::vector<std::string>{""}) result.entrypoint.clear();
+  result.cmd = command_member(config, "Cmd");
   result.env = strings_member(config, "Env");
   result.working_directory = string_member(config, "WorkingDir");
   result.user = string_member(config, "User");

@@ -39,8 +39,8 @@ std::unique_ptr<FileSet> directory_files(const std::string& path, std::string de
 std::unique_ptr<FileSet> archive_files(UniqueFd fd, std::string description);
 
 /// The same where nobody knows what the archive holds: null, and `fd` as it was, when it is no
-/// image but a root filesystem, which is known by the first member that an image cannot have.
-/// `name` is the file's; the description becomes that with its transport.
+/// image but a root filesystem (see archive_kind.hpp). `name` is the file's; the description
+/// becomes that with its transport. Throws Failure for the formats of other programs.
 std::unique_ptr<FileSet> archive_files_of_image(UniqueFd& fd, const std::string& name);
 
 /// The whole of a file that is a document and no layer. Throws Failure when it is larger than any

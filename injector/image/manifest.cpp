@@ -67,6 +67,8 @@ Descriptor parse_descriptor(const json::value& value, const std::string& where) 
   result.size = size_member(value, "size");
   result.platform = parse_platform(member(value, "platform"));
   result.names = parse_names(member(value, "annotations"));
+  result.is_artifact = !string_member(value, "artifactType").empty() ||
+                       result.media_type == "application/vnd.oci.artifact.manifest.v1+json";
   return result;
 } catch (const BadDocument& error) {
   throw BadDocument(where + ": " + error.what());
@@ -114,7 +116,7 @@ bool is_called(const Descriptor& descriptor, const std::string& name) {
 std::string list_of_names(std::span<const Descriptor> index) {
   std::vector<std::string> names;
   for (const Descriptor& descriptor : index) {
-    if (is_attestation(descriptor)) continue;
+    if (is_attestation(descriptor) || descriptor.is_artifact) continue;
     const auto& own = descriptor.names;
     names.push_back(own.empty() ? to_string(descriptor.digest) : own.front());
   }
@@ -140,6 +142,8 @@ std::vector<const Descriptor*> candidates_of(std::span<const Descriptor> index,
   std::vector<const Descriptor*> result;
   for (const Descriptor& descriptor : index) {
     if (is_attestation(descriptor) || !is_called(descriptor, name)) continue;
+    // Nobody means it by the name of no image in particular.
+    if (descriptor.is_artifact && name.empty()) continue;
     const bool known = std::any_of(result.begin(), result.end(), [&](const Descriptor* other) {
       return other->digest == descriptor.digest && other->platform == descriptor.platform;
     });

@@ -22,6 +22,7 @@ struct Descriptor {
   std::uint64_t size = 0;
   Platform platform;               ///< empty where nothing is said
   std::vector<std::string> names;  ///< what an index calls it
+  bool is_artifact = false;        ///< something else than an image: a signature, a chart
 };
 
 struct Manifest {

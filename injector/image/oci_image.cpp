@@ -1,5 +1,6 @@
 #include "injector/image/oci_image.hpp"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -116,6 +117,19 @@ rootfs::Layer layer_of(const std::shared_ptr<const FileSet>& files, const Descri
 }
 
 }  // namespace
+
+bool leads_to_layers(const FileSet& files) noexcept {
+  try {
+    const auto chosen = parse_index(read_document(files, "index.json"), media_type::oci_index);
+    return std::any_of(chosen.begin(), chosen.end(), [&](const Descriptor& descriptor) {
+      if (document_type(descriptor.media_type) == DocumentType::index) return true;
+      const auto text = read_blob(files, descriptor, "manifest");
+      return !list_member(parse_json(text), "layers").empty();
+    });
+  } catch (const std::exception&) {
+    return false;
+  }
+}
 
 std::unique_ptr<Source> oci_image(std::shared_ptr<const FileSet> files, const std::string& image) {
   const Descriptor chosen = find_manifest(*files, image);

@@ -77,7 +77,9 @@ Platform running_platform() {
 }
 
 std::optional<int> fitness(const Platform& offered, const Platform& running) {
-  if (offered.os != running.os || offered.architecture != running.architecture) return std::nullopt;
+  // Hand-made indexes have the kernel's names: "x86_64".
+  if (offered.os != running.os || architecture_of(offered.architecture) != running.architecture)
+    return std::nullopt;
   const int version = version_of(offered);
   if (version == 0 || version > version_of(running)) return std::nullopt;
   return version;

@@ -6,6 +6,7 @@
 #include "injector/image/directory.hpp"
 #include "injector/image/docker_archive.hpp"
 #include "injector/image/engine.hpp"
+#include "injector/image/file_set.hpp"
 #include "injector/image/oci_image.hpp"
 #include "injector/image/podman.hpp"
 #include "injector/image/recognise.hpp"
@@ -13,6 +14,15 @@
 #include "injector/report.hpp"
 
 namespace dboot::image {
+
+namespace {
+
+/// Without the image in it.
+std::string text_of(const Reference& reference) {
+  return name_of(reference.transport) + ':' + reference.location;
+}
+
+}  // namespace
 
 std::unique_ptr<Source> open(const std::string& text, const EngineOptions& engine) {
   const Reference reference = parse_reference(text);
@@ -28,8 +38,13 @@ std::unique_ptr<Source> open(const std::string& text, const EngineOptions& engin
     case Transport::podman:
       return open_podman_image(location, engine);
     case Transport::docker_archive:
+      if (location == "-")
+        return docker_image(archive_files(keep_standard_input(), text_of(reference)),
+                            reference.image);
       return open_docker_archive(location, reference.image);
     case Transport::oci_archive:
+      if (location == "-")
+        return oci_image(archive_files(keep_standard_input(), text_of(reference)), reference.image);
       return open_oci_archive(location, reference.image);
     case Transport::oci_layout:
       return open_oci_layout(location, reference.image);

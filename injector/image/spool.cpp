@@ -55,9 +55,8 @@ std::span<const char> Spool::read() {
   const auto bytes = stream_->next();
   if (bytes.size() > most_ - kept_) {
     throw Failure(
-        "the layers of this image do not come in the order in which they are applied, so "
-        "that all of it has to be kept in memory besides the root that is made from it: "
-        "it has more than the " +
+        "what this is, or how its layers follow, is known at its end alone, so that all of it has "
+        "to be kept in memory besides the root that is made from it: it has more than the " +
             byte_size(most_) + " that there are for that",
         "save it to a file, and name that");
   }

@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <functional>
 #include <limits>
+#include <optional>
+#include <span>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -31,15 +33,38 @@ namespace {
 
 using Check = std::function<int(int)>;
 
+/// A stream whose begin has been looked at.
+class Begun : public ByteStream {
+ public:
+  explicit Begun(ByteStream& stream) : stream_(stream), first_(stream.next()) {}
+
+  bool is_empty() const noexcept { return first_.empty(); }
+  std::span<const char> next() override {
+    return first_.empty() ? stream_.next() : std::exchange(first_, {});
+  }
+
+ private:
+  ByteStream& stream_;
+  std::span<const char> first_;
+};
+
 std::string text(const char* string) {
   return string == nullptr ? std::string() : std::string(string);
+}
+
+/// The highest one stands for "as it is" (chown(2)); what is beyond would become another one.
+std::uint32_t owner_of(la_int64_t number) {
+  constexpr la_int64_t highest = std::numeric_limits<std::uint32_t>::max() - 1;
+  if (number < 0 || number > highest)
+    throw BadEntry("its owner " + std::to_string(number) + " is none that Linux knows");
+  return static_cast<std::uint32_t>(number);
 }
 
 Metadata metadata_of(archive_entry* entry) {
   Metadata metadata;
   metadata.mode = ::archive_entry_perm(entry);
-  metadata.uid = static_cast<uid_t>(::archive_entry_uid(entry));
-  metadata.gid = static_cast<gid_t>(::archive_entry_gid(entry));
+  metadata.uid = owner_of(::archive_entry_uid(entry));
+  metadata.gid = owner_of(::archive_entry_gid(entry));
   metadata.mtime = {::archive_entry_mtime(entry), ::archive_entry_mtime_nsec(entry)};
   const char* name = nullptr;
   const void* value = nullptr;
@@ -133,11 +158,21 @@ bool hide(EntryWriter& writer, const Whiteout& whiteout) {
   return true;
 }
 
+/// For a line: a name may have 4095 bytes, and more in an archive.
+std::string shortened(const std::string& name) {
+  constexpr std::size_t most = 160;
+  constexpr std::size_t end = 40;
+  if (name.size() <= most) return name;
+  return name.substr(0, most - end).append("…").append(name, name.size() - end);
+}
+
 /// Says which entry it was, in one sentence with the archive.
-[[noreturn]] void report(const std::string& description, const std::string& entry,
-                         const std::string& why) {
-  throw Failure("cannot unpack " + description + ": " + entry + ": " + why,
-                "take an archive that is whole and was not tampered with");
+[[noreturn]] void report(
+    const std::string& description, const std::string& entry, const std::string& why,
+    const char* mend = "take an archive that is whole and was not tampered with") {
+  std::string text = "cannot unpack ";
+  ((((text += description) += ": ") += shortened(entry)) += ": ") += why;
+  throw Failure(text, mend);
 }
 
 /// Calls `work` with the name of the entry that it is to keep up to date.
@@ -149,6 +184,10 @@ void report_by_entry(int root_fd, const std::string& description, Work work) {
     work(last, any);
   } catch (const std::system_error& error) {
     if (error.code().value() == ENOSPC) report_no_space(root_fd, last);
+    if (error.code().value() == ENAMETOOLONG)
+      report(description, last,
+             "the name of a file has more than 255 bytes, or its path more than 4095",
+             "give it a shorter one in the image, or leave it out there");
     report(description, last, error.what());
   } catch (const BadEntry& error) {
     report(description, last, error.what());
@@ -190,8 +229,13 @@ std::unique_ptr<ByteStream> open_tar(std::unique_ptr<ByteStream> stream, int roo
                         static_cast<std::uint64_t>(std::min(most, limit)), description);
 }
 
-void extract(ByteStream& stream, EntryWriter& writer, Whiteouts whiteouts, int root_fd,
+void extract(ByteStream& whole, EntryWriter& writer, Whiteouts whiteouts, int root_fd,
              Progress& progress, const std::string& description) {
+  std::optional<Begun> begun;
+  report_by_entry(root_fd, description, [&](std::string&, bool&) { begun.emplace(whole); });
+  auto& stream = *begun;
+  // A layer that changes nothing may have no byte at all; an archive may not.
+  if (stream.is_empty() && whiteouts == Whiteouts::hide) return;
   ArchiveInput input(stream, description);
   const auto check = [&](int result) { return input.check(result); };
   report_by_entry(root_fd, description, [&](std::string&, bool&) {

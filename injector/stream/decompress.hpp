@@ -8,12 +8,13 @@
 
 namespace dboot {
 
-enum class Compression { none, gzip, zstd, xz, lzma, bzip2, lz4 };
+enum class Compression { none, gzip, zstd, xz, lzma, bzip2, lz4, lz4_legacy };
 
 /// How many bytes compression_of() likes to see.
 inline constexpr std::size_t compression_magic = 13;
 
-/// How something is compressed that begins like this.
+/// How something is compressed that begins like this. Skippable frames, which zstd and lz4 have
+/// alike, count as zstd's.
 Compression compression_of(std::string_view begin);
 /// For messages: "gzip".
 const char* name(Compression compression);

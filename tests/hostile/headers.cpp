@@ -107,7 +107,14 @@ std::vector<HostileImage> headers() {
          t.pax({{"uid", "99999999999999999999"}, {"gid", "-5"}, {"mtime", "-99999999999999999.9"}});
          t.file("f");
        }),
-       ""},
+       "is none that Linux knows"},
+      {"TimesBeyondAllNumbers",
+       tar([](RawTar& t) {
+         t.pax({{"mtime", "-99999999999999999.9"}, {"atime", "99999999999999999999"}}).file("f");
+       }),
+       "",
+       {},
+       "f"},
       {"SparseMapThatLies", tar([](RawTar& t) {
          t.pax({{"GNU.sparse.map", "0,1,9223372036854775807,9223372036854775807"},
                 {"GNU.sparse.numblocks", "2"},

@@ -76,13 +76,13 @@ std::vector<HostileImage> names() {
       {"ComponentThatIsTooLong", tar([](RawTar& t, const Place&) {
          t.pax({{"path", std::string(256, 'n')}}).file("f");
        }),
-       "nnnnnnnn: File name too long"},
+       "nnnnnnnn: the name of a file has more than 255 bytes"},
       {"PathThatIsTooLong", tar([](RawTar& t, const Place&) {
          std::string path;
          for (int i = 0; i < 5000; ++i) path += "d/";
          t.pax({{"path", path + "f"}}).file("f");
        }),
-       "File name too long"},
+       "or its path more than 4095"},
       {"DeepDirectories",
        tar([](RawTar& t, const Place&) {
          std::string path;

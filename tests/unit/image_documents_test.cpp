@@ -76,7 +76,7 @@ TEST(ConfigFile, AbsentNullAndEmptyAreTheSame) {
 
 TEST(ConfigFile, WrongTypesAreRefusedByName) {
   EXPECT_THAT(refusal_of_config("[]"), HasSubstr("no object"));
-  EXPECT_THAT(refusal_of_config(R"({"config":{"Cmd":"sh"}})"), HasSubstr("Cmd is no list"));
+  EXPECT_THAT(refusal_of_config(R"({"config":{"Cmd":1}})"), HasSubstr("Cmd is no list"));
   EXPECT_THAT(refusal_of_config(R"({"config":{"Env":["A=1",2]}})"), HasSubstr("Env[1]"));
   EXPECT_THAT(refusal_of_config(R"({"config":{"User":1}})"), HasSubstr("User is no string"));
   EXPECT_THAT(refusal_of_config("{\"config\":{\"Cmd\":[\"a\\u0000b\"]}}"), HasSubstr("NUL"));

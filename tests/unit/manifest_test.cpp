@@ -218,6 +218,19 @@ TEST(Index, RunningPlatformIsTaken) {
   EXPECT_EQ(chosen(platforms, {}, {"linux", "arm", "v6"}), "4");
 }
 
+TEST(Index, KernelsNamesOfArchitecturesAreUnderstood) {
+  const std::vector<std::string> platforms{entry('1', on("aarch64")), entry('2', on("x86_64"))};
+  EXPECT_EQ(chosen(platforms), "2");
+  EXPECT_EQ(chosen(platforms, {}, {"linux", "arm64", ""}), "1");
+}
+
+TEST(Index, ArtifactsBesideAnImageAreNoImages) {
+  const std::string artifact = R"(,"artifactType":"application/spdx+json")";
+  EXPECT_EQ(chosen({entry('1', called("x")), entry('2', artifact)}), "1");
+  EXPECT_EQ(chosen({entry('1', ""), entry('2', artifact)}), "1");
+  EXPECT_THAT(chosen({entry('2', artifact)}), HasSubstr("no image in it; there is nothing"));
+}
+
 TEST(Index, HighestVariantThatTheProcessorRunsIsTaken) {
   const std::vector<std::string> levels{
       entry('1', on("amd64")), entry('4', on("amd64", "v4")), entry('3', on("amd64", "v3")),

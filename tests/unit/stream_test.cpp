@@ -1,4 +1,5 @@
 #include <gmock/gmock.h>
+#include <lz4.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "injector/stream/file_stream.hpp"
 #include "injector/stream/read_ahead.hpp"
 #include "tests/support/byte_streams.hpp"
+#include "tests/support/tar_builder.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace dboot {
@@ -156,6 +158,39 @@ TEST(Gzip, HeaderMayHaveEveryField) {
   packed[3] = 0x04 | 0x08 | 0x10;
   EXPECT_EQ(decompressed(packed), "content");
   EXPECT_EQ(decompressed(packed, 1), "content");
+}
+
+/// A block of at most 8 MiB each, with its size in front.
+std::string legacy_lz4(const std::vector<std::string>& blocks) {
+  std::string text("\x02\x21\x4c\x18", 4);
+  for (const auto& block : blocks) {
+    std::string packed(
+        static_cast<std::size_t>(::LZ4_compressBound(static_cast<int>(block.size()))), '\0');
+    const int size =
+        ::LZ4_compress_default(block.data(), packed.data(), static_cast<int>(block.size()),
+                               static_cast<int>(packed.size()));
+    packed.resize(static_cast<std::size_t>(size));
+    for (int at = 0; at < 4; ++at)
+      text += static_cast<char>(static_cast<unsigned>(size) >> (8 * at));
+    text += packed;
+  }
+  return text;
+}
+
+TEST(Lz4, LegacyFramesAreDecompressed) {
+  const std::string large(3'000'000, 'x');
+  const auto packed = legacy_lz4({large, "end"});
+  EXPECT_EQ(decompressed(packed), large + "end");
+  EXPECT_EQ(decompressed(packed + legacy_lz4({"more"})), large + "endmore");
+  EXPECT_NE(damage(packed.substr(0, packed.size() - 1)), "read");
+  EXPECT_NE(damage(std::string("\x02\x21\x4c\x18\xff\xff\xff\x7f", 8) + packed), "read");
+}
+
+TEST(Lz4, SkippableFramesInFrontAreSkipped) {
+  const std::string skippable("\x5a\x2a\x4d\x18\x04\0\0\0skip", 12);
+  const auto packed = TarBuilder(ARCHIVE_FILTER_LZ4).file("a", "content").finish();
+  EXPECT_EQ(decompressed(skippable + skippable + packed), decompressed(packed));
+  EXPECT_EQ(decompressed(skippable + legacy_lz4({"content"})), "content");
 }
 
 TEST(Zstd, SkippableFramesAreSkippedWhereverTheyAre) {

@@ -1,0 +1,280 @@
+// Archives as programs write them: images, root filesystems, and what is neither.
+#include "injector/image/archive_kind.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/socket.h>
+
+#include <thread>
+
+#include "injector/image/config_file.hpp"
+#include "injector/image/json.hpp"
+#include "injector/image/recognise.hpp"
+#include "injector/image/source.hpp"
+#include "tests/support/failure_of.hpp"
+#include "tests/support/image_builder.hpp"
+
+namespace dboot::image {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::string quoted(const std::string& text) {
+  return std::string("\"").append(text).append("\"");
+}
+
+std::string config_of(const std::string& layer) {
+  return R"({"os":"linux","architecture":"amd64","config":{"Cmd":["/c"]},"rootfs":{"diff_ids":[)" +
+         quoted(to_string(digest_of(layer))) + "]}}";
+}
+
+std::string list_of(const std::string& config, const std::string& layer) {
+  return R"([{"Config":)" + quoted(config) + R"(,"RepoTags":["a:1"],"Layers":[)" + quoted(layer) +
+         "]}]";
+}
+
+std::string layer_of_a() {
+  return TarBuilder().file("etc/a", "from the image").finish();
+}
+
+std::string compressed(const std::string& name, const std::string& content) {
+  return TarBuilder(ARCHIVE_FILTER_GZIP).file(name, content).finish();
+}
+
+class Recognised : public testing::Test {
+ protected:
+  /// What /etc/a has of what is in an archive; given as a file.
+  std::string content(const std::string& archive) {
+    write_text(directory_ / "archive", archive);
+    return unpacked(*open_path((directory_ / "archive").string()));
+  }
+  /// The same of a pipe, which is read once.
+  std::string content_of_pipe(const std::string& archive) {
+    std::array<int, 2> ends{};
+    sys::check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), "socketpair");
+    UniqueFd read(ends[0]);
+    std::thread writer([&, write = UniqueFd(ends[1])]() mutable {
+      try {
+        sys::write_all(write.get(), archive);
+      } catch (const std::exception&) {
+        // Who reads has enough.
+      }
+      write.reset();
+    });
+    std::string text;
+    try {
+      text = unpacked(*open_by_content(std::move(read), "standard input"));
+    } catch (...) {
+      writer.join();
+      throw;
+    }
+    writer.join();
+    return text;
+  }
+  std::string unpacked(Source& source) {
+    const TemporaryDirectory root;
+    Progress progress(0);
+    source.unpack(open_directory(root.path()).get(), progress);
+    return read_text(root / "etc/a");
+  }
+  void expect_image(const std::string& archive) {
+    EXPECT_EQ(content(archive), "from the image");
+    EXPECT_EQ(content_of_pipe(archive), "from the image");
+  }
+
+  TemporaryDirectory directory_;
+};
+
+TEST_F(Recognised, ImagesOfJib) {
+  const auto layer = layer_of_a();
+  const auto stored = compressed("etc/a", "from the image");
+  const auto name = std::string(64, 'b') + ".tar.gz";
+  // What is compressed is another tar: its digest is that of what it holds.
+  const auto plain = layer;
+  TarBuilder tar;
+  tar.file("config.json", config_of(plain)).file(name, stored);
+  tar.file("manifest.json", list_of("config.json", name));
+  expect_image(tar.finish());
+}
+
+TEST_F(Recognised, ImagesOfGuixAndOthersWithASlashInFront) {
+  const auto layer = layer_of_a();
+  for (const std::string slash : {"", "/"}) {
+    TarBuilder tar;
+    tar.directory("abc").file(slash + "abc/layer.tar", layer).file("abc/VERSION", "1.0");
+    tar.file("config.json", config_of(layer)).file("repositories", "{}");
+    tar.file("manifest.json", list_of("config.json", "/abc/layer.tar"));
+    expect_image(tar.finish());
+  }
+}
+
+TEST_F(Recognised, ImagesWithOtherFilesBesideAndTheListAnywhere) {
+  const auto layer = layer_of_a();
+  for (const bool is_first : {true, false}) {
+    TarBuilder tar;
+    if (is_first) tar.file("manifest.json", list_of("c", "l"));
+    tar.file("._manifest.json", "x").file(".DS_Store", "x").file("LICENSE", "x");
+    tar.file("c", config_of(layer)).file("l", layer).file("notes/readme.txt", "x");
+    if (!is_first) tar.file("manifest.json", list_of("c", "l"));
+    expect_image(tar.finish());
+  }
+}
+
+TEST_F(Recognised, ImagesThatDockerHasWrittenTwiceOnceInVain) {
+  const auto layer = layer_of_a();
+  const std::string without_layers =
+      R"({"schemaVersion":2,"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":)" +
+      quoted(to_string(digest_of("x"))) + R"(,"size":1},"layers":[]})";
+  const auto digest = to_string(digest_of(without_layers));
+  for (
+      const std::string& index :
+      {std::string(R"({"schemaVersion":2,"manifests":null})"),
+       R"({"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":)" +
+           quoted(digest) + R"(,"size":)" + std::to_string(without_layers.size()) + "}]}"}) {
+    TarBuilder tar;
+    tar.file("oci-layout", R"({"imageLayoutVersion":"1.0.0"})").file("index.json", index);
+    tar.file("blobs/sha256/" + digest.substr(7), without_layers);
+    tar.file("c", config_of(layer)).file("l", layer);
+    tar.file("manifest.json", list_of("c", "l"));
+    expect_image(tar.finish());
+  }
+}
+
+TEST_F(Recognised, RootFilesystemsThatHappenToHaveSuchFiles) {
+  for (const std::string& list : {std::string("{}"), std::string("[]"), std::string("no JSON"),
+                                  list_of("c", "l"), std::string(R"([{"Config":"c"}])")}) {
+    TarBuilder tar;
+    tar.file("manifest.json", list).file("index.json", "{}").file("start", "x");
+    tar.file("etc/a", "from the root");
+    const auto archive = tar.finish();
+    EXPECT_EQ(content(archive), "from the root") << list;
+    EXPECT_EQ(content_of_pipe(archive), "from the root") << list;
+  }
+  // Without any directory that a system has.
+  TarBuilder tar;
+  tar.file("manifest.json", list_of("c", "l")).file("start", "x");
+  write_text(directory_ / "archive", tar.finish());
+  EXPECT_THAT(open_path((directory_ / "archive").string())->description(),
+              testing::StartsWith("archive "));
+}
+
+TEST_F(Recognised, DamagedImagesAreNoRootFilesystems) {
+  TarBuilder tar;
+  tar.file("l", layer_of_a()).file("manifest.json", list_of("c", "l"));
+  EXPECT_THAT(failure_of([&] { content(tar.finish()); }), HasSubstr("the config c is missing"));
+}
+
+TEST_F(Recognised, FormatsOfOthersAreNamedWithWhatToDo) {
+  const auto failure = [&](TarBuilder& tar) { return failure_of([&] { content(tar.finish()); }); };
+  TarBuilder v1;
+  v1.file("repositories", "{}").file("abc/layer.tar", layer_of_a()).file("abc/json", "{}");
+  EXPECT_THAT(failure(v1), AllOf(HasSubstr("Docker before 1.10"), HasSubstr("docker load")));
+  TarBuilder lxd;
+  lxd.file("metadata.yaml", "x").file("rootfs/etc/a", "x");
+  EXPECT_THAT(failure(lxd), AllOf(HasSubstr("LXD"), HasSubstr("rootfs")));
+  TarBuilder bundle;
+  bundle.file("umoci.json", "{}").file("config.json", "{}").file("rootfs/etc/a", "x");
+  EXPECT_THAT(failure(bundle), AllOf(HasSubstr("umoci"), HasSubstr("rootfs")));
+  TarBuilder skopeo;
+  skopeo.file("version", "Directory Transport Version: 1.1\n").file("manifest.json", "{}");
+  EXPECT_THAT(failure(skopeo), AllOf(HasSubstr("skopeo"), HasSubstr("skopeo copy dir:")));
+}
+
+TEST_F(Recognised, DirectoriesOfOthersAreNamedWithWhatToDo) {
+  const auto failure = [&](const std::string& name) {
+    return failure_of([&] { open_path((directory_ / name).string()); });
+  };
+  write_text(directory_ / "bundle/umoci.json", "{}");
+  EXPECT_THAT(failure("bundle"), AllOf(HasSubstr("umoci"), HasSubstr("rootfs")));
+  write_text(directory_ / "dir/version", "Directory Transport Version: 1.1\n");
+  write_text(directory_ / "dir/manifest.json", "{}");
+  EXPECT_THAT(failure("dir"), HasSubstr("skopeo copy dir:"));
+  // A system may have a file of any name.
+  write_text(directory_ / "root/umoci.json", "{}");
+  write_text(directory_ / "root/etc/a", "x");
+  EXPECT_EQ(failure("root"), "no failure");
+}
+
+TEST_F(Recognised, OwnersThatLinuxDoesNotKnowAreRefused) {
+  const auto owned_by = [&](la_int64_t owner) {
+    return failure_of([&] {
+      content(TarBuilder()
+                  .file("etc/a", "x", 0644,
+                        [&](archive_entry* entry) { ::archive_entry_set_uid(entry, owner); })
+                  .finish());
+    });
+  };
+  EXPECT_EQ(owned_by(4294967294), "no failure");
+  EXPECT_THAT(owned_by(4294967296), HasSubstr("its owner 4294967296 is none that Linux knows"));
+  EXPECT_THAT(owned_by(4294967295), HasSubstr("etc/a"));
+}
+
+TEST_F(Recognised, NamesThatAreTooLongAreNamedInALineThatIsShort) {
+  for (const std::string& name :
+       {"etc/" + std::string(300, 'n'), std::string(2000, 'p').append("/").append(2500, 'q')}) {
+    const auto failure =
+        failure_of([&] { content(TarBuilder().file("etc/a", "").file(name, "x").finish()); });
+    EXPECT_THAT(failure, AllOf(HasSubstr("more than 255 bytes"), HasSubstr("a shorter one")));
+    EXPECT_LT(failure.size(), 600U);
+  }
+}
+
+TEST_F(Recognised, LayersWithoutAByteChangeNothing) {
+  const auto layer = layer_of_a();
+  const std::string config = R"({"os":"linux","architecture":"amd64","rootfs":{"diff_ids":[)" +
+                             quoted(to_string(digest_of(layer))) + "," +
+                             quoted(to_string(digest_of(""))) + "]}}";
+  TarBuilder tar;
+  tar.file("c", config).file("l", layer).file("none", "");
+  tar.file("manifest.json", R"([{"Config":"c","Layers":["l","none"]}])");
+  expect_image(tar.finish());
+}
+
+TEST(Config, CommandsAreListsOrShellForms) {
+  const auto config = [](const std::string& text) {
+    return parse_config_file(R"({"config":{)" + text + "}}").config;
+  };
+  EXPECT_THAT(config(R"("Entrypoint":[""],"Cmd":["/c"])").entrypoint, IsEmpty());
+  EXPECT_THAT(config(R"("Entrypoint":"exec /e $A")").entrypoint,
+              ElementsAre("/bin/sh", "-c", "exec /e $A"));
+  EXPECT_THAT(config(R"("Cmd":"/c")").cmd, ElementsAre("/bin/sh", "-c", "/c"));
+  EXPECT_THAT(config(R"("Entrypoint":"","Cmd":null)").entrypoint, IsEmpty());
+  EXPECT_THAT(config(R"("Entrypoint":["","x"])").entrypoint, ElementsAre("", "x"));
+}
+
+TEST(System, IsKnownByItsDirectories) {
+  for (const char* path : {"bin", "./etc", "usr/bin/env", "/var/", "lib64", "nix/store"})
+    EXPECT_TRUE(is_of_a_system(path)) << path;
+  for (const char* path : {"", ".", "./", "blobs/sha256", "abc/layer.tar", "manifest.json",
+                           "../etc", "rootfs/etc", "etcetera"})
+    EXPECT_FALSE(is_of_a_system(path)) << path;
+}
+
+TEST(RootFilesystemSigns, AreOneNameOfASystemOrManyThatNoImageHas) {
+  RootFilesystemSigns one;
+  EXPECT_FALSE(one.show("init"));
+  EXPECT_TRUE(one.show("./etc/"));
+  RootFilesystemSigns many;
+  for (int i = 0; i < RootFilesystemSigns::most_additions; ++i)
+    EXPECT_FALSE(many.show("file" + std::to_string(i)));
+  EXPECT_TRUE(many.show("another"));
+}
+
+TEST(RootFilesystemSigns, AreNoNamesThatProgramsGiveToImages) {
+  const std::string digest(64, 'a');
+  RootFilesystemSigns signs;
+  for (int i = 0; i < RootFilesystemSigns::most_additions; ++i) {
+    for (const std::string& name :
+         {std::string("."), std::string("./"), std::string("blobs/sha256/") + digest,
+          std::string("manifest.json"), std::string("oci-layout"), std::string("repositories"),
+          std::string(digest), digest + ".json", digest + ".tar.gz", digest + "/VERSION",
+          digest + "-layer.tar", std::string("sha256:") + digest, "._" + digest + ".json",
+          std::string("/abc/layer.tar"), std::string("abc/json"), std::string("1.tgz")})
+      EXPECT_FALSE(signs.show(name)) << name;
+  }
+}
+
+}  // namespace
+}  // namespace dboot::image

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -61,8 +62,9 @@ UniqueFd duplicate(const UniqueFd& fd) {
   return UniqueFd(sys::check(::fcntl(fd.get(), F_DUPFD_CLOEXEC, above_stdio), "duplicate"));
 }
 
-/// Without its newline; what there is of it when the writer has ended, or a driver takes too long.
-Task<std::string> first_line_from(int pipe) {
+/// Without its newline; what there is of it when a driver takes too long. Empty when the writer has
+/// ended.
+Task<std::optional<std::string>> first_line_from(int pipe) {
   constexpr auto patience = 10s;
   Condition nothing(co_await boost::asio::this_coro::executor);
   std::string line;
@@ -71,7 +73,9 @@ Task<std::string> first_line_from(int pipe) {
     char letter = 0;
     if (!sys::is_readable(pipe)) {
       co_await nothing.wait_until(std::chrono::steady_clock::now() + 5ms);
-    } else if (::read(pipe, &letter, 1) != 1 || letter == '\n') {
+    } else if (::read(pipe, &letter, 1) != 1) {
+      co_return std::nullopt;
+    } else if (letter == '\n') {
       break;
     } else {
       line += letter;
@@ -169,9 +173,9 @@ Task<> Guardian::start(std::vector<std::string> watchdogs) {
   told_ = std::move(pipe.read);
   auto hearing = first_line_from(told_.get());
   const auto line = co_await std::move(hearing);
-  if (!line.starts_with(guardian::is_ready))
-    throw std::runtime_error("the guardian of the way back does not begin");
-  const auto fed = line.substr(1);
+  if (!line) throw std::runtime_error("the guardian of the way back has ended at once");
+  // A watchdog whose driver does not answer is none.
+  const auto fed = line->starts_with(guardian::is_ready) ? line->substr(1) : "";
   log_.info("the machine goes back unless somebody confirms",
             {{"within", in_words(std::chrono::floor<std::chrono::seconds>(plan_.confirm_within))},
              {"by", "dboot-confirm"},

@@ -1,8 +1,10 @@
 // Archives as programs write them: images, root filesystems, and what is neither.
 #include "injector/image/archive_kind.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <thread>
 
@@ -230,6 +232,42 @@ TEST_F(Recognised, LayersWithoutAByteChangeNothing) {
   tar.file("c", config).file("l", layer).file("none", "");
   tar.file("manifest.json", R"([{"Config":"c","Layers":["l","none"]}])");
   expect_image(tar.finish());
+}
+
+/// What is said of standard input, which `bytes` are.
+std::string failure_of_standard_input(const std::string& image, const std::string& bytes) {
+  const TemporaryDirectory directory;
+  write_text(directory / "archive", bytes);
+  const UniqueFd saved(sys::check(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3), "dup"));
+  const auto archive = sys::open((directory / "archive").string(), O_RDONLY);
+  sys::check(::dup2(archive.get(), STDIN_FILENO), "dup2");
+  const auto said = failure_of([&] {
+    const auto source = open(image, {});
+    const TemporaryDirectory root;
+    Progress progress(0);
+    source->unpack(open_directory(root.path()).get(), progress);
+    EXPECT_EQ(read_text(root / "etc/a"), "from the image");
+  });
+  sys::check(::dup2(saved.get(), STDIN_FILENO), "dup2");
+  return said;
+}
+
+TEST(StandardInput, IsReadAsWhatItIsSaidToBeAndMendsCanBeTyped) {
+  const auto layer = layer_of_a();
+  TarBuilder one;
+  one.file("c", config_of(layer)).file("l", layer).file("manifest.json", list_of("c", "l"));
+  const auto saved = one.finish();
+  for (const char* image : {"-", "docker-archive:-", "docker-archive:-:a:1"})
+    EXPECT_EQ(failure_of_standard_input(image, saved), "no failure") << image;
+  TarBuilder two;
+  two.file("c", config_of(layer)).file("l", layer);
+  two.file("manifest.json", R"([{"Config":"c","RepoTags":["a:1"],"Layers":["l"]},)"
+                            R"({"Config":"c","RepoTags":["b:2"],"Layers":["l"]}])");
+  const auto several = two.finish();
+  for (const char* image : {"-", "docker-archive:-"})
+    EXPECT_THAT(failure_of_standard_input(image, several), HasSubstr("docker-archive:-:REF"));
+  EXPECT_EQ(failure_of_standard_input("docker-archive:-:b:2", several), "no failure");
+  EXPECT_THAT(failure_of_standard_input("oci-archive:-", several), HasSubstr("oci-layout"));
 }
 
 TEST(Config, CommandsAreListsOrShellForms) {

@@ -2,9 +2,9 @@
 
 #include <exception>
 
-#include "injector/image/engine_client.hpp"
-#include "injector/image/engine_socket.hpp"
-#include "injector/image/podman.hpp"
+#include "injector/engine/client.hpp"
+#include "injector/engine/podman.hpp"
+#include "injector/engine/socket.hpp"
 #include "injector/place.hpp"
 #include "shared/plan/phases.hpp"
 

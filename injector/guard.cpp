@@ -23,7 +23,7 @@
 #include "injector/failure.hpp"
 #include "injector/interruption.hpp"
 #include "injector/network/client.hpp"
-#include "injector/rootfs/beneath.hpp"
+#include "injector/unpack/beneath.hpp"
 #include "shared/proc/process_status.hpp"
 #include "shared/system/directory.hpp"
 #include "shared/system/syscalls.hpp"

@@ -11,11 +11,11 @@
 #include <filesystem>
 #include <optional>
 
+#include "injector/command/elf.hpp"
+#include "injector/command/executable.hpp"
 #include "injector/failure.hpp"
 #include "injector/place.hpp"
 #include "injector/report.hpp"
-#include "injector/rootfs/elf.hpp"
-#include "injector/rootfs/executable.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/system/syscalls.hpp"
 

@@ -46,7 +46,7 @@ int last() noexcept {
   return received;
 }
 
-sigset_t open_mask() noexcept {
+sigset_t mask_without_them() noexcept {
   sigset_t set;
   ::sigprocmask(SIG_BLOCK, nullptr, &set);
   for (const int signal : signals) ::sigdelset(&set, signal);
@@ -69,16 +69,16 @@ void check() {
                 exit_status::signalled + signal);
 }
 
-void close() {
+void hold_back() {
   mask(SIG_BLOCK);
   check();
 }
 
-void reopen() {
+void let_through() {
   mask(SIG_UNBLOCK);
 }
 
-void give_up() {
+void restore_default_actions() {
   for (const int signal : signals) ::signal(signal, SIG_DFL);
   mask(SIG_UNBLOCK);
 }

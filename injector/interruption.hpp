@@ -4,8 +4,8 @@
 
 #include <atomic>
 
-/// Ctrl-C and its like, up to the point of no return: a flag that the long loops look at, so that
-/// whatever was begun is undone by destructors.
+/// Ctrl-C, SIGTERM and a hangup before the point of no return. They set a flag; whatever takes long
+/// calls check(), which throws, and destructors undo what was begun.
 namespace dboot::interruption {
 
 /// From here on SIGINT, SIGTERM and SIGHUP set the flag, unless they are ignored; system calls that
@@ -18,24 +18,23 @@ void check();
 /// The last of them that has come; 0 when none has.
 int last() noexcept;
 
-/// For ppoll(2) in a loop that nothing else interrupts: the signals that are blocked now, but for
-/// these.
-sigset_t open_mask() noexcept;
+/// The mask for a ppoll(2) that these signals are to end: what is blocked now, without them.
+sigset_t mask_without_them() noexcept;
 
 /// How many of them have come.
 unsigned count() noexcept;
 
-/// For another thread than the first: from now on check() throws there as well when `leaving` is
-/// set, which must live as long as the thread.
+/// For another thread than the first: from now on check() throws in this one also when `leaving` is
+/// set, by whoever waits for its end. `leaving` must live as long as the thread.
 void end_thread_when(const std::atomic<bool>& leaving) noexcept;
 
-/// Blocks them: what follows is not to be interrupted. Throws Failure when one has come before.
-void close();
+/// Blocks the signals for work that must not be interrupted. Throws Failure when one came before.
+void hold_back();
 
-/// Ends close(): one that has come meanwhile sets the flag now.
-void reopen();
+/// Unblocks them after hold_back(). A signal that came in between sets the flag now.
+void let_through();
 
-/// Gives all of them their default action back, unblocked.
-void give_up();
+/// From here on they have their default action again, and are not blocked.
+void restore_default_actions();
 
 }  // namespace dboot::interruption

@@ -8,14 +8,14 @@
 #include <cerrno>
 #include <system_error>
 
+#include "injector/command/command.hpp"
 #include "injector/failure.hpp"
+#include "injector/from_host/adapt.hpp"
 #include "injector/image/overrides.hpp"
 #include "injector/image/stop_signal.hpp"
 #include "injector/network/keeping.hpp"
 #include "injector/progress.hpp"
 #include "injector/report.hpp"
-#include "injector/rootfs/adapt.hpp"
-#include "injector/rootfs/command.hpp"
 #include "shared/log/destination.hpp"
 #include "shared/system/syscalls.hpp"
 

@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
+#include "injector/from_host/from_host.hpp"
 #include "injector/image/source.hpp"
 #include "injector/options.hpp"
-#include "injector/rootfs/from_host.hpp"
 #include "injector/staging.hpp"
 #include "shared/plan/plan.hpp"
 

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "injector/from_host/host_files_wanted.hpp"
 #include "injector/hooks.hpp"
 #include "injector/image/overrides.hpp"
 #include "injector/image/source.hpp"
-#include "injector/rootfs/host_files_wanted.hpp"
 #include "shared/log/log.hpp"
 #include "shared/plan/plan.hpp"
 

@@ -17,8 +17,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "injector/command/elf.hpp"
 #include "injector/failure.hpp"
-#include "injector/rootfs/elf.hpp"
 #include "injector/stream/digest.hpp"
 #include "injector/stream/file_stream.hpp"
 #include "injector/stream/filling_stream.hpp"

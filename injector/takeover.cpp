@@ -15,15 +15,16 @@
 #include "injector/confirmation/confirmation.hpp"
 #include "injector/failure.hpp"
 #include "injector/forecast/forecast.hpp"
+#include "injector/from_host/from_host.hpp"
 #include "injector/guard.hpp"
 #include "injector/hooks.hpp"
-#include "injector/image/source.hpp"
 #include "injector/inject/injection.hpp"
 #include "injector/interruption.hpp"
 #include "injector/kernel_panic.hpp"
 #include "injector/network/keeping.hpp"
 #include "injector/new_system.hpp"
 #include "injector/onlooker.hpp"
+#include "injector/open_image.hpp"
 #include "injector/payload_file.hpp"
 #include "injector/preflight/memory.hpp"
 #include "injector/preflight/root.hpp"
@@ -32,7 +33,6 @@
 #include "injector/rehearsal/payload_log.hpp"
 #include "injector/rehearsal/rehearsal.hpp"
 #include "injector/rehearsal/verdict.hpp"
-#include "injector/rootfs/from_host.hpp"
 #include "injector/ssh/keeping.hpp"
 #include "injector/staging.hpp"
 #include "injector/target.hpp"
@@ -112,7 +112,7 @@ std::vector<std::uint8_t> encoded(const Plan& plan) {
 /// Makes the target execute the payload. Everything that this changes is undone when it fails.
 void commit(const Target& target, Staging& staging, Plan plan,
             const std::function<void()>& last_question) {
-  interruption::close();
+  interruption::hold_back();
   target.enter();
   std::optional<KernelPanic> panic;
   if (target.is_machine()) panic.emplace();
@@ -273,7 +273,7 @@ std::string last_words(const std::optional<ssh::Kept>& ssh, const Plan& plan) {
 
 /// The signals of the takeover find this process as they find any other.
 [[noreturn]] void wait_for_the_end() {
-  interruption::give_up();
+  interruption::restore_default_actions();
   for (;;) ::pause();
 }
 

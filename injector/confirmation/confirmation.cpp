@@ -12,7 +12,7 @@
 #include "injector/confirmation/next_boot.hpp"
 #include "injector/confirmation/software_watchdog.hpp"
 #include "injector/guard.hpp"
-#include "injector/rootfs/beneath.hpp"
+#include "injector/unpack/beneath.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/system/syscalls.hpp"
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "injector/from_host/modules.hpp"
 #include "injector/report.hpp"
-#include "injector/rootfs/modules.hpp"
 #include "injector/stream/bounded_stream.hpp"
 #include "injector/stream/decompress.hpp"
 #include "injector/stream/file_stream.hpp"

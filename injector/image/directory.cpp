@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "injector/failure.hpp"
-#include "injector/rootfs/copy_tree.hpp"
-#include "injector/rootfs/directory_content.hpp"
+#include "injector/unpack/copy_tree.hpp"
+#include "injector/unpack/directory_content.hpp"
 #include "shared/system/syscalls.hpp"
 #include "shared/system/unique_fd.hpp"
 
@@ -36,9 +36,9 @@ class DirectorySource : public Source {
   std::string description() const override { return "directory " + path_; }
 
   void unpack(int root_fd, Progress& progress) override {
-    using rootfs::LayerStack;
-    rootfs::copy_tree(LayerStack({fd_.get()}, LayerStack::Whiteouts::are_devices), root_fd,
-                      progress, description());
+    using rootfs::Overlay;
+    rootfs::copy_tree(Overlay({fd_.get()}, Overlay::Whiteouts::are_devices), root_fd, progress,
+                      description());
   }
 
  private:

@@ -41,7 +41,4 @@ struct EngineOptions {
   Pull pull = Pull::missing;
 };
 
-/// What IMAGE names: reference.hpp says how. Throws Failure.
-std::unique_ptr<Source> open(const std::string& reference, const EngineOptions& engine);
-
 }  // namespace dboot::image

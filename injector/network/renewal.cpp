@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <array>
 
+#include "injector/command/executable.hpp"
 #include "injector/failure.hpp"
-#include "injector/rootfs/beneath.hpp"
-#include "injector/rootfs/executable.hpp"
+#include "injector/unpack/beneath.hpp"
 #include "shared/network/message.hpp"
 #include "shared/network/restoring.hpp"
 #include "shared/network/state.hpp"

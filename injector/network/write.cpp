@@ -13,8 +13,8 @@
 #include "injector/network/configuration.hpp"
 #include "injector/network/formats.hpp"
 #include "injector/report.hpp"
-#include "injector/rootfs/beneath.hpp"
-#include "injector/rootfs/image_file.hpp"
+#include "injector/unpack/beneath.hpp"
+#include "injector/unpack/image_file.hpp"
 #include "shared/proc/fields.hpp"
 #include "shared/system/syscalls.hpp"
 

@@ -112,7 +112,7 @@ class Attendant {
       const auto seconds = std::chrono::floor<std::chrono::seconds>(rest);
       timeout = {seconds.count(), std::chrono::nanoseconds(rest - seconds).count()};
     }
-    const sigset_t mask = terminal::SizeChanges::open(interruption::open_mask());
+    const sigset_t mask = terminal::SizeChanges::open(interruption::mask_without_them());
     const int count =
         ::ppoll(polled.data(), polled.size(), end_ || more ? &timeout : nullptr, &mask);
     if (count < 0 && errno != EINTR) sys::fail(errno, {"poll the rehearsal"});

@@ -14,11 +14,11 @@
 #include <utility>
 
 #include "injector/failure.hpp"
+#include "injector/from_host/libraries.hpp"
 #include "injector/host_program.hpp"
 #include "injector/report.hpp"
-#include "injector/rootfs/beneath.hpp"
-#include "injector/rootfs/image_file.hpp"
-#include "injector/rootfs/libraries.hpp"
+#include "injector/unpack/beneath.hpp"
+#include "injector/unpack/image_file.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/proc/fields.hpp"
 #include "shared/system/syscalls.hpp"

@@ -12,12 +12,12 @@
 #include <optional>
 #include <system_error>
 
+#include "injector/command/user.hpp"
 #include "injector/failure.hpp"
 #include "injector/report.hpp"
-#include "injector/rootfs/beneath.hpp"
-#include "injector/rootfs/image_file.hpp"
-#include "injector/rootfs/user.hpp"
 #include "injector/ssh/key_lines.hpp"
+#include "injector/unpack/beneath.hpp"
+#include "injector/unpack/image_file.hpp"
 #include "shared/proc/fields.hpp"
 #include "shared/system/directory.hpp"
 #include "shared/system/syscalls.hpp"

@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "injector/command/user.hpp"
 #include "injector/failure.hpp"
 #include "injector/guard.hpp"
 #include "injector/network/keeping.hpp"
 #include "injector/report.hpp"
-#include "injector/rootfs/user.hpp"
 #include "injector/ssh/image_server.hpp"
 #include "injector/ssh/key_lines.hpp"
 #include "injector/ssh/trial.hpp"

@@ -10,11 +10,11 @@
 #include <limits>
 #include <optional>
 
+#include "injector/command/executable.hpp"
+#include "injector/command/user.hpp"
 #include "injector/failure.hpp"
 #include "injector/host_program.hpp"
 #include "injector/report.hpp"
-#include "injector/rootfs/executable.hpp"
-#include "injector/rootfs/user.hpp"
 #include "injector/ssh/key_lines.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/proc/fields.hpp"

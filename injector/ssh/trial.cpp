@@ -26,7 +26,7 @@
 #include "injector/failure.hpp"
 #include "injector/host_program.hpp"
 #include "injector/report.hpp"
-#include "injector/rootfs/image_file.hpp"
+#include "injector/unpack/image_file.hpp"
 #include "shared/system/detached_mount.hpp"
 #include "shared/system/signals.hpp"
 #include "shared/system/syscalls.hpp"

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 
 namespace dboot {
@@ -15,6 +16,12 @@ class ByteStream {
   /// The next bytes, valid until the next call; empty at the end, and again after it. Throws
   /// Failure when they end too early, are not what they should be, or the user interrupts.
   virtual std::span<const char> next() = 0;
+
+  /// Passes over bytes, `most` at most, where that costs less than reading them; how many it were.
+  virtual std::uint64_t skip(std::uint64_t most) noexcept {
+    static_cast<void>(most);
+    return 0;
+  }
 };
 
 }  // namespace dboot

@@ -38,7 +38,7 @@ class Begun : public FillingStream {
   }
 
   /// Goes past as many bytes, or to the end.
-  void skip(std::uint64_t count) {
+  void drop(std::uint64_t count) {
     for (;;) {
       const auto part = std::min<std::uint64_t>(count, rest_.size());
       rest_ = rest_.subspan(part);
@@ -114,7 +114,7 @@ Compression compression_after_skipping(Begun& begun) {
     std::uint64_t size = 0;
     for (std::size_t at = header; at-- > 4;)
       size = size << 8U | static_cast<unsigned char>(begin[at]);
-    begun.skip(header + size);
+    begun.drop(header + size);
     begin = begun.peek(compression_magic);
   }
   return has_frames && begin.empty() ? Compression::zstd : compression_of(begin);

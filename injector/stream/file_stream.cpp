@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 #include "injector/interruption.hpp"
 #include "injector/stream/damage.hpp"
@@ -93,6 +94,34 @@ class PartOfFile : public FillingStream {
   std::string description_;
 };
 
+/// Reads little at once: the next thing that anybody wants may be far away.
+class SkimmedFile : public ByteStream {
+ public:
+  SkimmedFile(int fd, std::uint64_t size, std::string description)
+      : fd_(fd), size_(size), description_(std::move(description)) {}
+
+  std::span<const char> next() override {
+    interruption::check();
+    const std::size_t most = std::min<std::uint64_t>(block_.size(), size_ - position_);
+    const ssize_t count = sys::check(
+        ::pread(fd_, block_.data(), most, static_cast<off_t>(position_)), "read ", description_);
+    position_ += static_cast<std::uint64_t>(count);
+    return std::span(block_).first(static_cast<std::size_t>(count));
+  }
+  std::uint64_t skip(std::uint64_t most) noexcept override {
+    const auto skipped = std::min(most, size_ - position_);
+    position_ += skipped;
+    return skipped;
+  }
+
+ private:
+  int fd_;
+  std::uint64_t size_;
+  std::uint64_t position_ = 0;
+  std::string description_;
+  std::vector<char> block_ = std::vector<char>(std::size_t{1} << 16U);
+};
+
 }  // namespace
 
 std::unique_ptr<FillingStream> file_stream(UniqueFd fd, const std::string& description) {
@@ -102,6 +131,11 @@ std::unique_ptr<FillingStream> file_stream(UniqueFd fd, const std::string& descr
 std::unique_ptr<FillingStream> file_stream(int fd, std::uint64_t offset, std::uint64_t size,
                                            const std::string& description) {
   return std::make_unique<PartOfFile>(fd, offset, size, description);
+}
+
+std::unique_ptr<ByteStream> skimmed_file_stream(int fd, std::uint64_t size,
+                                                const std::string& description) {
+  return std::make_unique<SkimmedFile>(fd, size, description);
 }
 
 }  // namespace dboot

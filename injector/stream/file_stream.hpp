@@ -18,4 +18,8 @@ std::unique_ptr<FillingStream> file_stream(UniqueFd fd, const std::string& descr
 std::unique_ptr<FillingStream> file_stream(int fd, std::uint64_t offset, std::uint64_t size,
                                            const std::string& description);
 
+/// The same for who wants a little of it here and there: it can be skipped.
+std::unique_ptr<ByteStream> skimmed_file_stream(int fd, std::uint64_t size,
+                                                const std::string& description);
+
 }  // namespace dboot

@@ -18,11 +18,11 @@
 #include <vector>
 
 #include "injector/progress.hpp"
-#include "injector/rootfs/copy_tree.hpp"
-#include "injector/rootfs/layers.hpp"
-#include "injector/rootfs/unpack.hpp"
 #include "injector/staging.hpp"
 #include "injector/stream/file_stream.hpp"
+#include "injector/unpack/copy_tree.hpp"
+#include "injector/unpack/layers.hpp"
+#include "injector/unpack/unpack.hpp"
 #include "shared/system/syscalls.hpp"
 #include "tests/bench/race.hpp"
 
@@ -149,7 +149,7 @@ bool peaks(const std::string& gzip, const std::string& zstd) {
   });
   kept &= peak_of("200,000 entries, directories", [&](int root) {
     Progress progress(0);
-    const rootfs::LayerStack stack({tree.root()}, rootfs::LayerStack::Whiteouts::are_devices);
+    const rootfs::Overlay stack({tree.root()}, rootfs::Overlay::Whiteouts::are_devices);
     rootfs::copy_tree(stack, root, progress, "the tree");
   });
   fs::remove(many);

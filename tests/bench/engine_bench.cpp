@@ -10,11 +10,11 @@
 #include <exception>
 #include <string>
 
-#include "injector/image/engine_client.hpp"
-#include "injector/image/source.hpp"
+#include "injector/engine/client.hpp"
+#include "injector/open_image.hpp"
 #include "injector/report.hpp"
-#include "injector/rootfs/unpack.hpp"
 #include "injector/staging.hpp"
+#include "injector/unpack/unpack.hpp"
 #include "shared/log/log.hpp"
 #include "shared/system/syscalls.hpp"
 #include "tests/bench/race.hpp"

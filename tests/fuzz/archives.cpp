@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "injector/failure.hpp"
-#include "injector/image/source.hpp"
+#include "injector/open_image.hpp"
 #include "injector/progress.hpp"
 #include "shared/system/syscalls.hpp"
 #include "tests/fuzz/support/input.hpp"

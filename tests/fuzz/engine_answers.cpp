@@ -8,10 +8,10 @@
 #include <string>
 #include <thread>
 
+#include "injector/document/json.hpp"
+#include "injector/engine/client.hpp"
+#include "injector/engine/pull.hpp"
 #include "injector/failure.hpp"
-#include "injector/image/engine_client.hpp"
-#include "injector/image/json.hpp"
-#include "injector/image/pull.hpp"
 #include "shared/system/syscalls.hpp"
 #include "tests/fuzz/support/input.hpp"
 #include "tests/support/temporary_directory.hpp"

@@ -1,6 +1,6 @@
-#include "injector/image/config_file.hpp"
-#include "injector/image/json.hpp"
-#include "injector/image/manifest.hpp"
+#include "injector/document/config_file.hpp"
+#include "injector/document/json.hpp"
+#include "injector/document/manifest.hpp"
 #include "tests/fuzz/support/input.hpp"
 
 namespace {

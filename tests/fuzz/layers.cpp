@@ -2,7 +2,7 @@
 
 #include "injector/failure.hpp"
 #include "injector/progress.hpp"
-#include "injector/rootfs/layers.hpp"
+#include "injector/unpack/layers.hpp"
 #include "tests/fuzz/support/input.hpp"
 #include "tests/fuzz/support/memory_stream.hpp"
 #include "tests/fuzz/support/scratch.hpp"

@@ -1,6 +1,6 @@
-#include "injector/image/saved_images.hpp"
+#include "injector/document/saved_images.hpp"
 
-#include "injector/image/json.hpp"
+#include "injector/document/json.hpp"
 #include "tests/fuzz/support/input.hpp"
 
 /// docker save's manifest.json.

@@ -1,11 +1,11 @@
 #include <memory>
 #include <system_error>
 
+#include "injector/command/command.hpp"
 #include "injector/failure.hpp"
+#include "injector/from_host/adapt.hpp"
 #include "injector/progress.hpp"
-#include "injector/rootfs/adapt.hpp"
-#include "injector/rootfs/command.hpp"
-#include "injector/rootfs/unpack.hpp"
+#include "injector/unpack/unpack.hpp"
 #include "tests/fuzz/support/input.hpp"
 #include "tests/fuzz/support/memory_stream.hpp"
 #include "tests/fuzz/support/scratch.hpp"

@@ -10,13 +10,13 @@
 #include <optional>
 #include <set>
 
+#include "injector/command/command.hpp"
 #include "injector/failure.hpp"
+#include "injector/from_host/adapt.hpp"
 #include "injector/image/overrides.hpp"
-#include "injector/image/source.hpp"
+#include "injector/open_image.hpp"
 #include "injector/options.hpp"
 #include "injector/progress.hpp"
-#include "injector/rootfs/adapt.hpp"
-#include "injector/rootfs/command.hpp"
 #include "shared/system/syscalls.hpp"
 #include "tests/hostile/canary.hpp"
 #include "tests/hostile/hostile_image.hpp"

@@ -11,7 +11,7 @@
 #include <array>
 #include <cstdlib>
 
-#include "injector/image/source.hpp"
+#include "injector/open_image.hpp"
 #include "injector/progress.hpp"
 #include "injector/staging.hpp"
 #include "shared/system/syscalls.hpp"

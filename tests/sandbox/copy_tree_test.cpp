@@ -1,4 +1,4 @@
-#include "injector/rootfs/copy_tree.hpp"
+#include "injector/unpack/copy_tree.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -14,10 +14,10 @@
 #include <array>
 #include <csignal>
 
-#include "injector/image/source.hpp"
 #include "injector/interruption.hpp"
-#include "injector/rootfs/directory_content.hpp"
+#include "injector/open_image.hpp"
 #include "injector/staging.hpp"
+#include "injector/unpack/directory_content.hpp"
 #include "tests/support/failure_of.hpp"
 #include "tests/support/temporary_directory.hpp"
 #include "tests/support/tree_listing.hpp"
@@ -70,7 +70,7 @@ class CopyTree : public testing::Test {
 
   /// The uppermost first.
   void copy(const std::vector<fs::path>& layers, int root,
-            LayerStack::Whiteouts whiteouts = LayerStack::Whiteouts::are_honoured) {
+            Overlay::Whiteouts whiteouts = Overlay::Whiteouts::are_honoured) {
     std::vector<UniqueFd> fds;
     std::vector<int> numbers;
     for (const auto& path : layers) {
@@ -78,7 +78,7 @@ class CopyTree : public testing::Test {
       numbers.push_back(fds.back().get());
     }
     Progress progress(0);
-    copy_tree(LayerStack(numbers, whiteouts), root, progress, "the test");
+    copy_tree(Overlay(numbers, whiteouts), root, progress, "the test");
   }
 
   /// What the kernel's overlayfs makes of them.
@@ -149,7 +149,7 @@ TEST_F(CopyTree, EverythingAFileCanBeIsKept) {
   set_time(from / "etc", 77);
   set_time(from, 99);
   RamRoot root;
-  copy({from}, root.fd(), LayerStack::Whiteouts::are_devices);
+  copy({from}, root.fd(), Overlay::Whiteouts::are_devices);
   EXPECT_EQ(differences(list_tree(from), list_tree(root.path())), "");
 }
 

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "injector/image/engine_client.hpp"
-#include "injector/image/source.hpp"
+#include "injector/engine/client.hpp"
+#include "injector/open_image.hpp"
 #include "tests/support/failure_of.hpp"
 #include "tests/support/scripted_engine.hpp"
 #include "tests/support/tar_builder.hpp"

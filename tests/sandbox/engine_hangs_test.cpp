@@ -8,7 +8,7 @@
 #include <csignal>
 
 #include "injector/clean_up_deadline.hpp"
-#include "injector/image/engine_socket.hpp"
+#include "injector/engine/socket.hpp"
 #include "injector/interruption.hpp"
 #include "injector/report.hpp"
 #include "shared/log/log.hpp"

@@ -1,4 +1,4 @@
-#include "injector/image/engine_layers.hpp"
+#include "injector/engine/overlay_storage.hpp"
 
 #include <gmock/gmock.h>
 #include <unistd.h>
@@ -29,19 +29,19 @@ class Storage : public testing::Test {
   fs::path home() const { return directory_ / "overlay2"; }
   std::string reason() const {
     try {
-      open_layers(layers_, ::getpid());
-    } catch (const LayersOutOfReach& error) {
+      open_storage(layers_, ::getpid());
+    } catch (const StorageOutOfReach& error) {
       return error.what();
     }
     return "none";
   }
 
   TemporaryDirectory directory_;
-  StoredLayers layers_;
+  EngineStorage layers_;
 };
 
 TEST_F(Storage, LayersAreOpenedTheUppermostFirst) {
-  const auto layers = open_layers(layers_, ::getpid());
+  const auto layers = open_storage(layers_, ::getpid());
   ASSERT_EQ(layers.size(), 3U);
   EXPECT_EQ(sys::read_file_at(layers[0].get(), "file"), "c");
   EXPECT_EQ(sys::read_file_at(layers[2].get(), "file"), "a");
@@ -49,7 +49,7 @@ TEST_F(Storage, LayersAreOpenedTheUppermostFirst) {
 
 TEST_F(Storage, TheLowestLayerAloneHasNoneBelow) {
   layers_.directories = {home() / "a/diff"};
-  EXPECT_EQ(open_layers(layers_, ::getpid()).size(), 1U);
+  EXPECT_EQ(open_storage(layers_, ::getpid()).size(), 1U);
 }
 
 TEST_F(Storage, OtherDriversHaveNoLayersToRead) {
@@ -58,7 +58,7 @@ TEST_F(Storage, OtherDriversHaveNoLayersToRead) {
 }
 
 TEST_F(Storage, EngineOfAnotherPidNamespaceIsNotHere) {
-  EXPECT_THROW(open_layers(layers_, 0), LayersOutOfReach);
+  EXPECT_THROW(open_storage(layers_, 0), StorageOutOfReach);
 }
 
 TEST_F(Storage, WhatIsNotThereIsOutOfReach) {

@@ -1,4 +1,4 @@
-#include "injector/image/engine.hpp"
+#include "injector/open_image.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -15,8 +15,8 @@
 #include <map>
 #include <thread>
 
+#include "injector/engine/socket.hpp"
 #include "injector/failure.hpp"
-#include "injector/image/engine_socket.hpp"
 #include "injector/interruption.hpp"
 #include "injector/staging.hpp"
 #include "tests/support/docker_engine.hpp"

@@ -12,9 +12,9 @@
 #include <cstdlib>
 #include <functional>
 
-#include "injector/image/podman_service.hpp"
-#include "injector/image/source.hpp"
+#include "injector/engine/podman_service.hpp"
 #include "injector/interruption.hpp"
+#include "injector/open_image.hpp"
 #include "tests/support/failure_of.hpp"
 #include "tests/support/image_builder.hpp"
 #include "tests/support/tar_builder.hpp"

@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "injector/image/source.hpp"
+#include "injector/open_image.hpp"
 #include "injector/staging.hpp"
 #include "shared/system/syscalls.hpp"
 #include "tests/support/tar_builder.hpp"

@@ -1,4 +1,4 @@
-#include "injector/rootfs/adapt.hpp"
+#include "injector/from_host/adapt.hpp"
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
 // Archives as programs write them: images, root filesystems, and what is neither.
-#include "injector/image/archive_kind.hpp"
+#include "injector/archive/kind.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -8,10 +8,10 @@
 
 #include <thread>
 
-#include "injector/image/config_file.hpp"
-#include "injector/image/json.hpp"
-#include "injector/image/recognise.hpp"
-#include "injector/image/source.hpp"
+#include "injector/archive/recognise.hpp"
+#include "injector/document/config_file.hpp"
+#include "injector/document/json.hpp"
+#include "injector/open_image.hpp"
 #include "tests/support/failure_of.hpp"
 #include "tests/support/image_builder.hpp"
 

@@ -1,4 +1,4 @@
-#include "injector/rootfs/command.hpp"
+#include "injector/command/command.hpp"
 
 #include <elf.h>
 #include <gmock/gmock.h>
@@ -6,7 +6,7 @@
 #include <cstddef>
 
 #include "injector/failure.hpp"
-#include "injector/rootfs/beneath.hpp"
+#include "injector/unpack/beneath.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace dboot {

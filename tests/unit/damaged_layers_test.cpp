@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 
-#include "injector/rootfs/bad_entry.hpp"
 #include "injector/staging.hpp"
+#include "injector/unpack/bad_entry.hpp"
 #include "tests/unit/layers_fixture.hpp"
 
 namespace dboot {

@@ -1,4 +1,4 @@
-#include "injector/image/docker_archive.hpp"
+#include "injector/archive/docker_archive.hpp"
 
 #include <gmock/gmock.h>
 #include <sys/socket.h>
@@ -7,11 +7,11 @@
 #include <functional>
 #include <thread>
 
+#include "injector/archive/members.hpp"
+#include "injector/archive/recognise.hpp"
+#include "injector/archive/spool.hpp"
+#include "injector/document/json.hpp"
 #include "injector/failure.hpp"
-#include "injector/image/archive_members.hpp"
-#include "injector/image/json.hpp"
-#include "injector/image/recognise.hpp"
-#include "injector/image/spool.hpp"
 #include "injector/stream/file_stream.hpp"
 #include "tests/support/failure_of.hpp"
 #include "tests/support/image_builder.hpp"

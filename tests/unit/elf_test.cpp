@@ -1,4 +1,4 @@
-#include "injector/rootfs/elf.hpp"
+#include "injector/command/elf.hpp"
 
 #include <elf.h>
 #include <gmock/gmock.h>

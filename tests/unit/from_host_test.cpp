@@ -1,4 +1,4 @@
-#include "injector/rootfs/from_host.hpp"
+#include "injector/from_host/from_host.hpp"
 
 #include <gmock/gmock.h>
 #include <sys/socket.h>

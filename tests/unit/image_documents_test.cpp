@@ -2,8 +2,8 @@
 
 #include <functional>
 
-#include "injector/image/config_file.hpp"
-#include "injector/image/json.hpp"
+#include "injector/document/config_file.hpp"
+#include "injector/document/json.hpp"
 
 namespace dboot::image {
 namespace {

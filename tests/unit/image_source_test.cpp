@@ -8,11 +8,11 @@
 #include <optional>
 
 #include "injector/byte_size.hpp"
+#include "injector/document/platform.hpp"
+#include "injector/engine/socket.hpp"
 #include "injector/failure.hpp"
-#include "injector/image/engine_socket.hpp"
-#include "injector/image/platform.hpp"
-#include "injector/image/source.hpp"
 #include "injector/interruption.hpp"
+#include "injector/open_image.hpp"
 #include "injector/preflight/memory.hpp"
 #include "tests/support/failure_of.hpp"
 #include "tests/support/tar_builder.hpp"

@@ -5,8 +5,8 @@
 
 #include <cstring>
 
-#include "injector/rootfs/firmware.hpp"
-#include "injector/rootfs/modules.hpp"
+#include "injector/from_host/firmware.hpp"
+#include "injector/from_host/modules.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace dboot {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "injector/failure.hpp"
-#include "injector/rootfs/layers.hpp"
+#include "injector/unpack/layers.hpp"
 #include "tests/support/byte_streams.hpp"
 #include "tests/support/tar_builder.hpp"
 #include "tests/support/temporary_directory.hpp"

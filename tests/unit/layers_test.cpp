@@ -1,4 +1,4 @@
-#include "injector/rootfs/layers.hpp"
+#include "injector/unpack/layers.hpp"
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
@@ -10,10 +10,10 @@
 #include <system_error>
 
 #include "injector/failure.hpp"
-#include "injector/rootfs/bad_entry.hpp"
-#include "injector/rootfs/removal.hpp"
-#include "injector/rootfs/whiteout.hpp"
 #include "injector/staging.hpp"
+#include "injector/unpack/bad_entry.hpp"
+#include "injector/unpack/removal.hpp"
+#include "injector/unpack/whiteout.hpp"
 #include "tests/support/byte_streams.hpp"
 #include "tests/support/tar_builder.hpp"
 #include "tests/support/temporary_directory.hpp"

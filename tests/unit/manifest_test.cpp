@@ -1,11 +1,11 @@
-#include "injector/image/manifest.hpp"
+#include "injector/document/manifest.hpp"
 
 #include <gmock/gmock.h>
 
 #include <functional>
 
-#include "injector/image/json.hpp"
-#include "injector/image/saved_images.hpp"
+#include "injector/document/json.hpp"
+#include "injector/document/saved_images.hpp"
 
 namespace dboot::image {
 namespace {

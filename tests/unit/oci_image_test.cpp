@@ -1,4 +1,4 @@
-#include "injector/image/oci_image.hpp"
+#include "injector/archive/oci_image.hpp"
 
 #include <gmock/gmock.h>
 

@@ -1,9 +1,9 @@
-#include "injector/image/pull.hpp"
+#include "injector/engine/pull.hpp"
 
 #include <gmock/gmock.h>
 
-#include "injector/image/json.hpp"
-#include "injector/image/registry_auth.hpp"
+#include "injector/document/json.hpp"
+#include "injector/engine/registry_auth.hpp"
 
 namespace dboot::image {
 namespace {

@@ -1,7 +1,7 @@
 // What is decided about the way in over ssh.
 #include <gmock/gmock.h>
 
-#include "injector/rootfs/libraries.hpp"
+#include "injector/from_host/libraries.hpp"
 #include "injector/ssh/carried_server.hpp"
 #include "injector/ssh/key_lines.hpp"
 #include "injector/ssh/logins.hpp"

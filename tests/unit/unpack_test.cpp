@@ -1,4 +1,4 @@
-#include "injector/rootfs/unpack.hpp"
+#include "injector/unpack/unpack.hpp"
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>

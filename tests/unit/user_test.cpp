@@ -1,4 +1,4 @@
-#include "injector/rootfs/user.hpp"
+#include "injector/command/user.hpp"
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>

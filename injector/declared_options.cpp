@@ -147,9 +147,9 @@ void declare_hooks(CLI::App& app, Options& options, Raw& raw) {
           "it must succeed; repeatable"))
       ->option_text("before:PHASE=FILE[!]|after:PHASE=FILE[!]")
       ->group("The takeover");
-  app.add_option("--hook-timeout", raw.hook_seconds, "How long a hook may take to end (60)")
-      ->check(check_seconds)
-      ->option_text("SECONDS")
+  app.add_option("--hook-timeout", raw.hook_timeout, "How long a hook may take to end (60s)")
+      ->check(check_time)
+      ->option_text("TIME")
       ->group("The takeover");
   repeatable(
       app.add_option("--break", raw.breakpoints,
@@ -157,9 +157,9 @@ void declare_hooks(CLI::App& app, Options& options, Raw& raw) {
       ->option_text("before:PHASE|after:PHASE")
       ->group("The takeover");
   app.add_option("--break-timeout", raw.break_timeout,
-                 "How long it stops there at most, and what follows (600: goes on then)")
+                 "How long it stops there at most, and what follows (10m: goes on then)")
       ->check(check_break_timeout)
-      ->option_text("SECONDS[:continue|:reboot]")
+      ->option_text("TIME[:continue|:reboot]")
       ->group("The takeover");
   app.add_option("--busybox", options.busybox,
                  "A static busybox, the shell where neither root has one (its own, or the host's)")
@@ -188,6 +188,8 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
   static const std::map<std::string, OnFailure> on_failures{{"shell", OnFailure::shell},
                                                             {"reboot", OnFailure::reboot}};
 
+  // As with `docker run`, the last one counts.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.description(description);
   app.formatter(std::make_shared<HelpText>());
   app.footer(footer);
@@ -218,9 +220,9 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->option_text("SIZE")
       ->group("The new system");
 
-  app.add_option("--grace", raw.grace_seconds, "How long what handles SIGTERM may take to end (10)")
-      ->check(check_seconds)
-      ->option_text("SECONDS")
+  app.add_option("--grace", raw.grace, "How long what handles SIGTERM may take to end (10s)")
+      ->check(check_time)
+      ->option_text("TIME")
       ->group("The takeover");
   app.add_option("--on-failure", options.on_failure,
                  "When it fails after the old system is gone (shell)")

@@ -18,14 +18,14 @@ struct Raw {
   std::string start = "auto";
   std::string log_level = "info";
   std::string confirm_within;
-  double grace_seconds = 10;
+  std::string grace = "10s";
   std::string entrypoint;
   std::string root_size;
   std::vector<std::string> copies;
   std::vector<std::string> hooks;
-  double hook_seconds = 60;
+  std::string hook_timeout = "60s";
   std::vector<std::string> breakpoints;
-  std::string break_timeout = "600";
+  std::string break_timeout = "10m";
 };
 
 /// Each option with its group, its words in --help and what its value must be like. The values go

@@ -9,6 +9,7 @@
 #include "injector/options.hpp"
 #include "injector/report.hpp"
 #include "injector/takeover.hpp"
+#include "shared/command_line/parse.hpp"
 #include "shared/system/syscalls.hpp"
 #include "shared/terminal/terminal.hpp"
 
@@ -58,9 +59,9 @@ int main(int argc, char** argv) {
     });
   } catch (const options::Answer& answer) {
     (answer.status == 0 ? std::cout : std::cerr) << answer.what() << std::endl;
-    if (std::cout) return answer.status;
-    std::cerr << "dboot-inject: error: cannot write to standard output\n"
-                 "dboot-inject: to mend it: give it one that is open\n";
+    if (command_line::flush_output()) return answer.status;
+    std::cerr << "dboot-inject: error: " << command_line::no_output
+              << "\ndboot-inject: to mend it: " << command_line::mend_of_no_output << '\n';
     return exit_status::failed;
   }
 }

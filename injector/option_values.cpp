@@ -1,9 +1,13 @@
 #include "injector/option_values.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <charconv>
+#include <cmath>
+#include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "injector/byte_size.hpp"
 #include "shared/log/destination.hpp"
@@ -11,22 +15,47 @@
 #include "shared/text/duration.hpp"
 
 namespace dboot::option_values {
+namespace {
 
-std::string check_seconds(const std::string& seconds) {
-  constexpr double most = 86400;  // a day
+/// For a message, whose end would not be seen behind a long one.
+std::string quoted(const std::string& value) {
+  constexpr std::size_t most = 64;
+  std::string text = "'";
+  text.append(value, 0, most);
+  return text.append(value.size() > most ? "…'" : "'");
+}
+
+}  // namespace
+
+std::optional<std::chrono::milliseconds> parse_time(const std::string& text) {
+  constexpr double most = 86'400'000;  // a day
+  constexpr std::array<std::pair<std::string_view, double>, 5> units{
+      {{"ms", 1}, {"", 1000}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}}};
   double value = -1;
-  const auto [end, error] = std::from_chars(seconds.data(), seconds.data() + seconds.size(), value);
-  const bool whole = error == std::errc() && end == seconds.data() + seconds.size();
-  return whole && value >= 0 && value <= most
-             ? ""
-             : "'" + seconds + "' is no number of seconds from 0 to 86400";
+  const auto* const text_end = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), text_end, value);
+  if (error != std::errc()) return std::nullopt;
+  for (const auto& [name, milliseconds] : units) {
+    if (std::string_view(end, text_end) != name) continue;
+    const double time = value * milliseconds;
+    if (!(time >= 0 && time <= most)) return std::nullopt;
+    return std::chrono::milliseconds(std::llround(time));
+  }
+  return std::nullopt;
+}
+
+std::string check_time(const std::string& text) {
+  return parse_time(text) ? ""
+                          : quoted(text) +
+                                " is no time: say 500ms, 5s or 2m (a number alone is "
+                                "seconds), up to 24h";
 }
 
 std::string check_console(const std::string& console) {
   return log::is_terminal_name(console)
              ? ""
-             : "'" + console +
-                   "' is not auto, none or the name of a terminal such as tty3 or ttyS0";
+             : quoted(console) +
+                   " is not auto, none or the name of a terminal such as tty3 or ttyS0";
 }
 
 std::string check_hostname(const std::string& hostname) {
@@ -34,24 +63,27 @@ std::string check_hostname(const std::string& hostname) {
                      std::all_of(hostname.begin(), hostname.end(), [](unsigned char letter) {
                        return std::isalnum(letter) != 0 || letter == '.' || letter == '-';
                      });
-  return valid ? "" : "'" + hostname + "' is not a hostname";
+  return valid ? ""
+               : quoted(hostname) +
+                     " is no hostname: at most 64 letters, digits, dots and dashes, "
+                     "the first of them no dash";
 }
 
 std::string check_destination(const std::string& text) {
   const auto destination = log::parse_destination(text);
   if (!destination)
-    return "'" + text +
-           "' is none of udp:ADDRESS:PORT (an address in numbers, in brackets when it is one of "
+    return quoted(text) +
+           " is none of udp:ADDRESS:PORT (an address in numbers, in brackets when it is one of "
            "IPv6), a terminal such as tty5 or ttyS1, and an absolute path in the new root";
   for (const std::string hidden : layout::mount_points) {
     if (destination->kind == log::Destination::Kind::file && text.starts_with("/" + hidden + "/"))
-      return "'" + text + "' would be hidden by what the new system mounts on /" + hidden;
+      return quoted(text) + " would be hidden by what the new system mounts on /" + hidden;
   }
   return "";
 }
 
 std::string check_variable(const std::string& variable) {
-  return variable.empty() || variable.front() == '=' ? "'" + variable + "' has no name" : "";
+  return variable.empty() || variable.front() == '=' ? quoted(variable) + " has no name" : "";
 }
 
 std::string check_not_empty(const std::string& value) {
@@ -59,15 +91,15 @@ std::string check_not_empty(const std::string& value) {
 }
 
 std::string check_absolute(const std::string& path) {
-  return path.starts_with('/') ? "" : "'" + path + "' is no absolute path";
+  return path.starts_with('/') ? "" : quoted(path) + " is no absolute path";
 }
 
 std::string check_break_timeout(const std::string& text) {
   const auto colon = text.find(':');
   const auto then = colon == std::string::npos ? "continue" : text.substr(colon + 1);
   if (then != "continue" && then != "reboot")
-    return "'" + then + "' is neither continue nor reboot";
-  return check_seconds(text.substr(0, colon));
+    return quoted(then) + " is neither continue nor reboot";
+  return check_time(text.substr(0, colon));
 }
 
 std::string check_confirmation(const std::string& text) {
@@ -76,13 +108,13 @@ std::string check_confirmation(const std::string& text) {
   const bool is_time = time && time->count() != 0 && *time <= most;
   return text == "no" || is_time
              ? ""
-             : "'" + text + "' is no time: say 90s, 10m or 2h (up to 30d), or no";
+             : quoted(text) + " is no time: say 90s, 10m or 2h (up to 30d), or no";
 }
 
 std::string check_size(const std::string& size) {
   return parse_byte_size(size).value_or(0) != 0
              ? ""
-             : "'" + size + "' is no size: say 500M or 2G (a whole number, with K, M, G or T)";
+             : quoted(size) + " is no size: say 500M or 2G (a whole number, with K, M, G or T)";
 }
 
 }  // namespace dboot::option_values

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string>
 
 /// What values of the command line must be like. Each returns what is wrong with one, for the
@@ -7,8 +9,11 @@
 namespace dboot::option_values {
 
 std::string check_not_empty(const std::string& value);
-/// From 0 to 86400, with or without a fraction.
-std::string check_seconds(const std::string& seconds);
+/// "5", "2.5", "500ms", "5s", "10m", "2h": seconds where no unit is said. Empty for what is none,
+/// and for more than a day.
+std::optional<std::chrono::milliseconds> parse_time(const std::string& text);
+/// As parse_time() takes it.
+std::string check_time(const std::string& text);
 /// The same, and behind a colon what follows then.
 std::string check_break_timeout(const std::string& text);
 /// "no", or as parse_duration() takes it, and not 0.

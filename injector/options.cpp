@@ -3,7 +3,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <memory>
 
 #include "injector/byte_size.hpp"
@@ -11,9 +10,12 @@
 #include "injector/declared_options.hpp"
 #include "injector/failure.hpp"
 #include "injector/from_host/from_host.hpp"
+#include "injector/option_values.hpp"
 #include "injector/place.hpp"
+#include "injector/run_options.hpp"
 #include "shared/command_line/completion.hpp"
 #include "shared/command_line/parse.hpp"
+#include "shared/command_line/suggestion.hpp"
 #include "shared/text/duration.hpp"
 
 namespace dboot::options {
@@ -54,8 +56,14 @@ Place breakpoint(const std::string& text) {
   return place;
 }
 
-std::chrono::milliseconds milliseconds(double seconds) {
-  return std::chrono::milliseconds(std::llround(seconds * 1000));
+std::string without_newlines(std::string text) {
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+/// Of what its check has let through.
+std::chrono::milliseconds time_of(const std::string& text) {
+  return *option_values::parse_time(text);
 }
 
 Answer usage(const std::string& what, const std::string& mend = "see dboot-inject --help") {
@@ -88,23 +96,46 @@ void refuse_options_as_values(const CLI::App& app) {
   }
 }
 
-/// An option behind IMAGE would be COMMAND's, and `dboot-inject IMAGE --rehearse` no rehearsal.
+[[noreturn]] void refuse_unknown_option(const CLI::App& app, const std::string& word) {
+  if (const auto advice = run_options::about(word))
+    throw usage(word + " is an option of docker run that is none here: " + advice->why,
+                advice->mend);
+  throw usage("unknown option " + word,
+              command_line::mend_of_unknown(word, command_line::option_names(app), app));
+}
+
+/// An option behind IMAGE would be COMMAND's, and `dboot-inject IMAGE --rehearse` no rehearsal. Nor
+/// would `dboot-inject IMAGE --rehears` be one.
 void refuse_own_option(const CLI::App& app, const std::string& word) {
-  if (!word.starts_with("--") || app.get_option_no_throw(word.substr(0, word.find('='))) == nullptr)
-    return;
-  throw usage(word + " stands behind IMAGE, where COMMAND begins",
-              "put it before IMAGE, or -- before it if it belongs to COMMAND");
+  if (!word.starts_with("--")) return;
+  const auto name = word.substr(0, word.find('='));
+  const auto mend = " before IMAGE, or -- before " + word + " if it belongs to COMMAND";
+  if (app.get_option_no_throw(name) != nullptr)
+    throw usage(word + " stands behind IMAGE, where COMMAND begins", "put it" + mend);
+  const auto meant = command_line::nearest(name, command_line::option_names(app));
+  if (!meant.empty())
+    throw usage(
+        word + " stands behind IMAGE, where COMMAND begins, and may be meant to be " + meant,
+        "put " + meant + mend);
+}
+
+/// What every other program answers to: an image of that name is docker-daemon:help.
+void answer_words(CLI::App& app, const std::vector<std::string>& words) {
+  if (words.size() != 1) return;
+  if (words.front() == "help") throw Answer(without_newlines(app.help()), 0);
+  if (words.front() == "version") throw Answer(app.version(), 0);
 }
 
 /// Everything from IMAGE on.
-void take_image_and_command(const CLI::App& app, Options& options) {
+void take_image_and_command(CLI::App& app, Options& options) {
   auto rest = app.remaining();
   // What belongs to COMMAND is as it was.
   for (auto& argument : rest) std::erase(argument, '\0');
   if (!rest.empty() && rest.front() == "--") rest.erase(rest.begin());
   if (rest.empty()) throw usage("IMAGE is missing");
+  answer_words(app, rest);
   if (rest.front().starts_with('-') && rest.front() != "-")
-    throw usage("unknown option " + rest.front());
+    refuse_unknown_option(app, rest.front());
   options.image = rest.front();
   if (options.image.empty()) throw usage("IMAGE is empty");
   rest.erase(rest.begin());
@@ -113,6 +144,8 @@ void take_image_and_command(const CLI::App& app, Options& options) {
   } else if (!rest.empty()) {
     refuse_own_option(app, rest.front());
   }
+  if (!rest.empty() && rest.front().empty())
+    throw usage("COMMAND is empty", "name a program of the image, or leave COMMAND out");
   options.command = std::move(rest);
 }
 
@@ -145,10 +178,11 @@ Options parse(int argc, const char* const* argv) {
     std::ostringstream out;
     std::ostringstream err;
     const bool asked_for = app.exit(error, out, err) == 0;
-    if (!asked_for) throw usage(command_line::mistake_of(error, app));
-    std::string text = out.str();
-    while (text.ends_with('\n')) text.pop_back();
-    throw Answer(text, 0);
+    if (!asked_for) {
+      const auto mistake = command_line::mistake_of(error, app);
+      throw usage(mistake.what, mistake.mend);
+    }
+    throw Answer(without_newlines(out.str()), 0);
   }
   refuse_options_as_values(app);
   take_image_and_command(app, options);
@@ -187,12 +221,12 @@ Options parse(int argc, const char* const* argv) {
   if (raw.start == "exec") options.start = Start::exec;
   if (raw.start == "supervise") options.start = Start::supervise;
   options.log_level = *log::level_from(raw.log_level);
-  options.grace = milliseconds(raw.grace_seconds);
+  options.grace = time_of(raw.grace);
   if (!raw.confirm_within.empty())
     options.confirm_within = parse_duration(raw.confirm_within).value_or(std::chrono::seconds(0));
-  options.hook_timeout = milliseconds(raw.hook_seconds);
+  options.hook_timeout = time_of(raw.hook_timeout);
   const auto colon = raw.break_timeout.find(':');
-  options.break_timeout = milliseconds(std::stod(raw.break_timeout.substr(0, colon)));
+  options.break_timeout = time_of(raw.break_timeout.substr(0, colon));
   if (raw.break_timeout.ends_with(":reboot")) options.on_break = OnBreak::reboot;
   return options;
 }

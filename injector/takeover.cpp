@@ -36,6 +36,7 @@
 #include "injector/ssh/keeping.hpp"
 #include "injector/staging.hpp"
 #include "injector/target.hpp"
+#include "shared/command_line/parse.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/plan/plan.hpp"
 #include "shared/proc/namespace.hpp"
@@ -252,7 +253,8 @@ void tell(forecast::Forecast forecast, const Options& options) {
   }
   std::cout << (options.json ? forecast::json(forecast) : forecast::text(forecast)) << std::flush;
   interruption::check();
-  if (!std::cout) throw Failure("cannot write to standard output", "give it one that is open");
+  if (!command_line::flush_output())
+    throw Failure(command_line::no_output, command_line::mend_of_no_output);
 }
 
 /// At a console the payload shows its lines itself.
@@ -292,11 +294,12 @@ int run(const Options& options) {
 
   terminals::require(options.console, options.log_to);
   auto payload = payload_file::open(options.payload);
-  const auto source = image::open(options.image, {options.engine_host, options.pull});
   const rootfs::FromHost from_host(options.host_files, rootfs::kernel_files_of_host());
   auto way_in = ssh::find_way_in(options);
   const hooks::Hooks hooks(options.hooks, options.busybox,
                            !options.breakpoints.empty() || way_in.has_value());
+  // What is wrong with an option is told before a byte is read, and an image may be a stream.
+  const auto source = image::open(options.image, {options.engine_host, options.pull});
   const std::uint64_t needed = source->estimated_bytes() + from_host.bytes();
   const std::uint64_t available = memory::available();
   const auto digest = source->digest();

@@ -109,7 +109,7 @@ void check_format(int root_fd, const std::string& path, const std::string& worki
 std::string find_executable(int root_fd, const std::string& name, const std::string& search_path,
                             const std::string& working_directory) {
   const auto not_found = [&](const std::string& where) {
-    throw Failure("there is no " + name + " in the image" + where,
+    throw Failure("there is no '" + name + "' in the image" + where,
                   "name a program of the image, with its path", exit_status::not_found);
   };
   if (name.find('/') != std::string_view::npos) {

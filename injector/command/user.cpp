@@ -70,7 +70,7 @@ bool has_member(const Fields& group, const std::string& name) {
 
 [[noreturn]] void unknown(const std::string& what, const std::string& name) {
   throw Failure(
-      "there is no " + what + " " + name + " in the image",
+      "there is no " + what + " '" + name + "' in the image",
       "name one of its /etc/" + std::string(what == "user" ? "passwd" : "group") + ", or a number");
 }
 

@@ -65,6 +65,11 @@ HostFilesWanted::Copy parse_copy(const std::string& argument) {
                   "say --copy HOSTPATH:PATH, PATH absolute");
   const auto colon = argument.rfind(":/");
   const bool has_target = colon != std::string::npos && colon != 0;
+  if (const auto relative = argument.rfind(':'); !has_target && relative != std::string::npos)
+    throw Failure(
+        "--copy " + argument + ": PATH '" + argument.substr(relative + 1) + "' is not absolute",
+        "say --copy " + argument.substr(0, relative) + ":/" + argument.substr(relative + 1) +
+            "; a HOSTPATH with a colon in it needs a PATH behind it");
   HostFilesWanted::Copy copy;
   copy.from = has_target ? argument.substr(0, colon) : argument;
   if (copy.from.empty())

@@ -3,12 +3,20 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
+#include <string_view>
+
+#include "shared/command_line/suggestion.hpp"
+#include "shared/proc/fields.hpp"
 
 namespace dboot::command_line {
 namespace {
 
 bool contains(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
+}
+
+std::string see_help(const CLI::App& app) {
+  return "see " + app.get_name() + " --help";
 }
 
 const CLI::App* command_of(const CLI::App& app) {
@@ -35,23 +43,43 @@ std::string of_number_of_values(const std::string& text, const CLI::App& app) {
 }
 
 /// "file is required", "A subcommand is required"
-std::string of_what_is_missing(const std::string& text, const CLI::App& app) {
+Mistake of_what_is_missing(const std::string& text, const CLI::App& app) {
   const auto name = text.substr(0, text.find(' '));
   if (!contains(text, "subcommand"))
-    return (name.starts_with('-') ? name : in_capitals(name)) + " is missing";
-  std::string names;
+    return {(name.starts_with('-') ? name : in_capitals(name)) + " is missing", see_help(app)};
+  std::vector<std::string> names;
   for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    names += (names.empty() ? "" : ", ") + command->get_name();
+    names.push_back(command->get_name());
+  const auto list = ": one of " + joined(names, ", ");
   const auto others = app.remaining();
-  return (others.empty() ? "the command is missing" : "unknown command '" + others.front() + '\'') +
-         ": one of " + names;
+  if (others.empty()) return {"the command is missing" + list, see_help(app)};
+  return {"unknown command '" + others.front() + '\'' + list,
+          mend_of_unknown(others.front(), names, app)};
 }
 
-std::string of_what_is_too_much(const CLI::App& app) {
+Mistake of_what_is_too_much(const CLI::App& app) {
   const auto words = app.remaining(true);
   const auto& first = words.front();
   const bool is_option = first.size() > 1 && first.starts_with('-');
-  return (is_option ? "unknown option " : "unknown argument ") + ('\'' + first + '\'');
+  return {(is_option ? "unknown option " : "unknown argument ") + ('\'' + first + '\''),
+          is_option ? mend_of_unknown(first, option_names(*command_of(app)), app) : see_help(app)};
+}
+
+/// "-T excludes -t"
+std::string of_what_excludes(const std::string& text) {
+  constexpr std::string_view between = " excludes ";
+  const auto at = text.find(between);
+  if (at == std::string::npos) return text;
+  return text.substr(0, at) + " and " + text.substr(at + between.size()) + " contradict each other";
+}
+
+/// "Could not convert: --rescue-ssh = x"
+std::string of_conversion(const std::string& text) {
+  constexpr std::string_view begin = "Could not convert: ";
+  const auto equals = text.find(" = ");
+  if (!text.starts_with(begin) || equals == std::string::npos) return text;
+  return text.substr(begin.size(), equals - begin.size()) + ": '" + text.substr(equals + 3) +
+         "' is no number";
 }
 
 /// "--log-level: q not in {trace,debug}"
@@ -69,26 +97,50 @@ std::string of_choices(const std::string& text) {
 
 }  // namespace
 
-std::string mistake_of(const CLI::ParseError& error, const CLI::App& app) {
-  std::string text = error.what();
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto* option : app.get_options()) {
+    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+    for (const auto& name : option->get_snames()) names.push_back("-" + name);
+  }
+  return names;
+}
+
+std::string mend_of_unknown(const std::string& word, const std::vector<std::string>& names,
+                            const CLI::App& app) {
+  const auto meant = nearest(word.substr(0, word.find('=')), names);
+  return (meant.empty() ? "" : "say " + meant + " if that is meant, or ") + see_help(app);
+}
+
+bool flush_output() {
+  std::cout << std::flush;
+  return static_cast<bool>(std::cout);
+}
+
+Mistake mistake_of(const CLI::ParseError& error, const CLI::App& app) {
+  const std::string text = error.what();
   switch (static_cast<CLI::ExitCodes>(error.get_exit_code())) {
     case CLI::ExitCodes::ArgumentMismatch:
-      return of_number_of_values(text, app);
+      return {of_number_of_values(text, app), see_help(app)};
     case CLI::ExitCodes::RequiredError:
       return of_what_is_missing(text, app);
     case CLI::ExitCodes::ExtrasError:
       return of_what_is_too_much(app);
     case CLI::ExitCodes::ValidationError:
-      return of_choices(text);
+      return {of_choices(text), see_help(app)};
+    case CLI::ExitCodes::ExcludesError:
+      return {of_what_excludes(text), "leave one of them out"};
+    case CLI::ExitCodes::ConversionError:
+      return {of_conversion(text), see_help(app)};
     default:
-      return text;
+      return {text, see_help(app)};
   }
 }
 
 std::optional<int> parse(CLI::App& app, int argc, const char* const* argv, int wrong_usage) {
-  const auto fail = [&](const std::string& what, const std::string& mend) {
-    std::cerr << app.get_name() << ": error: " << what << '\n'
-              << app.get_name() << ": to mend it: " << mend << '\n';
+  const auto fail = [&](const Mistake& mistake) {
+    std::cerr << app.get_name() << ": error: " << mistake.what << '\n'
+              << app.get_name() << ": to mend it: " << mistake.mend << '\n';
     return wrong_usage;
   };
   try {
@@ -96,11 +148,9 @@ std::optional<int> parse(CLI::App& app, int argc, const char* const* argv, int w
     return std::nullopt;
   } catch (const CLI::ParseError& error) {
     std::ostringstream errors;
-    if (app.exit(error, std::cout, errors) != 0)
-      return fail(mistake_of(error, app), "see " + app.get_name() + " --help");
+    if (app.exit(error, std::cout, errors) != 0) return fail(mistake_of(error, app));
   }
-  std::cout << std::flush;
-  return std::cout ? 0 : fail("cannot write to standard output", "give it one that is open");
+  return flush_output() ? 0 : fail({no_output, mend_of_no_output});
 }
 
 }  // namespace dboot::command_line

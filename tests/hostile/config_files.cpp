@@ -45,7 +45,7 @@ std::vector<HostileImage> config_files() {
        as_number, "etc/hostname"},
       {"FifoAsPasswd",
        in_place_of_all([](RawTar& t, const std::string& name, const Place&) { t.fifo(name); }),
-       "there is no user web in the image", as_web},
+       "there is no user 'web' in the image", as_web},
       {"TerminalsAsConfigFiles",
        in_place_of_all([](RawTar& t, const std::string& name, const Place&) {
          t.character_device(name, 5, 0);
@@ -55,7 +55,7 @@ std::vector<HostileImage> config_files() {
        in_place_of_all([](RawTar& t, const std::string& name, const Place&) {
          t.character_device(name, 1, 5);  // /dev/zero
        }),
-       "there is no user web in the image", as_web},
+       "there is no user 'web' in the image", as_web},
       {"DiskAsConfigFiles", in_place_of_all([](RawTar& t, const std::string& name, const Place&) {
          t.add({name, '4', {}, {}, 0666, {}, 8, 0});
        }),
@@ -63,17 +63,17 @@ std::vector<HostileImage> config_files() {
       {"LinksToDevicesAsConfigFiles",
        in_place_of_all(
            [](RawTar& t, const std::string& name, const Place&) { t.symlink(name, "/dev/zero"); }),
-       "there is no user web in the image", as_web},
+       "there is no user 'web' in the image", as_web},
       {"LinksOutsideAsConfigFiles",
        in_place_of_all([](RawTar& t, const std::string& name, const Place& p) {
          t.symlink(name, p.canary / "secret");
        }),
-       "there is no user web in the image", as_web},
+       "there is no user 'web' in the image", as_web},
       {"LinksToProcAsConfigFiles",
        in_place_of_all([](RawTar& t, const std::string& name, const Place&) {
          t.symlink(name, "/proc/self/root/etc/passwd");
        }),
-       "there is no user root in the image",
+       "there is no user 'root' in the image",
        {"--user", "root"}},
       {"DirectoryAsHostname",
        system_with([](RawTar& t, const Place&) { t.directory("etc").directory("etc/hostname"); }),

@@ -175,7 +175,7 @@ std::vector<HostileImage> documents() {
        config_with(R"({"WorkingDir":"/)" + std::string(5000, 'w') + R"("})"),
        "the working directory cannot be made"},
       {"PathThatSearchesOutside", config_with(R"({"Env":["PATH=../../bin:/../bin"],"Cmd":["sh"]})"),
-       "there is no sh in the image"},
+       "there is no 'sh' in the image"},
       {"PlatformOfAnotherMachine", layout([](OciLayout& l, const Place&) {
          l.change_config([](const std::string& text) { return replaced(text, "amd64", "s390x"); });
        }),

@@ -87,7 +87,7 @@ TEST_F(ImageConfigOptions, InitMayBeAnotherUsersToo) {
 TEST_F(ImageConfigOptions, UserThatIsNotInTheImageIsRefused) {
   const auto result = rehearse({"-u", "ada", image(), "sh"});
   EXPECT_EQ(result.status, 125);
-  EXPECT_THAT(result.output, HasSubstr("there is no user ada in the image"));
+  EXPECT_THAT(result.output, HasSubstr("there is no user 'ada' in the image"));
 }
 
 TEST_F(ImageConfigOptions, CommandThatTheUserMayNotRunIsRefusedBeforeTheTakeover) {

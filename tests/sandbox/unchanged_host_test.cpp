@@ -54,7 +54,7 @@ TEST_F(UnchangedHost, DryRun) {
 }
 
 TEST_F(UnchangedHost, CommandThatIsNotInTheImage) {
-  expect_refusal({image(), "nonesuch"}, 127, HasSubstr("there is no nonesuch in the image"));
+  expect_refusal({image(), "nonesuch"}, 127, HasSubstr("there is no 'nonesuch' in the image"));
   expect_refusal({image(), "/bin/nonesuch"}, 127, HasSubstr("/bin/nonesuch"));
 }
 

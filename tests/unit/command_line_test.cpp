@@ -7,6 +7,7 @@
 namespace dboot::command_line {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 /// What a tool with commands says of it.
@@ -20,6 +21,10 @@ std::string answer_to(std::vector<const char*> words) {
   double grace = 0;
   show->add_option("file", text, "which")->required();
   show->add_option("--grace", grace, "how long")->option_text("SECONDS");
+  bool quiet = false;
+  bool loud = false;
+  auto* const is_quiet = show->add_flag("--quiet", quiet, "less");
+  is_quiet->excludes(show->add_flag("--loud", loud, "more"));
   show->add_option("--level", level, "how much")->check(CLI::IsMember({"low", "high"}));
   words.insert(words.begin(), "tool");
   ::testing::internal::CaptureStderr();
@@ -41,6 +46,14 @@ TEST(CommandLine, TellsAMistakeInWordsOfItsOwn) {
   EXPECT_THAT(answer_to({"show", "f", "a --b"}), HasSubstr("error: unknown argument 'a --b'\n"));
   EXPECT_THAT(answer_to({"show", "f", "-"}), HasSubstr("error: unknown argument '-'\n"));
   EXPECT_THAT(answer_to({"nope"}), HasSubstr("error: unknown command 'nope': one of show, make\n"));
+  EXPECT_THAT(answer_to({"shwo", "f"}),
+              HasSubstr("to mend it: say show if that is meant, or see tool --help\n"));
+  EXPECT_THAT(answer_to({"show", "f", "--grcae"}), HasSubstr("say --grace if that is meant"));
+  EXPECT_THAT(answer_to({"show", "f", "--grace", "soon"}),
+              HasSubstr("error: --grace: 'soon' is no number\n"));
+  EXPECT_THAT(answer_to({"show", "f", "--quiet", "--loud"}),
+              AllOf(HasSubstr("--quiet and --loud contradict each other\n"),
+                    HasSubstr("leave one of them out")));
   EXPECT_THAT(answer_to({"make"}), HasSubstr("error: --output is missing\n"));
   EXPECT_THAT(answer_to({"show", "f", "--level", "no"}),
               HasSubstr("error: --level: 'no' is none of low, high\n"));

@@ -142,7 +142,7 @@ TEST_F(FindCommand, AbsoluteLinksAreFollowedInsideTheImage) {
 
 TEST_F(FindCommand, CommandThatIsNotThereIsStatus127) {
   EXPECT_THAT(refusal({"missing"}),
-              AllOf(HasSubstr("127: there is no missing"), HasSubstr("PATH")));
+              AllOf(HasSubstr("127: there is no 'missing'"), HasSubstr("PATH")));
   EXPECT_THAT(refusal({"/bin/missing"}), HasSubstr("127:"));
   EXPECT_THAT(refusal({""}), HasSubstr("127:"));
 }

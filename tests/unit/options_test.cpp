@@ -134,9 +134,73 @@ TEST(Options, OptionInThePlaceOfAValueIsRefused) {
   }
 }
 
-TEST(Options, GraceIsANumberOfSeconds) {
-  for (const char* grace : {"nan", "inf", "-1", "x", "5s", "86401", ""})
-    EXPECT_EQ(answer({"--grace", grace, "debian"}).status, 125) << grace;
+TEST(Options, TimesAreNumbersWithAUnitSecondsWithoutOne) {
+  using namespace std::chrono_literals;
+  const auto grace = [](const char* text) { return parse({"--grace", text, "debian"}).grace; };
+  EXPECT_EQ(grace("5"), 5s);
+  EXPECT_EQ(grace("5s"), 5s);
+  EXPECT_EQ(grace("2.5"), 2500ms);
+  EXPECT_EQ(grace("500ms"), 500ms);
+  EXPECT_EQ(grace("10m"), 10min);
+  EXPECT_EQ(grace("24h"), 24h);
+  EXPECT_EQ(grace("0"), 0s);
+  EXPECT_EQ(parse({"--hook-timeout", "2m", "debian"}).hook_timeout, 2min);
+  EXPECT_EQ(parse({"--break-timeout", "2m:reboot", "debian"}).break_timeout, 2min);
+  for (const char* text : {"nan", "inf", "-1", "x", "86401", "", "25h", "5 s", "5S", "s", "1e9",
+                           "1d", "0x10", "-0.1ms"}) {
+    const auto given = answer({"--grace", text, "debian"});
+    EXPECT_EQ(given.status, 125) << text;
+    EXPECT_THAT(given.what(), HasSubstr("say 500ms, 5s or 2m (a number alone is seconds)")) << text;
+  }
+}
+
+TEST(Options, LastOfSeveralValuesCounts) {
+  using namespace std::chrono_literals;
+  const auto options = parse({"--grace", "1s", "--hostname=a", "--pull", "never", "--grace", "2s",
+                              "--hostname", "b", "--pull=always", "--yes", "--yes", "debian"});
+  EXPECT_EQ(options.grace, 2s);
+  EXPECT_EQ(options.hostname, "b");
+  EXPECT_EQ(options.pull, image::Pull::always);
+  EXPECT_TRUE(options.yes);
+  EXPECT_EQ(answer({"--grace", "x", "--grace", "2s", "debian"}).status, 125);
+}
+
+TEST(Options, LongValuesAreNotShownWhole) {
+  const std::string name(300, 'n');
+  const auto given = answer({"--hostname", name.c_str(), "debian"});
+  EXPECT_THAT(given.what(), AllOf(HasSubstr("…' is no hostname: at most 64 letters"),
+                                  testing::Not(HasSubstr(name))));
+}
+
+TEST(Options, UnknownOptionsNameWhatWasMeant) {
+  EXPECT_THAT(
+      answer({"--rehears", "debian"}).what(),
+      HasSubstr("unknown option --rehears\ndboot-inject: to mend it: say --rehearse if that "
+                "is meant, or see dboot-inject --help"));
+  EXPECT_THAT(answer({"--gracee=5", "debian"}).what(), HasSubstr("say --grace if"));
+  EXPECT_THAT(answer({"--nonsense", "debian"}).what(),
+              HasSubstr("to mend it: see dboot-inject --help"));
+}
+
+TEST(Options, OptionsOfDockerRunThatMeanNothingHereAreTold) {
+  EXPECT_THAT(
+      answer({"--rm", "debian"}).what(),
+      HasSubstr("--rm is an option of docker run that is none here: there is no container"));
+  EXPECT_THAT(answer({"-it", "debian"}).what(), HasSubstr("to mend it: leave it out"));
+  EXPECT_THAT(answer({"--volume", "/a:/b", "debian"}).what(), HasSubstr("--copy HOSTPATH[:PATH]"));
+}
+
+TEST(Options, HelpAndVersionAreNoImages) {
+  EXPECT_EQ(answer({"help"}).status, 0);
+  EXPECT_EQ(std::string(answer({"help"}).what()), answer({"--help"}).what());
+  EXPECT_EQ(std::string(answer({"version"}).what()), answer({"--version"}).what());
+  EXPECT_EQ(parse({"docker-daemon:help"}).image, "docker-daemon:help");
+  EXPECT_EQ(parse({"--rehearse", "help", "x"}).image, "help");
+}
+
+TEST(Options, CommandIsNotEmpty) {
+  EXPECT_THAT(answer({"debian", ""}).what(), HasSubstr("COMMAND is empty"));
+  EXPECT_THAT(answer({"debian", "--", ""}).what(), HasSubstr("COMMAND is empty"));
 }
 
 TEST(Options, ValueThatIsMissingBehindItsEqualsSignIsNotTheNextArgument) {
@@ -192,6 +256,9 @@ TEST(Options, FilesOfTheHostAreTakenAlong) {
               HasSubstr("'some' is none of all, auto, loaded, none"));
   EXPECT_THAT(answer({"--copy", "x:/proc/y", "debian"}).what(), HasSubstr("/proc"));
   EXPECT_THAT(answer({"--copy", "x:", "debian"}).what(), HasSubstr("x: says no PATH"));
+  EXPECT_THAT(
+      answer({"--copy", "/etc/fstab:etc/x", "debian"}).what(),
+      AllOf(HasSubstr("PATH 'etc/x' is not absolute"), HasSubstr("say --copy /etc/fstab:/etc/x;")));
 }
 
 TEST(Options, TimeToConfirmIsATimeOrNone) {
@@ -228,6 +295,10 @@ TEST(Options, OwnOptionsBehindTheImageAreNotTakenForTheCommand) {
     EXPECT_THAT(refusal.what(), HasSubstr(std::string(option) + " stands behind IMAGE"));
     EXPECT_EQ(parse({"debian", "--", option}).command, std::vector<std::string>{option});
   }
+  EXPECT_THAT(
+      answer({"--yes", "debian", "--rehears"}).what(),
+      AllOf(HasSubstr("may be meant to be --rehearse"), HasSubstr("put --rehearse before")));
+  EXPECT_EQ(parse({"debian", "--", "--rehears"}).command, std::vector<std::string>{"--rehears"});
   EXPECT_EQ(parse({"debian", "--verbose"}).command, std::vector<std::string>{"--verbose"});
   EXPECT_EQ(parse({"debian", "ls", "--host"}).command, (std::vector<std::string>{"ls", "--host"}));
 }
@@ -298,7 +369,7 @@ TEST(Options, BreakpointsNameAPlaceAndWhatFollows) {
   EXPECT_THAT(refusal("--break", "release"), HasSubstr("neither before:PHASE nor after:PHASE"));
   EXPECT_THAT(refusal("--break", "before:realise"), HasSubstr("there is no phase 'realise'"));
   EXPECT_THAT(refusal("--break", "after:start"), HasSubstr("say before:start"));
-  EXPECT_THAT(refusal("--break-timeout", "soon"), HasSubstr("no number of seconds"));
+  EXPECT_THAT(refusal("--break-timeout", "soon"), HasSubstr("'soon' is no time"));
   EXPECT_THAT(refusal("--break-timeout", "5:halt"), HasSubstr("'halt' is neither continue nor"));
 }
 

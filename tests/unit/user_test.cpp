@@ -83,12 +83,12 @@ TEST(User, IncompleteEntriesHaveRootsGroupAndHome) {
 }
 
 TEST(User, UnknownNamesAreRefused) {
-  EXPECT_THAT(refusal("nobody"), HasSubstr("no user nobody"));
-  EXPECT_THAT(refusal("web:wheel"), HasSubstr("no group wheel"));
-  EXPECT_THAT(refusal("-1"), HasSubstr("no user -1"));
-  EXPECT_THAT(refusal("2147483648"), HasSubstr("no user 2147483648"));
-  EXPECT_THAT(refusal("web:99999999999"), HasSubstr("no group 99999999999"));
-  EXPECT_THAT(refusal("broken line"), HasSubstr("no user broken line"));
+  EXPECT_THAT(refusal("nobody"), HasSubstr("no user 'nobody'"));
+  EXPECT_THAT(refusal("web:wheel"), HasSubstr("no group 'wheel'"));
+  EXPECT_THAT(refusal("-1"), HasSubstr("no user '-1'"));
+  EXPECT_THAT(refusal("2147483648"), HasSubstr("no user '2147483648'"));
+  EXPECT_THAT(refusal("web:99999999999"), HasSubstr("no group '99999999999'"));
+  EXPECT_THAT(refusal("broken line"), HasSubstr("no user 'broken line'"));
   EXPECT_THAT(refusal("# a comment"), HasSubstr("no user"));
 }
 
@@ -111,9 +111,9 @@ class UserOfRoot : public testing::Test {
 };
 
 TEST_F(UserOfRoot, IsReadFromTheImageAndNeverFromTheHost) {
-  EXPECT_THAT(found("root"), HasSubstr("no user root"));
+  EXPECT_THAT(found("root"), HasSubstr("no user 'root'"));
   fs::create_symlink("/etc/passwd", root / "etc/passwd");
-  EXPECT_THAT(found("root"), HasSubstr("no user root"));
+  EXPECT_THAT(found("root"), HasSubstr("no user 'root'"));
   write_text(root / "srv/users", passwd);
   fs::remove(root / "etc/passwd");
   fs::create_symlink("/srv/users", root / "etc/passwd");
@@ -123,7 +123,7 @@ TEST_F(UserOfRoot, IsReadFromTheImageAndNeverFromTheHost) {
 TEST_F(UserOfRoot, FifoInPlaceOfPasswdIsNotWaitedFor) {
   ASSERT_EQ(::mkfifo((root / "etc/passwd").c_str(), 0644), 0);
   ASSERT_EQ(::mkfifo((root / "etc/group").c_str(), 0644), 0);
-  EXPECT_THAT(found("web"), HasSubstr("no user web"));
+  EXPECT_THAT(found("web"), HasSubstr("no user 'web'"));
   EXPECT_EQ(found("7"), "7");
 }
 

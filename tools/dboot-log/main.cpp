@@ -208,8 +208,8 @@ int main(int argc, char** argv) {
   if (const auto status = command_line::parse(app, argc, argv, wrong_usage)) return *status;
   try {
     run(options);
-    std::cout << std::flush;
-    if (!std::cout) fail("cannot write to standard output", "give it one that is open");
+    if (!command_line::flush_output())
+      fail(command_line::no_output, command_line::mend_of_no_output);
     return 0;
   } catch (const std::exception& error) {
     std::cerr << "dboot-log: error: " << error.what() << '\n';

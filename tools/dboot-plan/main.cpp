@@ -172,8 +172,8 @@ int main(int argc, char** argv) {
     if (app.got_subcommand("show")) show(options);
     if (app.got_subcommand("check")) check(options);
     if (app.got_subcommand("make")) make(options);
-    std::cout << std::flush;
-    if (!std::cout) fail("cannot write to standard output", "give it one that is open");
+    if (!command_line::flush_output())
+      fail(command_line::no_output, command_line::mend_of_no_output);
     return 0;
   } catch (const std::exception& error) {
     std::cerr << "dboot-plan: error: " << error.what() << '\n';

@@ -16,6 +16,10 @@ class HelpText : public CLI::Formatter {
   std::string make_usage(const CLI::App* /*app*/, std::string /*name*/) const override {
     return "Usage: dboot-inject [options] IMAGE [--] [COMMAND [ARG...]]\n";
   }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const auto& text = option->get_option_text();
+    return text.empty() ? "" : " " + text;
+  }
 };
 
 constexpr const char* description =
@@ -83,6 +87,11 @@ void declare_image_overrides(CLI::App& app, Options& options, Raw& raw) {
       ->check(check_variable)
       ->option_text("NAME[=VALUE]")
       ->group("The new system");
+  repeatable(app.add_option("--env-file", raw.env_files,
+                            "Set the variables that are in FILE, NAME=VALUE a line"))
+      ->check(check_not_empty)
+      ->option_text("FILE")
+      ->group("The new system");
   app.add_option("-w,--workdir", options.overrides.working_directory,
                  "Where COMMAND is started (what the image says)")
       ->check(check_absolute)
@@ -124,7 +133,7 @@ void declare_switches(CLI::App& app, Options& options) {
                  "Do everything, but to a PID 1 in namespaces of its own");
   declare_switch("--dry-run", options.dry_run,
                  "Prepare everything, print what would happen, undo it");
-  declare_switch("--json", options.json, "With --dry-run: print it as JSON");
+  declare_switch("--json", options.json, "With --dry-run: print it, or an error, as JSON");
   auto* const terminal = app.add_flag_callback(
       "-t", [&] { options.terminal = Options::Terminal::yes; },
       "A rehearsed COMMAND has a terminal (if stdin and stdout are ones)");
@@ -306,10 +315,17 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->check(check_not_empty)
       ->option_text("FILE")
       ->group("The takeover");
-  app.add_option("--log-level", raw.log_level, "How much is shown (info); payload.log has it all")
-      ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error"}))
-      ->option_text("trace|debug|info|warning|error")
-      ->group("The takeover");
+  auto* const level = app.add_option("--log-level", raw.log_level,
+                                     "How much is shown (info); payload.log has it all")
+                          ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error"}))
+                          ->option_text("trace|debug|info|warning|error")
+                          ->group("The takeover");
+  auto* const quieter =
+      app.add_flag("-q", raw.quieter, "Warnings and errors only")->group("The takeover");
+  auto* const louder = app.add_flag("-v", raw.louder, "More is shown; -vv: all that there is")
+                           ->group("The takeover");
+  quieter->excludes(level)->excludes(louder);
+  louder->excludes(level);
 
   app.set_help_flag("-h,--help", "This text")->group("About");
   completion::declare(app)->group("About");

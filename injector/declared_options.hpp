@@ -17,6 +17,9 @@ namespace dboot::options {
 struct Raw {
   std::string start = "auto";
   std::string log_level = "info";
+  std::size_t quieter = 0;  ///< how often -q was given
+  std::size_t louder = 0;   ///< the same of -v
+  std::vector<std::string> env_files;
   std::string confirm_within;
   std::string grace = "10s";
   std::string entrypoint;

@@ -8,6 +8,8 @@
 #include "injector/byte_size.hpp"
 #include "injector/completions.hpp"
 #include "injector/declared_options.hpp"
+#include "injector/defaults.hpp"
+#include "injector/env_file.hpp"
 #include "injector/failure.hpp"
 #include "injector/from_host/from_host.hpp"
 #include "injector/option_values.hpp"
@@ -16,6 +18,7 @@
 #include "shared/command_line/completion.hpp"
 #include "shared/command_line/parse.hpp"
 #include "shared/command_line/suggestion.hpp"
+#include "shared/proc/fields.hpp"
 #include "shared/text/duration.hpp"
 
 namespace dboot::options {
@@ -36,16 +39,13 @@ bool is_switch_with_value(const std::string& argument) {
                      [&](const std::string& name) { return argument.starts_with(name + '='); });
 }
 
-/// In the order in which CLI11 wants them: the last one first.
-std::vector<std::string> reversed_arguments(int argc, const char* const* argv) {
-  std::vector<std::string> arguments;
-  for (int i = argc - 1; i > 0; --i) {
-    arguments.emplace_back(argv[i]);
-    const auto& argument = arguments.back();
-    const bool is_empty = argument.starts_with("--") && argument.find('=') == argument.size() - 1;
-    if (is_empty || is_switch_with_value(argument)) arguments.back() += empty_value;
+/// With a mark at what CLI11 would take for something else.
+std::vector<std::string> marked(std::vector<std::string> words) {
+  for (auto& word : words) {
+    const bool is_empty = word.starts_with("--") && word.find('=') == word.size() - 1;
+    if (is_empty || is_switch_with_value(word)) word += empty_value;
   }
-  return arguments;
+  return words;
 }
 
 /// Throws Failure.
@@ -66,9 +66,8 @@ std::chrono::milliseconds time_of(const std::string& text) {
   return *option_values::parse_time(text);
 }
 
-Answer usage(const std::string& what, const std::string& mend = "see dboot-inject --help") {
-  return {"dboot-inject: error: " + what + "\ndboot-inject: to mend it: " + mend,
-          exit_status::failed};
+Mistake usage(const std::string& what, const std::string& mend = "see dboot-inject --help") {
+  return {what, mend};
 }
 
 /// Before anything else is said of the value, and but for the one that may be empty.
@@ -159,34 +158,62 @@ void drop_repeated(std::vector<Value>& values) {
   values = std::move(once);
 }
 
-}  // namespace
-
-Options parse(int argc, const char* const* argv) {
-  Options options;
-  Raw raw;
-  CLI::App app("", "dboot-inject");
-  // Whatever comes from IMAGE on belongs to COMMAND, options included.
-  app.prefix_command();
-  declare(app, options, raw);
-  if (auto candidates = completion::answer(argc, argv, app, completions::hints()))
-    throw Answer(*candidates, 0);
-  refuse_empty_values(app);
-  try {
-    auto arguments = reversed_arguments(argc, argv);
-    app.parse(arguments);
-  } catch (const CLI::ParseError& error) {
-    std::ostringstream out;
-    std::ostringstream err;
-    const bool asked_for = app.exit(error, out, err) == 0;
-    if (!asked_for) {
-      const auto mistake = command_line::mistake_of(error, app);
-      throw usage(mistake.what, mistake.mend);
-    }
-    throw Answer(without_newlines(out.str()), 0);
+/// The values as they are on a command line; what they mean together is looked at later.
+class CommandLine {
+ public:
+  CommandLine() : app_("", "dboot-inject") {
+    // Whatever comes from IMAGE on belongs to COMMAND, options included.
+    app_.prefix_command();
+    declare(app_, options_, raw_);
+    refuse_empty_values(app_);
   }
-  refuse_options_as_values(app);
-  take_image_and_command(app, options);
 
+  /// Throws CLI::ParseError.
+  void parse(const std::vector<std::string>& words) {
+    auto arguments = marked(words);
+    // CLI11 wants the last one first.
+    std::reverse(arguments.begin(), arguments.end());
+    app_.parse(arguments);
+  }
+
+  CLI::App& app() noexcept { return app_; }
+  Options& options() noexcept { return options_; }
+  const Raw& raw() const noexcept { return raw_; }
+
+ private:
+  Options options_;
+  Raw raw_;
+  CLI::App app_;
+};
+
+Mistake mistake(const CLI::ParseError& error, const CLI::App& app) {
+  const auto [what, mend] = command_line::mistake_of(error, app);
+  return {what, mend};
+}
+
+/// What `file` sets of what the command line leaves open. Throws Mistake.
+std::vector<std::string> words_of_file(const std::string& file,
+                                       const std::vector<std::string>& words) {
+  if (file.empty()) return {};
+  CommandLine given;
+  try {
+    given.parse(words);
+  } catch (const CLI::ParseError&) {
+    return {};  // --help, or a mistake, which is told where the command line is read
+  }
+  CommandLine alone;
+  try {
+    const auto set = defaults::words_of(defaults::read(file), file, alone.app());
+    alone.parse(set);
+    return defaults::left_open(set, given.app());
+  } catch (const CLI::ParseError& error) {
+    throw usage(file + ": " + mistake(error, alone.app()).cause, "correct the file");
+  } catch (const Failure& failure) {
+    throw usage(failure.what(), failure.mend());
+  }
+}
+
+void require_what_belongs_together(const Options& options) {
   if (options.terminal != Options::Terminal::automatic && !options.rehearse)
     throw usage("-t and -T are about the terminal of a rehearsal",
                 "add --rehearse, or leave them out");
@@ -204,31 +231,105 @@ Options parse(int argc, const char* const* argv) {
   if (options.renew && options.write_network)
     throw usage("--renew and --write-network would both configure the network",
                 "leave one out: --renew is for a command, --write-network for an init");
-  if (app.count("--entrypoint") > 0) {
-    options.overrides.entrypoint = raw.entrypoint == empty_value ? "" : raw.entrypoint;
+}
+
+log::Level level_of(const Raw& raw) {
+  if (raw.quieter > 0) return log::Level::warning;
+  if (raw.louder > 1) return log::Level::trace;
+  if (raw.louder > 0) return log::Level::debug;
+  return *log::level_from(raw.log_level);
+}
+
+/// Of the files, and then of the options, which thereby win.
+std::vector<std::string> variables_of(const Raw& raw, const std::vector<std::string>& options) {
+  std::vector<std::string> variables;
+  for (const auto& file : raw.env_files) {
+    for (auto& variable : env_file::read(file)) variables.push_back(std::move(variable));
   }
-  try {
-    for (const auto& copy : raw.copies)
-      options.host_files.copies.push_back(rootfs::parse_copy(copy));
-    for (const auto& hook : raw.hooks) options.hooks.push_back(hooks::parse(hook));
-    for (const auto& text : raw.breakpoints) options.breakpoints.push_back(breakpoint(text));
-  } catch (const Failure& failure) {
-    throw usage(failure.what(), failure.mend());
-  }
+  variables.insert(variables.end(), options.begin(), options.end());
+  return variables;
+}
+
+/// Throws Failure.
+void take_raw_values(Options& options, const Raw& raw) {
+  for (const auto& copy : raw.copies) options.host_files.copies.push_back(rootfs::parse_copy(copy));
+  for (const auto& hook : raw.hooks) options.hooks.push_back(hooks::parse(hook));
+  for (const auto& text : raw.breakpoints) options.breakpoints.push_back(breakpoint(text));
+  options.overrides.environment = variables_of(raw, options.overrides.environment);
   drop_repeated(options.log_to);
   drop_repeated(options.breakpoints);
   if (!raw.root_size.empty()) options.root_size = *parse_byte_size(raw.root_size);
   if (raw.start == "exec") options.start = Start::exec;
   if (raw.start == "supervise") options.start = Start::supervise;
-  options.log_level = *log::level_from(raw.log_level);
+  options.log_level = level_of(raw);
   options.grace = time_of(raw.grace);
   if (!raw.confirm_within.empty())
     options.confirm_within = parse_duration(raw.confirm_within).value_or(std::chrono::seconds(0));
   options.hook_timeout = time_of(raw.hook_timeout);
-  const auto colon = raw.break_timeout.find(':');
-  options.break_timeout = time_of(raw.break_timeout.substr(0, colon));
+  options.break_timeout = time_of(raw.break_timeout.substr(0, raw.break_timeout.find(':')));
   if (raw.break_timeout.ends_with(":reboot")) options.on_break = OnBreak::reboot;
-  return options;
+}
+
+Options parse_words(const std::vector<std::string>& words) {
+  CommandLine line;
+  auto& app = line.app();
+  try {
+    line.parse(words);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    std::ostringstream err;
+    if (app.exit(error, out, err) != 0) throw mistake(error, app);
+    throw Answer(without_newlines(out.str()), 0);
+  }
+  refuse_options_as_values(app);
+  auto& options = line.options();
+  take_image_and_command(app, options);
+  require_what_belongs_together(options);
+  if (app.count("--entrypoint") > 0) {
+    const auto& entrypoint = line.raw().entrypoint;
+    options.overrides.entrypoint = entrypoint == empty_value ? "" : entrypoint;
+  }
+  try {
+    take_raw_values(options, line.raw());
+  } catch (const Failure& failure) {
+    throw usage(failure.what(), failure.mend());
+  }
+  return std::move(options);
+}
+
+std::string text_of(const std::string& cause, const std::string& mend) {
+  return "dboot-inject: error: " + cause + "\ndboot-inject: to mend it: " + mend;
+}
+
+}  // namespace
+
+Mistake::Mistake(std::string its_cause, std::string its_mend)
+    : Answer(text_of(its_cause, its_mend), exit_status::failed),
+      cause(std::move(its_cause)),
+      mend(std::move(its_mend)) {}
+
+Options parse(int argc, const char* const* argv, const std::string& defaults) {
+  {
+    CommandLine line;
+    if (auto candidates = completion::answer(argc, argv, line.app(), completions::hints()))
+      throw Answer(*candidates, 0);
+  }
+  const std::vector<std::string> given(argv + 1, argv + argc);
+  std::vector<std::string> set;
+  try {
+    set = words_of_file(defaults, given);
+    auto words = set;
+    words.insert(words.end(), given.begin(), given.end());
+    auto options = parse_words(words);
+    options.defaults = std::move(set);
+    return options;
+  } catch (const Mistake& mistake) {
+    auto told = set.empty() ? mistake
+                            : Mistake(mistake.cause, mistake.mend + " (" + defaults + " sets " +
+                                                         joined(set, " ") + ")");
+    told.as_json = std::find(given.begin(), given.end(), "--json") != given.end();
+    throw told;
+  }
 }
 
 }  // namespace dboot::options

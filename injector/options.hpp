@@ -18,6 +18,8 @@ namespace dboot {
 
 /// What the command line says.
 struct Options {
+  std::vector<std::string> defaults;  ///< options that a file has set: "--grace=5s"
+
   std::string image;
   std::vector<std::string> command;  ///< COMMAND and its arguments; empty: what the image says
 
@@ -84,9 +86,18 @@ struct Answer : std::runtime_error {
   int status;
 };
 
+/// A command line that cannot be understood. what() is all of it, for a person.
+struct Mistake : Answer {
+  Mistake(std::string cause, std::string mend);
+  std::string cause;
+  std::string mend;
+  bool as_json = false;  ///< --json was among the options
+};
+
 /// Parses the arguments with the grammar of `docker run`: options, then IMAGE, then everything else
-/// is COMMAND, whatever it looks like; a `--` right behind IMAGE is dropped. Throws Answer.
-Options parse(int argc, const char* const* argv);
+/// is COMMAND, whatever it looks like; a `--` right behind IMAGE is dropped. What it leaves open is
+/// as the file `defaults` sets it (defaults.hpp); empty: no file. Throws Answer.
+Options parse(int argc, const char* const* argv, const std::string& defaults = {});
 
 }  // namespace options
 }  // namespace dboot

@@ -20,6 +20,7 @@ constexpr std::array<std::string_view, 3> phases{"preflight", "image", "inject"}
 /// Where lines go.
 struct Reporter {
   Log terminal{Log::Style::report};
+  log::Level shown = log::Level::info;
   Log record;
   std::chrono::nanoseconds began = log::monotonic_now();
   std::string text;  ///< the record, as long as there is no file
@@ -49,7 +50,7 @@ std::string text_of(int file, std::size_t from) {
 
 void begin(log::Level level) {
   auto& lines = reporter().emplace();
-  lines.terminal.set_level(level);
+  lines.shown = level;
   lines.terminal.add_sink(log::sinks::descriptor(STDERR_FILENO));
   lines.record.set_level(std::min(level, log::Level::debug));
   lines.record.set_origin(lines.began);
@@ -102,7 +103,13 @@ void update_copy() {
 
 void write(log::Level level, std::string_view message, log::Facts facts) {
   if (!reporter()) return;
-  reporter()->terminal.write(level, message, facts);
+  auto& terminal = reporter()->terminal;
+  // Whoever wants few lines still wants to know what can be done.
+  const bool has_mend = std::any_of(facts.begin(), facts.end(),
+                                    [](const auto& fact) { return fact.key == log::mend_key; });
+  const bool is_always_shown = has_mend && level >= log::Level::info;
+  terminal.set_level(is_always_shown ? level : reporter()->shown);
+  terminal.write(level, message, facts);
   reporter()->record.write(level, message, facts);
 }
 

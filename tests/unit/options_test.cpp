@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "tests/support/temporary_directory.hpp"
+
 namespace dboot {
 namespace {
 
@@ -196,6 +198,32 @@ TEST(Options, HelpAndVersionAreNoImages) {
   EXPECT_EQ(std::string(answer({"version"}).what()), answer({"--version"}).what());
   EXPECT_EQ(parse({"docker-daemon:help"}).image, "docker-daemon:help");
   EXPECT_EQ(parse({"--rehearse", "help", "x"}).image, "help");
+}
+
+TEST(Options, LevelHasShortForms) {
+  EXPECT_EQ(parse({"-q", "debian"}).log_level, log::Level::warning);
+  EXPECT_EQ(parse({"-v", "debian"}).log_level, log::Level::debug);
+  EXPECT_EQ(parse({"-vv", "debian"}).log_level, log::Level::trace);
+  EXPECT_EQ(parse({"-v", "-v", "debian"}).log_level, log::Level::trace);
+  EXPECT_EQ(parse({"-q", "-q", "debian"}).log_level, log::Level::warning);
+  for (const auto& contradiction :
+       {std::vector<const char*>{"-q", "-v", "x"}, {"-v", "--log-level", "info", "x"}})
+    EXPECT_THAT(answer(contradiction).what(), HasSubstr("contradict each other"));
+}
+
+TEST(Options, VariablesOfFilesComeBeforeThoseOfOptions) {
+  const TemporaryDirectory directory;
+  write_text(directory / "a", "A=1\nB=2\n");
+  write_text(directory / "b", "C=3\n");
+  const auto a = (directory / "a").string();
+  const auto b = (directory / "b").string();
+  const auto options = parse({"-e", "B=9", "--env-file", a.c_str(), "--env-file", b.c_str(), "x"});
+  EXPECT_THAT(options.overrides.environment, ElementsAre("A=1", "B=2", "C=3", "B=9"));
+  EXPECT_THAT(answer({"--env-file", "/nonexistent", "x"}).what(), HasSubstr("cannot open"));
+}
+
+TEST(Options, HelpHasNoWordsOfTheParser) {
+  EXPECT_THAT(std::string(answer({"--help"}).what()), testing::Not(HasSubstr("Excludes")));
 }
 
 TEST(Options, CommandIsNotEmpty) {

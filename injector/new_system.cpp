@@ -1,4 +1,5 @@
 #include "injector/new_system.hpp"
+#include "injector/archive/kind.hpp"
 
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -86,6 +87,25 @@ void make_log_files(const Options& options, int root) {
   }
 }
 
+/// `strange_top` is what was unpacked where it is no root filesystem by its looks.
+rootfs::Command find_command(int root, const ImageConfig& image, const Options& options,
+                             const std::string& strange_top) {
+  try {
+    return rootfs::find_command(root, image, options.command, options.user);
+  } catch (const Failure& failure) {
+    if (strange_top.empty() || failure.status() == exit_status::cannot_run) throw;
+    const bool is_one_directory =
+        strange_top.ends_with('/') && strange_top.find(", ") == std::string::npos;
+    throw Failure(std::string(failure.what()) + "; what " + options.image +
+                      " has at its top is no root filesystem's: " + strange_top,
+                  is_one_directory
+                      ? "take what lies below it: tar -C DIRECTORY/" + strange_top +
+                            " -c . | dboot-inject -, or name dir:DIRECTORY/" + strange_top
+                      : failure.mend(),
+                  failure.status());
+  }
+}
+
 }  // namespace
 
 Prepared prepare(const Options& options, image::Source& source, const rootfs::FromHost& from_host,
@@ -93,10 +113,12 @@ Prepared prepare(const Options& options, image::Source& source, const rootfs::Fr
   report::begin_phase("image");
   Prepared prepared;
   const auto began = log::monotonic_now();
+  std::string strange_top;
   {
     const auto of_image = source.estimated_bytes();
     Progress progress(of_image == 0 ? 0 : of_image + from_host.bytes());
     source.unpack(staging.root(), progress);
+    strange_top = image::top_without_a_system(staging.root());
     prepared.from_host = from_host.copy(staging.root(), progress);
     report::note("the new root is filled",
                  {{"bytes", progress.bytes()}, {"duration", log::monotonic_now() - began}});
@@ -111,7 +133,7 @@ Prepared prepare(const Options& options, image::Source& source, const rootfs::Fr
     report::info("the image names a user, and its command is started as root all the same",
                  {{"user", config.user}, {"instead", "--user " + config.user}});
   }
-  const auto command = rootfs::find_command(staging.root(), config, options.command, options.user);
+  const auto command = find_command(staging.root(), config, options, strange_top);
   prepared.plan = make_plan(options, command, scope);
   prepared.resolv_conf = host_files.resolv_conf;
   prepared.plan.stop_signal = static_cast<std::uint8_t>(stop_signal_of(config, command));

@@ -51,7 +51,7 @@ std::unique_ptr<Source> open(const std::string& text, const EngineOptions& engin
     case Transport::directory:
       return open_directory_image(location);
     case Transport::tar:
-      return open_archive(location);
+      return location == "-" ? open_standard_input_as_root() : open_archive(location);
     case Transport::standard_input:
       return open_standard_input();
     case Transport::path:

@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "injector/archive/other_formats.hpp"
 #include "injector/failure.hpp"
 #include "injector/stream/decompress.hpp"
 #include "injector/stream/file_stream.hpp"
@@ -16,11 +17,11 @@
 
 namespace dboot::image {
 
-UniqueFd open_archive_file(const std::string& path) {
+UniqueFd open_archive_file(const std::string& path, const char* mend) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd) {
     throw Failure("cannot open " + path + ": " + std::generic_category().message(errno),
-                  "correct the path; it ends at the first colon");
+                  path == "-" ? "- alone is standard input" : mend);
   }
   struct stat status {};
   sys::check(::fstat(fd.get(), &status), "stat ", path);
@@ -29,7 +30,7 @@ UniqueFd open_archive_file(const std::string& path) {
     throw Failure(path + " is a directory",
                   "an OCI image layout is oci:" + path + ", a root filesystem dir:" + path);
   }
-  throw Failure(path + " is no file", "give a stream to standard input, and name it -");
+  throw Failure(path + " is no file", "redirect it to standard input, and name it -: … - <" + path);
 }
 
 bool is_compressed(int fd, std::uint64_t size, const std::string& description) {
@@ -45,7 +46,7 @@ std::unique_ptr<TarReader> read_archive(int fd, std::uint64_t size,
   auto stream = is_compressed(fd, size, description)
                     ? decompress(file_stream(fd, 0, size, description), description)
                     : skimmed_file_stream(fd, size, description);
-  return std::make_unique<TarReader>(std::move(stream), description);
+  return std::make_unique<TarReader>(tar_stream(std::move(stream), description), description);
 }
 
 }  // namespace dboot::image

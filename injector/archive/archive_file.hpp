@@ -9,8 +9,12 @@
 
 namespace dboot::image {
 
-/// An archive that is a regular file. Throws Failure, with what is wrong about the path.
-UniqueFd open_archive_file(const std::string& path);
+/// An archive that is a regular file. Throws Failure, with what is wrong about the path; `mend` is
+/// for one that is not there.
+UniqueFd open_archive_file(const std::string& path, const char* mend);
+/// For the transports that allow a :REF behind the path.
+inline constexpr const char* mend_of_path_before_ref =
+    "correct the path; it ends at the first colon";
 
 /// Whether the file is compressed. Throws std::system_error.
 bool is_compressed(int fd, std::uint64_t size, const std::string& description);

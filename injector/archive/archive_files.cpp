@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <mutex>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -117,7 +118,7 @@ class ArchiveFiles : public FileSet {
     const auto tar = read_archive(fd_.get(), size_, description_);
     try {
       std::uint64_t number = 0;
-      RootFilesystemSigns signs;
+      RootFilesystemSigns signs(description_);
       while (archive_entry* entry = tar->next()) {
         if (wanted == Members::of_no_system && signs.show(text(::archive_entry_pathname(entry))))
           return;
@@ -135,6 +136,10 @@ class ArchiveFiles : public FileSet {
 
   const std::string& description() const override { return description_; }
   bool contains(const std::string& name) const override { return members_.find(name) != nullptr; }
+  bool has_directory(const std::string& name) const override { return directories_.contains(name); }
+  std::string absence_of(const std::string& name) const override {
+    return members_.is_link(name) ? "is a link that leads out of the archive" : "is missing";
+  }
   std::uint64_t size(const std::string& name) const override { return get(name).size; }
   std::uint64_t content_size(const std::string& name) const override {
     const Member& member = get(name);
@@ -152,12 +157,18 @@ class ArchiveFiles : public FileSet {
 
  private:
   const Member& get(const std::string& name) const {
-    if (const Member* member = members_.find(name)) return *member;
-    throw Failure(name + " is not in " + description_, "take an image that is whole");
+    const Member* const member = members_.find(name);
+    if (member == nullptr)
+      throw Failure(name + " is not in " + description_, "take an image that is whole");
+    if (!member->unusable.empty())
+      throw Failure("cannot read " + name + " in " + description_ + ": " + member->unusable,
+                    "write the archive anew, without -S and each file once");
+    return *member;
   }
 
   void add(TarReader& tar, archive_entry* entry, std::uint64_t number) {
     const std::string name = member_name(text(::archive_entry_pathname(entry)));
+    directories_.insert(name.substr(0, name.find('/')));
     if (const char* target = ::archive_entry_hardlink(entry)) {
       members_.add_hardlink(name, target);
     } else if (::archive_entry_filetype(entry) == AE_IFLNK) {
@@ -169,8 +180,11 @@ class ArchiveFiles : public FileSet {
 
   void add_file(TarReader& tar, archive_entry* entry, const std::string& name,
                 std::uint64_t number) {
-    if (::archive_entry_sparse_count(entry) > 0) throw BadDocument(name + " has holes");
     Member member;
+    if (::archive_entry_sparse_count(entry) > 0) {
+      member.unusable = "it is stored with holes";
+      return members_.add_file(name, std::move(member));
+    }
     member.number = number;
     member.size = static_cast<std::uint64_t>(::archive_entry_size(entry));
     if (plain_) {
@@ -192,6 +206,7 @@ class ArchiveFiles : public FileSet {
   bool plain_ = false;
   std::uint64_t kept_ = 0;
   image::Members members_;
+  std::set<std::string> directories_;  ///< at the top
   bool complete_ = false;
   mutable Places places_;
 };

@@ -25,7 +25,11 @@ constexpr const char* list_name = "manifest.json";
 
 SavedImage choose_from(const FileSet& files, const std::string& image) {
   if (!files.contains(list_name)) {
-    refuse(files, std::string(list_name) + " is missing, so this is no archive of docker save");
+    throw Failure("cannot use " + files.description() + ": " + list_name +
+                      " is missing, so this is no archive of docker save",
+                  files.contains("oci-layout")
+                      ? "name it as oci-archive:FILE"
+                      : "name a root filesystem as tar:FILE or dir:DIRECTORY");
   }
   std::vector<SavedImage> images;
   try {
@@ -37,7 +41,7 @@ SavedImage choose_from(const FileSet& files, const std::string& image) {
     return choose(images, image);
   } catch (const BadDocument& error) {
     throw Failure("cannot use " + files.description() + ": " + error.what(),
-                  "name the one that is meant: " + files.description() + ":REF");
+                  "name the one that is meant: " + with_ref(files.description()));
   }
 }
 
@@ -111,7 +115,9 @@ std::unique_ptr<Source> docker_image(std::shared_ptr<const FileSet> files,
 }
 
 std::unique_ptr<Source> open_docker_archive(const std::string& path, const std::string& image) {
-  return docker_image(archive_files(open_archive_file(path), "docker-archive:" + path), image);
+  return docker_image(
+      archive_files(open_archive_file(path, mend_of_path_before_ref), "docker-archive:" + path),
+      image);
 }
 
 }  // namespace dboot::image

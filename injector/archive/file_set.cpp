@@ -21,4 +21,11 @@ std::string read_document(const FileSet& files, const std::string& name) {
   return text;
 }
 
+std::string with_ref(const std::string& description) {
+  const auto colon = description.find(':');
+  const auto path = description.substr(colon + 1);
+  if (path.find(':') == std::string::npos) return description + ":REF";
+  return description.substr(0, colon) + ":-:REF <" + path;
+}
+
 }  // namespace dboot::image

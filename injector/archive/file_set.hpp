@@ -21,6 +21,10 @@ class FileSet {
   /// For messages: "oci:image".
   virtual const std::string& description() const = 0;
   virtual bool contains(const std::string& name) const = 0;
+  /// Whether it, or something below it, is there.
+  virtual bool has_directory(const std::string& name) const = 0;
+  /// Why contains() says no: "is missing", or "is a symlink that leads elsewhere".
+  virtual std::string absence_of(const std::string& name) const = 0;
   /// Bytes. Throws Failure when there is no such file, or it is none.
   virtual std::uint64_t size(const std::string& name) const = 0;
   /// How many bytes it holds when it is decompressed, as far as it says so itself; else its size.
@@ -43,6 +47,10 @@ std::unique_ptr<FileSet> archive_files(UniqueFd fd, std::string description);
 /// put the transport that was found in front of it. Throws Failure, also for an image as other
 /// programs keep theirs.
 std::unique_ptr<FileSet> archive_files_of_image(UniqueFd& fd, const std::string& name);
+
+/// How to name one of several images in it: "oci:image:REF". A path with a colon in it can only be
+/// redirected.
+std::string with_ref(const std::string& description);
 
 /// The whole of a file that is a document and no layer. Throws Failure when it is larger than any
 /// document may be.

@@ -17,17 +17,18 @@ std::string member_name(const std::string& path) {
   return name;
 }
 
-void Members::check_new(const std::string& name) const {
-  if (files_.contains(name) || links_.contains(name))
-    throw BadDocument("there are two members of the name " + name);
+bool Members::is_new(const std::string& name) {
+  if (files_.contains(name) || links_.contains(name)) {
+    files_[name].unusable = "there are two members of the name " + name;
+    return false;
+  }
   if (files_.size() + links_.size() >= most)
     throw BadDocument("it has more than " + std::to_string(most) + " members");
+  return true;
 }
 
 void Members::add_file(const std::string& name, Member member) {
-  if (name.empty()) return;
-  check_new(name);
-  files_.emplace(name, std::move(member));
+  if (!name.empty() && is_new(name)) files_.emplace(name, std::move(member));
 }
 
 void Members::add_symlink(const std::string& name, const std::string& target) {
@@ -35,9 +36,7 @@ void Members::add_symlink(const std::string& name, const std::string& target) {
 }
 
 void Members::add_hardlink(const std::string& name, const std::string& target) {
-  if (name.empty()) return;
-  check_new(name);
-  links_.emplace(name, member_name(target));
+  if (!name.empty() && is_new(name)) links_.emplace(name, member_name(target));
 }
 
 const Member* Members::find(const std::string& name) const {

@@ -12,8 +12,9 @@ struct Member {
   std::uint64_t number = 0;  ///< of the entry, counted from 0
   std::uint64_t offset = 0;  ///< of its content in the archive that is not compressed
   std::uint64_t size = 0;
-  bool kept = false;    ///< `content` is the whole of it
-  std::string content;  ///< of a small file in an archive that is read from its begin every time
+  bool kept = false;     ///< `content` is the whole of it
+  std::string content;   ///< of a small file in an archive that is read from its begin every time
+  std::string unusable;  ///< why its content cannot be taken; empty: it can
 };
 
 /// The members of an archive and the links between them. `docker save` writes the same layer twice
@@ -23,7 +24,8 @@ class Members {
   /// More than any image has.
   static constexpr std::size_t most = 100'000;
 
-  /// These throw BadDocument when there is something of that name, or too much.
+  /// Of two members of a name nobody can tell which is meant: neither is usable. These throw
+  /// BadDocument when there are too many members.
   void add_file(const std::string& name, Member member);
   /// `target` is meant as a symlink's, from the directory of `name`.
   void add_symlink(const std::string& name, const std::string& target);
@@ -32,9 +34,11 @@ class Members {
 
   /// The file of that name, or that a link of that name leads to; null where there is none.
   const Member* find(const std::string& name) const;
+  bool is_link(const std::string& name) const { return links_.contains(name); }
 
  private:
-  void check_new(const std::string& name) const;
+  /// Whether the name is free; what has it already becomes unusable.
+  bool is_new(const std::string& name);
 
   std::map<std::string, Member> files_;
   std::map<std::string, std::string> links_;

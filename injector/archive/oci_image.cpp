@@ -23,16 +23,27 @@ std::string blob_name(const Digest& digest) {
   return "blobs/" + digest.algorithm + "/" + digest.hexadecimal;
 }
 
-[[noreturn]] void refuse(const FileSet& files, const std::string& part, const std::string& why) {
-  throw Failure("cannot use " + files.description() + ": " + part + ": " + why,
-                "name an OCI image that is whole; skopeo inspect shows what is in it");
+[[noreturn]] void refuse(
+    const FileSet& files, const std::string& part, const std::string& why,
+    const std::string& mend =
+        "name an OCI image that is whole; skopeo inspect shows what is in it") {
+  throw Failure("cannot use " + files.description() + ": " + part + ": " + why, mend);
+}
+
+/// Bazel and Nix make layouts of links.
+[[noreturn]] void refuse_absent(const FileSet& files, const std::string& part,
+                                const std::string& what, const std::string& name) {
+  const auto absence = files.absence_of(name);
+  if (absence == "is missing") refuse(files, part, what + absence);
+  refuse(files, part, what + absence,
+         "copy it with what its links lead to: cp -rL DIRECTORY OTHER, or tar -h");
 }
 
 /// Sizes are compared before a byte is read.
 void check_blob(const FileSet& files, const Descriptor& blob, const std::string& part) {
   const std::string name = blob_name(blob.digest);
   if (!files.contains(name))
-    refuse(files, part, "the blob " + to_string(blob.digest) + " is missing");
+    refuse_absent(files, part, "the blob " + to_string(blob.digest) + " ", name);
   if (const std::uint64_t size = files.size(name); size != blob.size) {
     refuse(files, part,
            "the blob " + to_string(blob.digest) + " has " + std::to_string(size) +
@@ -60,21 +71,47 @@ auto reading(const FileSet& files, const std::string& part, const Read& read) {
   }
 }
 
+/// Of an index of many platforms Docker saves what it has: a better one may not be there.
+Descriptor choose_what_is_there(const FileSet& files, const std::vector<Descriptor>& index,
+                                const std::string& image) {
+  const auto best = choose(index, image, running_platform());
+  if (files.contains(blob_name(best.digest))) return best;
+  std::vector<Descriptor> there;
+  for (const auto& descriptor : index) {
+    if (files.contains(blob_name(descriptor.digest))) there.push_back(descriptor);
+  }
+  try {
+    return choose(there, image, running_platform());
+  } catch (const BadDocument&) {
+    return best;
+  }
+}
+
 /// Picks one, and says how to ask for another.
 Descriptor choose_from(const FileSet& files, const std::vector<Descriptor>& index,
                        const std::string& image) {
+  const auto refuse_with = [&](const BadDocument& error, const std::string& mend) {
+    throw Failure("cannot use " + files.description() + ": " + error.what(), mend);
+  };
   try {
-    return choose(index, image, running_platform());
+    return choose_what_is_there(files, index, image);
+  } catch (const NoSuchPlatform& error) {
+    const auto running = running_platform();
+    refuse_with(error, "take it for this machine: docker pull --platform " + running.os + "/" +
+                           running.architecture + ", or skopeo copy --override-arch " +
+                           running.architecture);
   } catch (const BadDocument& error) {
-    throw Failure("cannot use " + files.description() + ": " + error.what(),
-                  "name the one that is meant, " + files.description() +
-                      ":REF; skopeo inspect --raw shows what is there");
+    refuse_with(error, "name the one that is meant: " + with_ref(files.description()));
   }
+  return {};
 }
 
 void check_layout(const FileSet& files) {
   const std::string name = "oci-layout";
-  if (!files.contains(name)) refuse(files, name, "it is missing, so this is no OCI image layout");
+  if (!files.contains(name))
+    refuse(files, name, "it is missing, so this is no OCI image layout",
+           files.contains("manifest.json") ? "name it as docker-archive:FILE"
+                                           : "name a root filesystem as tar:FILE or dir:DIRECTORY");
   const std::string version = reading(files, name, [&] {
     return string_member(parse_json(read_document(files, name)), "imageLayoutVersion");
   });
@@ -85,7 +122,7 @@ void check_layout(const FileSet& files) {
 Descriptor find_manifest(const FileSet& files, const std::string& image) {
   check_layout(files);
   const std::string top = "index.json";
-  if (!files.contains(top)) refuse(files, top, "it is missing");
+  if (!files.contains(top)) refuse_absent(files, top, "it ", top);
   auto index = reading(
       files, top, [&] { return parse_index(read_document(files, top), media_type::oci_index); });
   Descriptor chosen = choose_from(files, index, image);
@@ -165,7 +202,9 @@ std::unique_ptr<Source> open_oci_layout(const std::string& path, const std::stri
 }
 
 std::unique_ptr<Source> open_oci_archive(const std::string& path, const std::string& image) {
-  return oci_image(archive_files(open_archive_file(path), "oci-archive:" + path), image);
+  return oci_image(
+      archive_files(open_archive_file(path, mend_of_path_before_ref), "oci-archive:" + path),
+      image);
 }
 
 }  // namespace dboot::image

@@ -13,6 +13,7 @@
 #include "injector/archive/file_set.hpp"
 #include "injector/archive/kind.hpp"
 #include "injector/archive/oci_image.hpp"
+#include "injector/archive/other_formats.hpp"
 #include "injector/archive/root_archive.hpp"
 #include "injector/archive/spool.hpp"
 #include "injector/failure.hpp"
@@ -34,8 +35,7 @@ std::unique_ptr<Source> open_image(UniqueFd& fd, const std::string& name) {
   try {
     files = archive_files_of_image(fd, name);
   } catch (const Damage& damage) {
-    throw Failure(name + " is no archive that can be read: " + damage.reason(),
-                  "name a whole tar archive of a root filesystem, or of an image");
+    throw no_archive(name, damage);
   }
   if (!files) return nullptr;
   return what_is_in(*files) == Holds::oci ? oci_image(std::move(files), "")
@@ -57,9 +57,11 @@ Spool spool_of(UniqueFd fd, const std::string& name) {
 std::unique_ptr<Source> open_stream(UniqueFd fd, const std::string& name) {
   auto spool = spool_of(std::move(fd), name);
   bool is_root_filesystem = false;
-  {
-    TarReader tar(decompress(spool.reader(), name), name);
-    is_root_filesystem = is_root_filesystem_by_names(tar);
+  try {
+    TarReader tar(tar_stream(decompress(spool.reader(), name), name), name);
+    is_root_filesystem = is_root_filesystem_by_names(tar, name);
+  } catch (const Damage& damage) {
+    throw no_archive(name, damage);
   }
   if (is_root_filesystem) return stream_archive(std::move(spool).replay(), name);
   return open_file(std::move(spool).whole(), name);
@@ -103,13 +105,20 @@ std::unique_ptr<Source> open_path(const std::string& path) {
   const auto contains = [&](const std::string& name) {
     return ::faccessat(fd.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
   };
-  if (contains("oci-layout")) return open_oci_layout(path, "");
-  if (!has_a_system(fd.get())) refuse_formats_of_others(path, contains);
+  if (has_a_system(fd.get())) return open_directory_image(path);
+  if (contains("oci-layout") && contains("index.json")) return open_oci_layout(path, "");
+  refuse_formats_of_others(path, contains);
   return open_directory_image(path);
 }
 
 std::unique_ptr<Source> open_standard_input() {
   return open_by_content(take_standard_input(), standard_input);
+}
+
+std::unique_ptr<Source> open_standard_input_as_root() {
+  auto fd = take_standard_input();
+  if (is_file(fd, standard_input)) return file_archive(std::move(fd), standard_input);
+  return stream_archive(file_stream(std::move(fd), standard_input), standard_input);
 }
 
 UniqueFd keep_standard_input() {

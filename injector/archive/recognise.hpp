@@ -15,6 +15,9 @@ std::unique_ptr<Source> open_path(const std::string& path);
 /// Standard input, which is /dev/null afterwards. Throws Failure.
 std::unique_ptr<Source> open_standard_input();
 
+/// The same for a root filesystem, whatever is in it.
+std::unique_ptr<Source> open_standard_input_as_root();
+
 /// Standard input as a file: itself, or all that comes through a pipe, kept in memory. Standard
 /// input is /dev/null afterwards. Throws Failure.
 UniqueFd keep_standard_input();

@@ -6,6 +6,7 @@
 
 #include "injector/archive/archive_file.hpp"
 #include "injector/archive/content_size.hpp"
+#include "injector/archive/other_formats.hpp"
 #include "injector/failure.hpp"
 #include "injector/stream/damage.hpp"
 #include "injector/stream/file_stream.hpp"
@@ -44,7 +45,7 @@ class ArchiveSource : public Source {
 }  // namespace
 
 std::unique_ptr<Source> open_archive(const std::string& path) {
-  return file_archive(open_archive_file(path), path);
+  return file_archive(open_archive_file(path, "correct the path"), path);
 }
 
 std::unique_ptr<Source> file_archive(UniqueFd fd, const std::string& name) {
@@ -56,9 +57,9 @@ std::unique_ptr<Source> file_archive(UniqueFd fd, const std::string& name) {
   try {
     empty = read_archive(fd.get(), size, name)->next() == nullptr;
   } catch (const Damage& damage) {
-    throw Failure(name + " is no archive that can be read: " + damage.reason(), mend);
+    throw no_archive(name, damage);
   }
-  if (empty) throw Failure(name + " is empty", mend);
+  if (empty) throw Failure(name + " is an archive without a file in it", mend);
   auto stream = file_stream(fd.get(), 0, size, name);
   const std::uint64_t estimated = content_size(fd.get(), 0, size);
   return std::make_unique<ArchiveSource>(std::move(stream), name, estimated, std::move(fd));

@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 
+#include "injector/document/image_name.hpp"
 #include "injector/document/json.hpp"
 
 namespace dboot::image {
@@ -67,7 +68,8 @@ Descriptor parse_descriptor(const json::value& value, const std::string& where) 
   result.size = size_member(value, "size");
   result.platform = parse_platform(member(value, "platform"));
   result.names = parse_names(member(value, "annotations"));
-  result.is_artifact = !string_member(value, "artifactType").empty() ||
+  const auto artifact = string_member(value, "artifactType");
+  result.is_artifact = (!artifact.empty() && !contains(configs, artifact)) ||
                        result.media_type == "application/vnd.oci.artifact.manifest.v1+json";
   return result;
 } catch (const BadDocument& error) {
@@ -110,7 +112,10 @@ bool is_attestation(const Descriptor& descriptor) {
 }
 
 bool is_called(const Descriptor& descriptor, const std::string& name) {
-  return name.empty() || contains(descriptor.names, name) || to_string(descriptor.digest) == name;
+  if (name.empty() || to_string(descriptor.digest) == name) return true;
+  return std::any_of(descriptor.names.begin(), descriptor.names.end(), [&](const auto& own) {
+    return own == name || normal_name(own) == normal_name(name);
+  });
 }
 
 std::string list_of_names(std::span<const Descriptor> index) {
@@ -118,13 +123,14 @@ std::string list_of_names(std::span<const Descriptor> index) {
   for (const Descriptor& descriptor : index) {
     if (is_attestation(descriptor) || descriptor.is_artifact) continue;
     const auto& own = descriptor.names;
-    names.push_back(own.empty() ? to_string(descriptor.digest) : own.front());
+    // Docker gives the tag alone, and the whole name as containerd has it.
+    names.push_back(own.empty()       ? to_string(descriptor.digest)
+                    : own.size() == 1 ? own.front()
+                                      : normal_name(own.back()));
   }
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text.empty() ? "nothing" : text;
+  return list_of_some(names);
 }
 
 std::string list_of_platforms(std::span<const Descriptor* const> candidates) {
@@ -225,8 +231,8 @@ const Descriptor& choose(std::span<const Descriptor> index, const std::string& n
     highest = *fit;
   }
   if (best == nullptr) {
-    throw BadDocument("it has no image for " + to_string(running) + ", only for " +
-                      list_of_platforms(candidates));
+    throw NoSuchPlatform("it has no image for " + running.os + "/" + running.architecture +
+                         ", only for " + list_of_platforms(candidates));
   }
   if (ambiguous) throw BadDocument("there are several images in it: " + list_of_names(index));
   return *best;

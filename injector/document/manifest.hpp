@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "injector/document/json.hpp"
 #include "injector/document/platform.hpp"
 #include "injector/stream/digest.hpp"
 
@@ -41,6 +42,11 @@ std::vector<Descriptor> parse_index(std::string_view text, const std::string& me
 
 /// The manifest of an image whose layers can be applied.
 Manifest parse_manifest(std::string_view text, const std::string& media_type);
+
+/// There is an image, and none for this machine.
+class NoSuchPlatform : public BadDocument {
+  using BadDocument::BadDocument;
+};
 
 /// The one that `name` means (empty: any) on `running`. What nobody could mean, such as the
 /// attestations that buildkit adds, is left out. Throws BadDocument that lists what is there.

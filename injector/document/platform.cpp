@@ -23,6 +23,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 6> machines{
 }};
 
 std::string architecture_of(const std::string& machine) {
+  if (machine == "x86-64" || machine == "AMD64") return "amd64";
   for (const auto& [architecture, name] : machines) {
     if (name == machine) return std::string(architecture);
   }

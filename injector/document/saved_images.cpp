@@ -3,28 +3,19 @@
 #include <algorithm>
 #include <charconv>
 
+#include "injector/document/image_name.hpp"
 #include "injector/document/json.hpp"
 
 namespace dboot::image {
 namespace {
 
-std::string normal_name(std::string name) {
-  for (const std::string_view prefix : {"docker.io/", "index.docker.io/", "library/"}) {
-    if (name.starts_with(prefix)) name.erase(0, prefix.size());
-  }
-  const auto slash = name.rfind('/');
-  const auto colon = name.rfind(':');
-  const bool tagged = colon != std::string::npos && (slash == std::string::npos || colon > slash);
-  return tagged || name.find('@') != std::string::npos ? name : name + ":latest";
-}
-
 std::string list_of(std::span<const SavedImage> images) {
-  std::string text;
-  for (std::size_t index = 0; index < images.size(); ++index) {
-    text += (text.empty() ? "@" : ", @") + std::to_string(index);
-    for (const std::string& tag : images[index].tags) text += " " + tag;
+  std::vector<std::string> names;
+  for (const auto& image : images) {
+    auto& name = names.emplace_back("@" + std::to_string(names.size()));
+    for (const std::string& tag : image.tags) name += " " + tag;
   }
-  return text.empty() ? "nothing" : text;
+  return list_of_some(names);
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ UniqueFd open_directory(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) {
     throw Failure("cannot open " + path + ": " + std::generic_category().message(errno),
-                  "name the directory of a root filesystem");
+                  errno == ENOTDIR ? "an archive is tar:" + path
+                                   : std::string("name the directory of a root filesystem"));
   }
   return fd;
 }

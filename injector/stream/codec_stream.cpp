@@ -47,4 +47,9 @@ void CodecStream::fail(const std::string& what) const {
   throw Damage(description_, "its " + codec_ + " data " + what);
 }
 
+void CodecStream::fail_for_memory(const std::string& how) const {
+  throw Damage(description_, "its " + codec_ + " data need more than 128 MiB of memory",
+               "compress it with less of it, or decompress it before: " + how);
+}
+
 }  // namespace dboot

@@ -33,6 +33,8 @@ class CodecStream : public FillingStream {
   virtual bool is_end(Input& input);
 
   [[noreturn]] void fail(const std::string& what) const;
+  /// The same for what nobody should have to spend; `how` decompresses it without that bound.
+  [[noreturn]] void fail_for_memory(const std::string& how) const;
 
  private:
   std::size_t fill_some(std::span<char> space);

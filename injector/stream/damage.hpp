@@ -11,10 +11,9 @@ class Damage : public Failure {
  public:
   /// `subject` is whose bytes they are, for who catches it as a Failure; `reason` says what is
   /// wrong with them, for who knows better where it was.
-  Damage(const std::string& subject, const std::string& reason)
-      : Failure("cannot read " + subject + ": " + reason,
-                "take an archive that is whole and was not tampered with"),
-        reason_(reason) {}
+  Damage(const std::string& subject, const std::string& reason,
+         const std::string& mend = "take an archive that is whole and was not tampered with")
+      : Failure("cannot read " + subject + ": " + reason, mend), reason_(reason) {}
 
   const std::string& reason() const noexcept { return reason_; }
 

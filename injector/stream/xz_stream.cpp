@@ -15,8 +15,6 @@ constexpr std::uint64_t most_memory = std::uint64_t{128} << 20U;
 
 const char* reason(lzma_ret result) {
   switch (result) {
-    case LZMA_MEMLIMIT_ERROR:
-      return "need more than 128 MiB of memory";
     case LZMA_OPTIONS_ERROR:
       return "are compressed in a way that is not known";
     default:
@@ -45,6 +43,7 @@ class XzStream : public CodecStream {
     const lzma_ret result = ::lzma_code(&state_, in.empty() ? LZMA_FINISH : LZMA_RUN);
     // No progress is the caller's to judge.
     if (result == LZMA_BUF_ERROR) return {};
+    if (result == LZMA_MEMLIMIT_ERROR) fail_for_memory("xz -dc");
     if (result != LZMA_OK && result != LZMA_STREAM_END) fail(reason(result));
     if (result == LZMA_STREAM_END && state_.avail_in > 0) fail("are followed by something else");
     return {in.size() - state_.avail_in, out.size() - state_.avail_out, result == LZMA_STREAM_END};

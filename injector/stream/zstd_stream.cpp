@@ -1,6 +1,7 @@
 #include "injector/stream/zstd_stream.hpp"
 
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <new>
 #include <utility>
@@ -28,6 +29,8 @@ class ZstdStream : public CodecStream {
     ZSTD_inBuffer input{in.data(), in.size(), 0};
     ZSTD_outBuffer output{out.data(), out.size(), 0};
     const std::size_t result = ::ZSTD_decompressStream(context_.get(), &output, &input);
+    if (::ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge)
+      fail_for_memory("zstd -dc --long=31");
     if (::ZSTD_isError(result) != 0) {
       fail(std::string("are damaged: ") + ::ZSTD_getErrorName(result));
     }

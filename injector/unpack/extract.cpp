@@ -38,7 +38,8 @@ std::string text(const char* string) {
 std::uint32_t owner_of(la_int64_t number) {
   constexpr la_int64_t highest = std::numeric_limits<std::uint32_t>::max() - 1;
   if (number < 0 || number > highest)
-    throw BadEntry("its owner " + std::to_string(number) + " is none that Linux knows");
+    throw BadEntry("its owner " + std::to_string(number) + " is none that Linux knows",
+                   "write the archive anew: tar --numeric-owner --owner=0 --group=0");
   return static_cast<std::uint32_t>(number);
 }
 
@@ -145,7 +146,7 @@ std::string shortened(const std::string& name) {
 /// Says which entry it was, in one sentence with the archive.
 [[noreturn]] void report(
     const std::string& description, const std::string& entry, const std::string& why,
-    const char* mend = "take an archive that is whole and was not tampered with") {
+    const std::string& mend = "take an archive that is whole and was not tampered with") {
   std::string text = "cannot unpack ";
   ((((text += description) += ": ") += shortened(entry)) += ": ") += why;
   throw Failure(text, mend);
@@ -166,9 +167,9 @@ void report_by_entry(int root_fd, const std::string& description, Work work) {
              "give it a shorter one in the image, or leave it out there");
     report(description, last, error.what());
   } catch (const BadEntry& error) {
-    report(description, last, error.what());
+    report(description, last, error.what(), error.mend());
   } catch (const Damage& error) {
-    report(description, any ? "after " + last : last, error.reason());
+    report(description, any ? "after " + last : last, error.reason(), error.mend());
   }
 }
 

@@ -56,7 +56,8 @@ std::uint32_t id_of(std::uint16_t tag, int qualifier, const char* name) {
   std::uint32_t id = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
   if (error != std::errc() || end != text.data() + text.size() || text.empty()) {
-    throw BadEntry("its ACL names " + std::string(text) + " without a number");
+    throw BadEntry("its ACL names " + std::string(text) + " without a number",
+                   "write the archive anew, without --acls");
   }
   return id;
 }

@@ -170,5 +170,25 @@ TEST_F(ImageFormats, WrongDigestEndsTheTakeoverWithTheBlob) {
                                    Not(HasSubstr("hello"))));
 }
 
+TEST_F(ImageFormats, WhatIsNoRootFilesystemIsToldByWhatIsAtItsTop) {
+  prepare("mkdir -p far/deep && tar -C . -cf far.tar layout && cp root.tar far/deep/");
+  const auto layout_in_a_directory = rehearse("./far.tar");
+  EXPECT_EQ(layout_in_a_directory.status, 125);
+  EXPECT_THAT(layout_in_a_directory.output,
+              AllOf(HasSubstr("no /sbin/init; what ./far.tar has at its top is no root "
+                              "filesystem's: layout/"),
+                    HasSubstr("tar -C DIRECTORY/layout/ -c . | dboot-inject -")));
+  const auto directory = rehearse("./far -- /bin/sh");
+  EXPECT_EQ(directory.status, 127);
+  EXPECT_THAT(directory.output,
+              AllOf(HasSubstr("there is no '/bin/sh' in the image; what ./far has at its top"),
+                    HasSubstr("deep/")));
+  EXPECT_THAT(rehearse("dir:./root.tar").output, HasSubstr("an archive is tar:./root.tar"));
+  EXPECT_THAT(rehearse("docker-archive:./oci.tar").output,
+              HasSubstr("name it as oci-archive:FILE"));
+  EXPECT_THAT(rehearse("oci-archive:./docker.tar").output,
+              HasSubstr("name it as docker-archive:FILE"));
+}
+
 }  // namespace
 }  // namespace dboot::testing

@@ -12,6 +12,7 @@
 #include "injector/document/config_file.hpp"
 #include "injector/document/json.hpp"
 #include "injector/open_image.hpp"
+#include "tests/support/byte_streams.hpp"
 #include "tests/support/failure_of.hpp"
 #include "tests/support/image_builder.hpp"
 
@@ -41,7 +42,7 @@ std::string layer_of_a() {
   return TarBuilder().file("etc/a", "from the image").finish();
 }
 
-std::string compressed(const std::string& name, const std::string& content) {
+std::string compressed_tar(const std::string& name, const std::string& content) {
   return TarBuilder(ARCHIVE_FILTER_GZIP).file(name, content).finish();
 }
 
@@ -89,9 +90,27 @@ class Recognised : public testing::Test {
   TemporaryDirectory directory_;
 };
 
+/// What is said of standard input, which `bytes` are.
+std::string failure_of_standard_input(const std::string& image, const std::string& bytes) {
+  const TemporaryDirectory directory;
+  write_text(directory / "archive", bytes);
+  const UniqueFd saved(sys::check(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3), "dup"));
+  const auto archive = sys::open((directory / "archive").string(), O_RDONLY);
+  sys::check(::dup2(archive.get(), STDIN_FILENO), "dup2");
+  const auto said = failure_of([&] {
+    const auto source = open(image, {});
+    const TemporaryDirectory root;
+    Progress progress(0);
+    source->unpack(open_directory(root.path()).get(), progress);
+    EXPECT_EQ(read_text(root / "etc/a"), "from the image");
+  });
+  sys::check(::dup2(saved.get(), STDIN_FILENO), "dup2");
+  return said;
+}
+
 TEST_F(Recognised, ImagesOfJib) {
   const auto layer = layer_of_a();
-  const auto stored = compressed("etc/a", "from the image");
+  const auto stored = compressed_tar("etc/a", "from the image");
   const auto name = std::string(64, 'b') + ".tar.gz";
   // What is compressed is another tar: its digest is that of what it holds.
   const auto plain = layer;
@@ -199,6 +218,106 @@ TEST_F(Recognised, DirectoriesOfOthersAreNamedWithWhatToDo) {
   EXPECT_EQ(failure("root"), "no failure");
 }
 
+TEST_F(Recognised, FormatsOfOthersAreKnownHoweverLargeTheyAre) {
+  for (const auto& [mark, name] :
+       {std::pair{"metadata.yaml", "LXD"}, {"umoci.json", "umoci"}, {"config.json", "runc"}}) {
+    TarBuilder tar;
+    tar.file(mark, "x");
+    for (int i = 0; i < 200; ++i) tar.file("rootfs/usr/" + std::to_string(i), "x");
+    const auto archive = tar.finish();
+    EXPECT_THAT(failure_of([&] { content(archive); }),
+                AllOf(HasSubstr(name), HasSubstr("dir:DIRECTORY/rootfs")));
+    EXPECT_THAT(failure_of([&] { content_of_pipe(archive); }), HasSubstr(name));
+  }
+  TarBuilder half;
+  half.file("metadata.yaml", "x").file("templates/hostname.tpl", "x");
+  EXPECT_THAT(failure_of([&] { content(half.finish()); }),
+              AllOf(HasSubstr("without its files"), HasSubstr("rootfs.tar.xz")));
+}
+
+TEST_F(Recognised, RootFilesystemsMayHaveHolesAndFilesTwice) {
+  TarBuilder twice;
+  twice.file(".bashrc", "1").file(".bashrc", "2").file("etc/a", "x");
+  const auto archive = twice.finish();
+  EXPECT_EQ(content(archive), "x");
+  EXPECT_EQ(content_of_pipe(archive), "x");
+  TarBuilder sparse;
+  sparse.file("swapfile", std::string(4096, 'x'), 0600, [](archive_entry* entry) {
+    ::archive_entry_sparse_add_entry(entry, 0, 4096);
+    ::archive_entry_set_size(entry, 1 << 20);
+  });
+  sparse.file("etc/a", "x");
+  EXPECT_EQ(content(sparse.finish()), "x");
+}
+
+TEST_F(Recognised, DirectoryOfASystemIsARootFilesystemWhateverElseIsInIt) {
+  write_text(directory_ / "root/etc/a", "x");
+  write_text(directory_ / "root/oci-layout", R"({"imageLayoutVersion":"1.0.0"})");
+  write_text(directory_ / "root/index.json", "{}");
+  EXPECT_THAT(open_path((directory_ / "root").string())->description(),
+              testing::StartsWith("directory "));
+}
+
+TEST_F(Recognised, ListThatIsBrokenIsNotCalledMissing) {
+  const auto failure_with = [&](const std::string& list, bool with_repositories) {
+    TarBuilder tar;
+    tar.file("manifest.json", list).file("abc/layer.tar", layer_of_a());
+    if (with_repositories) tar.file("repositories", "{}");
+    return failure_of([&] { content(tar.finish()); });
+  };
+  for (const bool with_repositories : {false, true}) {
+    EXPECT_THAT(failure_with("[{", with_repositories), HasSubstr("manifest.json: it is no JSON"));
+    EXPECT_THAT(failure_with("[]", with_repositories), HasSubstr("there is no image in it"));
+    EXPECT_THAT(failure_with("[null]", with_repositories), HasSubstr("has no Config"));
+  }
+}
+
+TEST_F(Recognised, OtherFilesAreNamedAsWhatTheyAre) {
+  std::string disk(64 * 1024, '\0');
+  std::string ext = disk;
+  ext.replace(1080, 2, "\x53\xef");
+  std::string iso = disk;
+  iso.replace(32769, 5, "CD001");
+  const std::vector<std::pair<std::string, std::string>> files{
+      {"", "archive is empty"},
+      {"Error response from daemon\n", "is text: 'Error response from daemon'"},
+      {"PK\x03\x04" + std::string(100, 'x'), "is a zip archive"},
+      {"\x7f"
+       "ELF\x02\x01",
+       "is a program"},
+      {"070701" + std::string(600, '0'), "is a cpio archive"},
+      {"hsqs\x01", "is a squashfs"},
+      {"QFI\xfb\x01", "is a disk image (qcow2)"},
+      {disk, "begins with zeros"},
+      {ext, "ext4 filesystem"},
+      {iso, "ISO 9660"},
+      {std::string(10240, '\0'), "is an archive without a file in it"},
+      {dboot::compressed(ARCHIVE_FILTER_GZIP, dboot::compressed(ARCHIVE_FILTER_GZIP, "x")),
+       "is compressed twice"},
+  };
+  for (const auto& [bytes, words] : files) {
+    EXPECT_THAT(failure_of([&] { content(bytes); }), HasSubstr(words));
+    EXPECT_THAT(failure_of([&] { content_of_pipe(bytes); }),
+                HasSubstr(bytes.empty() ? "standard input is empty" : words));
+  }
+}
+
+TEST_F(Recognised, WhatIsBrokenIsToldAlikeOfAFileAndAPipe) {
+  const auto archive = TarBuilder().file("etc/a", std::string(100'000, 'x')).finish();
+  const auto broken = archive.substr(0, 600) + std::string(2000, '\x01');
+  EXPECT_THAT(failure_of([&] { content(std::string(1000, '\x02')); }),
+              HasSubstr("is no archive that can be read: "));
+  EXPECT_THAT(failure_of([&] { content_of_pipe(std::string(1000, '\x02')); }),
+              HasSubstr("standard input is no archive that can be read: "));
+  EXPECT_NE(failure_of([&] { content(broken); }), "no failure");
+}
+
+TEST(StandardInput, MayBeForcedToBeARootFilesystem) {
+  const auto saved =
+      TarBuilder().file("etc/a", "from the image").file("manifest.json", "[]").finish();
+  EXPECT_EQ(failure_of_standard_input("tar:-", saved), "no failure");
+}
+
 TEST_F(Recognised, OwnersThatLinuxDoesNotKnowAreRefused) {
   const auto owned_by = [&](la_int64_t owner) {
     return failure_of([&] {
@@ -209,7 +328,9 @@ TEST_F(Recognised, OwnersThatLinuxDoesNotKnowAreRefused) {
     });
   };
   EXPECT_EQ(owned_by(4294967294), "no failure");
-  EXPECT_THAT(owned_by(4294967296), HasSubstr("its owner 4294967296 is none that Linux knows"));
+  EXPECT_THAT(owned_by(4294967296),
+              AllOf(HasSubstr("its owner 4294967296 is none that Linux knows"),
+                    HasSubstr("tar --numeric-owner")));
   EXPECT_THAT(owned_by(4294967295), HasSubstr("etc/a"));
 }
 
@@ -232,24 +353,6 @@ TEST_F(Recognised, LayersWithoutAByteChangeNothing) {
   tar.file("c", config).file("l", layer).file("none", "");
   tar.file("manifest.json", R"([{"Config":"c","Layers":["l","none"]}])");
   expect_image(tar.finish());
-}
-
-/// What is said of standard input, which `bytes` are.
-std::string failure_of_standard_input(const std::string& image, const std::string& bytes) {
-  const TemporaryDirectory directory;
-  write_text(directory / "archive", bytes);
-  const UniqueFd saved(sys::check(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3), "dup"));
-  const auto archive = sys::open((directory / "archive").string(), O_RDONLY);
-  sys::check(::dup2(archive.get(), STDIN_FILENO), "dup2");
-  const auto said = failure_of([&] {
-    const auto source = open(image, {});
-    const TemporaryDirectory root;
-    Progress progress(0);
-    source->unpack(open_directory(root.path()).get(), progress);
-    EXPECT_EQ(read_text(root / "etc/a"), "from the image");
-  });
-  sys::check(::dup2(saved.get(), STDIN_FILENO), "dup2");
-  return said;
 }
 
 TEST(StandardInput, IsReadAsWhatItIsSaidToBeAndMendsCanBeTyped) {
@@ -291,10 +394,10 @@ TEST(System, IsKnownByItsDirectories) {
 }
 
 TEST(RootFilesystemSigns, AreOneNameOfASystemOrManyThatNoImageHas) {
-  RootFilesystemSigns one;
+  RootFilesystemSigns one("archive");
   EXPECT_FALSE(one.show("init"));
   EXPECT_TRUE(one.show("./etc/"));
-  RootFilesystemSigns many;
+  RootFilesystemSigns many("archive");
   for (int i = 0; i < RootFilesystemSigns::most_additions; ++i)
     EXPECT_FALSE(many.show("file" + std::to_string(i)));
   EXPECT_TRUE(many.show("another"));
@@ -302,7 +405,7 @@ TEST(RootFilesystemSigns, AreOneNameOfASystemOrManyThatNoImageHas) {
 
 TEST(RootFilesystemSigns, AreNoNamesThatProgramsGiveToImages) {
   const std::string digest(64, 'a');
-  RootFilesystemSigns signs;
+  RootFilesystemSigns signs("archive");
   for (int i = 0; i < RootFilesystemSigns::most_additions; ++i) {
     for (const std::string& name :
          {std::string("."), std::string("./"), std::string("blobs/sha256/") + digest,

@@ -65,7 +65,7 @@ TEST(ArchiveSource, WhatIsNoArchiveIsRefusedBeforeAnythingIsPrepared) {
   write_text(directory / "empty", "");
   EXPECT_THAT(open_failure(directory / "empty"), Not(HasSubstr("no failure")));
   write_text(directory / "text", std::string(5000, 'x'));
-  EXPECT_THAT(open_failure(directory / "text"), HasSubstr("no archive"));
+  EXPECT_THAT(open_failure(directory / "text"), HasSubstr("is text"));
   EXPECT_THAT(open_failure("/dev/null"), HasSubstr("no file"));
 }
 

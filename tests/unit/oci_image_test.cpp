@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "injector/archive/file_set.hpp"
 #include "tests/support/failure_of.hpp"
 #include "tests/support/image_builder.hpp"
 
@@ -97,12 +98,28 @@ TEST_F(OciImage, NestedIndexGivesTheRunningPlatform) {
   EXPECT_EQ(read_text(root / "a"), "amd");
 }
 
+TEST_F(OciImage, OfSeveralVariantsOneThatIsThereIsTaken) {
+  const auto own = layout.image({{file_layer("a", "amd")}}, platform("amd64"));
+  const std::string better =
+      R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","size":1,"digest":")" +
+      LayoutBuilder::digest("elsewhere") +
+      R"(","platform":{"os":"linux","architecture":"amd64","variant":"v2"}})";
+  layout.finish({layout.index({better, own})});
+  unpack(*open_oci_layout(layout_path(), ""));
+  EXPECT_EQ(read_text(root / "a"), "amd");
+}
+
+TEST(Reference, OfAPathWithAColonIsToldWithARedirection) {
+  EXPECT_EQ(with_ref("oci:layout"), "oci:layout:REF");
+  EXPECT_EQ(with_ref("docker-archive:./a:b.tar"), "docker-archive:-:REF <./a:b.tar");
+}
+
 TEST_F(OciImage, MissingPlatformIsAnErrorThatListsWhatIsThere) {
   const auto arm = layout.image({{file_layer("a", "1")}}, platform("arm64"), "", "arm64");
   const auto power = layout.image({{file_layer("a", "2")}}, platform("ppc64le"), "", "ppc64le");
   layout.finish({layout.index({arm, power})});
   EXPECT_THAT(open_failure(), AllOf(HasSubstr("linux/arm64"), HasSubstr("linux/ppc64le"),
-                                    HasSubstr("linux/amd64")));
+                                    HasSubstr("linux/amd64"), HasSubstr("--platform linux/")));
 }
 
 TEST_F(OciImage, ConfigForAnotherMachineIsRefused) {
@@ -183,7 +200,7 @@ TEST_F(OciImage, BlobThatIsALinkOutOfTheLayoutIsNotRead) {
   layout.finish({layout.image({{layer}})});
   std::filesystem::remove(path);
   std::filesystem::create_symlink(outside / "layer", path);
-  EXPECT_THAT(open_failure(), HasSubstr("missing"));
+  EXPECT_THAT(open_failure(), HasSubstr("leads out of the directory"));
 }
 
 TEST_F(OciImage, IndexesBelowEachOtherWithoutEndAreRefused) {

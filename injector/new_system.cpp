@@ -116,9 +116,13 @@ Prepared prepare(const Options& options, image::Source& source, const rootfs::Fr
   std::string strange_top;
   {
     const auto of_image = source.estimated_bytes();
-    Progress progress(of_image == 0 ? 0 : of_image + from_host.bytes());
+    Progress progress(of_image == 0 ? 0 : of_image + from_host.bytes(),
+                      options.log_level <= log::Level::info ? Progress::Shown::on_terminals
+                                                            : Progress::Shown::never);
+    progress.begin_step("filling the new root");
     source.unpack(staging.root(), progress);
     strange_top = image::top_without_a_system(staging.root());
+    progress.begin_step("copying from the host");
     prepared.from_host = from_host.copy(staging.root(), progress);
     report::note("the new root is filled",
                  {{"bytes", progress.bytes()}, {"duration", log::monotonic_now() - began}});

@@ -11,6 +11,7 @@
 
 #include "shared/log/sinks.hpp"
 #include "shared/system/syscalls.hpp"
+#include "shared/terminal/terminal.hpp"
 
 namespace dboot::report {
 namespace {
@@ -19,7 +20,8 @@ constexpr std::array<std::string_view, 3> phases{"preflight", "image", "inject"}
 
 /// Where lines go.
 struct Reporter {
-  Log terminal{Log::Style::report};
+  Log terminal{terminal::wants_colours(STDERR_FILENO) ? Log::Style::coloured_report
+                                                      : Log::Style::report};
   log::Level shown = log::Level::info;
   Log record;
   std::chrono::nanoseconds began = log::monotonic_now();

@@ -1,6 +1,5 @@
 #include "injector/engine/pull.hpp"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include "injector/engine/registry_auth.hpp"
 #include "injector/failure.hpp"
 #include "injector/report.hpp"
+#include "shared/terminal/terminal.hpp"
 
 namespace dboot::image {
 namespace {
@@ -49,13 +49,6 @@ std::string line_for(const PullEvent& event) {
   return printable(event.id.empty() ? event.status : event.id + ": " + event.status);
 }
 
-unsigned columns_of_stderr() {
-  winsize size{};
-  if (::isatty(STDERR_FILENO) != 1) return 0;
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
-  return size.ws_col;
-}
-
 }  // namespace
 
 PullEvent parse_pull_event(const std::string& line) {
@@ -85,7 +78,7 @@ PullReference split_reference(const std::string& name) {
   return {name.substr(0, colon), name.substr(colon + 1)};
 }
 
-PullDisplay::PullDisplay() : PullDisplay(columns_of_stderr()) {}
+PullDisplay::PullDisplay() : PullDisplay(terminal::columns_of(STDERR_FILENO)) {}
 
 std::string PullDisplay::text_of(const PullEvent& event) {
   if (event.status.empty()) return {};

@@ -123,8 +123,9 @@ void Log::write(log::Record record) {
   using std::chrono::microseconds;
   record.elapsed = std::chrono::duration_cast<microseconds>(log::monotonic_now() - state.origin);
   record.phase = state.phase;
+  const auto colours = state.style == Style::coloured_report ? log::Colours::yes : log::Colours::no;
   const std::string line =
-      state.style == Style::record ? log::format(record) : log::format_report(record);
+      state.style == Style::record ? log::format(record) : log::format_report(record, colours);
   for (const auto& target : state.targets) {
     if (record.level >= target.from)
       target.sink->log(spdlog::details::log_msg("", to_spdlog(record.level), line));

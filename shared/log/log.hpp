@@ -30,7 +30,7 @@ class Log {
   using Facts = log::Facts;
   using Sink = std::shared_ptr<spdlog::sinks::sink>;
   /// As a line of the record, or for the person who runs the injector.
-  enum class Style : std::uint8_t { record, report };
+  enum class Style : std::uint8_t { record, report, coloured_report };
 
   /// Without a sink the lines go nowhere.
   explicit Log(Style style = Style::record);

@@ -337,12 +337,37 @@ std::optional<Record> parse_leniently(std::string_view line) {
   return record;
 }
 
-std::string format_report(const Record& record) {
+namespace {
+
+std::string_view colour_of(Level level) {
+  switch (level) {
+    case Level::error:
+      return "\033[1;31m";  // bold red
+    case Level::warning:
+      return "\033[33m";  // yellow
+    default:
+      return "\033[2m";  // faint
+  }
+}
+
+std::string coloured(const std::string& text, std::string_view colour, Colours colours) {
+  if (colours == Colours::no) return text;
+  return std::string(colour).append(text).append("\033[m");
+}
+
+}  // namespace
+
+std::string format_report(const Record& record, Colours colours) {
   std::string line = "dboot-inject: ";
-  if (record.level != Level::info) line += fmt::format("{}: ", to_string(record.level));
+  if (record.level != Level::info)
+    line += coloured(fmt::format("{}:", to_string(record.level)), colour_of(record.level), colours)
+                .append(" ");
   line = with_facts(line + escaped(record.message), record, mend_key);
   if (const auto mend = record.fact(mend_key))
-    line += "\ndboot-inject: to mend it: " + escaped(*mend);
+    line.append("\ndboot-inject: ")
+        .append(coloured("to mend it:", "\033[1m", colours))
+        .append(" ")
+        .append(escaped(*mend));
   return line;
 }
 

@@ -79,8 +79,11 @@ std::optional<Record> parse_leniently(std::string_view line);
 /// What the fact `mend` is called: how to get rid of the cause.
 inline constexpr std::string_view mend_key = "mend";
 
+/// Whether words such as "error:" are coloured, as terminals have it (ECMA-48, SGR).
+enum class Colours : bool { no, yes };
+
 /// The same for a person, without its newline: `dboot-inject: warning: message key=value…`. A mend
 /// has a line of its own.
-std::string format_report(const Record& record);
+std::string format_report(const Record& record, Colours colours = Colours::no);
 
 }  // namespace dboot::log

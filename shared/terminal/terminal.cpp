@@ -4,6 +4,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <string_view>
+
 namespace dboot::terminal {
 
 RawMode::RawMode(int fd) noexcept : fd_(fd) {
@@ -30,6 +33,21 @@ void occupy_standard_streams() noexcept {
 void copy_size(int from, int to) noexcept {
   winsize size{};
   if (::ioctl(from, TIOCGWINSZ, &size) == 0) ::ioctl(to, TIOCSWINSZ, &size);
+}
+
+unsigned columns_of(int fd) noexcept {
+  constexpr unsigned usual = 80;
+  winsize size{};
+  if (::isatty(fd) != 1) return 0;
+  return ::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col != 0 ? size.ws_col : usual;
+}
+
+bool wants_colours(int fd) noexcept {
+  const auto value_of = [](const char* name) {
+    const char* const value = std::getenv(name);
+    return std::string_view(value == nullptr ? "" : value);
+  };
+  return ::isatty(fd) == 1 && value_of("NO_COLOR").empty() && value_of("TERM") != "dumb";
 }
 
 std::string end_of_file(int master) {

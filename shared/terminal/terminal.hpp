@@ -32,6 +32,13 @@ void occupy_standard_streams() noexcept;
 /// Gives `to` the rows and columns of `from`, where that is a terminal.
 void copy_size(int from, int to) noexcept;
 
+/// How many letters a line of the terminal has, 80 where it does not say; 0 when `fd` is none.
+unsigned columns_of(int fd) noexcept;
+
+/// Whether `fd` is a terminal that people want colours on: not where NO_COLOR is set to something
+/// (https://no-color.org), and not on one that is dumb.
+bool wants_colours(int fd) noexcept;
+
 /// What ends the input when it is typed on the master of a pseudo terminal (Ctrl-D).
 std::string end_of_file(int master);
 

@@ -197,12 +197,25 @@ TEST(Memory, RootTakesWhatIsAskedForElseWhatIsThere) {
               AllOf(HasSubstr("8.0 GiB"), HasSubstr("4.0 GiB are available")));
 }
 
-TEST(ProgressLine, SaysBytesShareAndRate) {
+TEST(ProgressLine, SaysStepShareTimeBytesAndRate) {
   using namespace std::chrono_literals;
-  EXPECT_EQ(Progress::format(50U << 20U, 100U << 20U, 2s),
-            "50.0 MiB of 100.0 MiB (50 %), 25.0 MiB/s");
-  EXPECT_EQ(Progress::format(10, 0, 0s), "10 bytes");
-  EXPECT_EQ(Progress::format(2048, 10, 1s), "2.0 KiB, 2.0 KiB/s");
+  EXPECT_EQ(Progress::format({"filling the new root", 50U << 20U, 100U << 20U, 2s}, 100),
+            "filling the new root: 50 %, 2 seconds left, 50.0 MiB of 100.0 MiB, 25.0 MiB/s");
+  EXPECT_EQ(Progress::format({"", 10, 0, 0s}, 100), "10 bytes");
+  EXPECT_EQ(Progress::format({"copying", 2048, 10, 1s}, 100), "copying: 2.0 KiB, 2.0 KiB/s");
+  EXPECT_EQ(Progress::format({"copying", 1, 100, 10ms}, 100),
+            "copying: 1 %, 1 bytes of 100 bytes, 100 bytes/s");
+  EXPECT_EQ(Progress::format({"copying", 0, 100, 10s}, 100), "copying: 0 %, 0 bytes of 100 bytes");
+}
+
+TEST(ProgressLine, LeavesOutWhatHasNoPlace) {
+  using namespace std::chrono_literals;
+  const Progress::State state{"filling the new root", 50U << 20U, 100U << 20U, 2s};
+  EXPECT_EQ(Progress::format(state, 30), "filling the new root: 50 %");
+  EXPECT_EQ(Progress::format(state, 45), "filling the new root: 50 %, 2 seconds left");
+  EXPECT_EQ(Progress::format(state, 10), "filling th");
+  for (unsigned columns = 0; columns < 120; ++columns)
+    EXPECT_LE(Progress::format(state, columns).size(), columns);
 }
 
 TEST(ByteSize, UnitsAreBinary) {

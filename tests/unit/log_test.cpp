@@ -91,6 +91,9 @@ TEST(LogReport, IsForAPerson) {
   error.level = Level::error;
   EXPECT_EQ(format_report(error),
             "dboot-inject: error: no \"x\": it's gone\ndboot-inject: to mend it: try again");
+  EXPECT_EQ(format_report(error, Colours::yes),
+            "dboot-inject: \033[1;31merror:\033[m no \"x\": it's gone\n"
+            "dboot-inject: \033[1mto mend it:\033[m try again");
 }
 
 TEST(LogLevel, IsFoundByItsName) {

@@ -45,16 +45,15 @@ std::vector<Question> questions_about(const std::vector<int>& roots, const Wishe
 }
 
 /// Keeps what a question throws.
-void collect(const Question& question, std::vector<std::string>& reasons) {
-  std::string reason;
+void collect(const Question& question, std::vector<Refusal>& reasons) {
+  Refusal reason;
   try {
     question();
     return;
   } catch (const Failure& failure) {
-    reason = failure.what();
-    if (!failure.mend().empty()) reason += " (to mend it: " + failure.mend() + ")";
+    reason = {failure.what(), failure.mend()};
   } catch (const std::exception& error) {
-    reason = error.what();
+    reason.what = error.what();
   }
   // The caller's root and that of PID 1 are the same one as a rule.
   if (std::find(reasons.begin(), reasons.end(), reason) == reasons.end())
@@ -80,8 +79,12 @@ void ask_again(const Wishes& wishes) {
   for (const auto& ask : questions_about({root.get()}, wishes)) ask();
 }
 
-std::vector<std::string> refusals(const Wishes& wishes, int staged_payload) {
-  std::vector<std::string> reasons;
+std::string Refusal::text() const {
+  return mend.empty() ? what : what + " (to mend it: " + mend + ")";
+}
+
+std::vector<Refusal> refusals(const Wishes& wishes, int staged_payload) {
+  std::vector<Refusal> reasons;
   const UniqueFd own_root = open_root();
   for (const auto& question : questions_about({own_root.get()}, wishes)) collect(question, reasons);
   const auto look_at_pid_1 = [&] {

@@ -23,8 +23,17 @@ UniqueFd take(const Wishes& wishes);
 /// have forbidden it. Throws Failure.
 void ask_again(const Wishes& wishes);
 
-/// What a takeover would be refused for, each with its mend; none when it would go on.
-/// `staged_payload`: the file that PID 1 would execute, open.
-std::vector<std::string> refusals(const Wishes& wishes, int staged_payload);
+struct Refusal {
+  std::string what;
+  std::string mend;  ///< empty where there is none
+
+  /// "what (to mend it: mend)".
+  std::string text() const;
+  bool operator==(const Refusal&) const = default;
+};
+
+/// What a takeover would be refused for; none when it would go on. `staged_payload`: the file that
+/// PID 1 would execute, open.
+std::vector<Refusal> refusals(const Wishes& wishes, int staged_payload);
 
 }  // namespace dboot::claim

@@ -133,7 +133,11 @@ void declare_switches(CLI::App& app, Options& options) {
                  "Do everything, but to a PID 1 in namespaces of its own");
   declare_switch("--dry-run", options.dry_run,
                  "Prepare everything, print what would happen, undo it");
-  declare_switch("--json", options.json, "With --dry-run: print it, or an error, as JSON");
+  declare_switch("--doctor", options.doctor,
+                 "Look at this machine, and say whether a takeover would work; IMAGE may be left "
+                 "out");
+  declare_switch("--json", options.json,
+                 "With --dry-run or --doctor: print it, or an error, as JSON");
   auto* const terminal = app.add_flag_callback(
       "-t", [&] { options.terminal = Options::Terminal::yes; },
       "A rehearsed COMMAND has a terminal (if stdin and stdout are ones)");

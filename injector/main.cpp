@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "injector/defaults.hpp"
+#include "injector/doctor/doctor.hpp"
 #include "injector/error_json.hpp"
 #include "injector/failure.hpp"
 #include "injector/options.hpp"
@@ -66,6 +67,7 @@ int main(int argc, char** argv) {
       report::info("options are set by a file",
                    {{"file", defaults::path}, {"options", joined(options.defaults, " ")}});
     return reporting_failures(options, [&] {
+      if (options.doctor) return doctor::run(options);
       return options.save_log.empty() ? takeover::run(options) : run_and_save_log(options);
     });
   } catch (const options::Answer& answer) {

@@ -28,9 +28,9 @@ namespace {
 /// argument of a program contains a NUL.
 const std::string empty_value(1, '\0');
 
-constexpr std::array switches{"--rehearse", "--dry-run",         "--json",
-                              "--yes",      "--force",           "--no-disk-log",
-                              "--renew",    "--require-release", "--write-network"};
+constexpr std::array switches{
+    "--doctor",      "--rehearse", "--dry-run",         "--json",         "--yes", "--force",
+    "--no-disk-log", "--renew",    "--require-release", "--write-network"};
 
 /// "--rehearse=false", which must not become a takeover. CLI11 takes it for an answer, and "=true"
 /// for the switch alone.
@@ -131,6 +131,7 @@ void take_image_and_command(CLI::App& app, Options& options) {
   // What belongs to COMMAND is as it was.
   for (auto& argument : rest) std::erase(argument, '\0');
   if (!rest.empty() && rest.front() == "--") rest.erase(rest.begin());
+  if (rest.empty() && options.doctor) return;
   if (rest.empty()) throw usage("IMAGE is missing");
   answer_words(app, rest);
   if (rest.front().starts_with('-') && rest.front() != "-")
@@ -220,8 +221,13 @@ void require_what_belongs_together(const Options& options) {
   if (!options.save_log.empty() && !options.rehearse)
     throw usage("--save-log is about a rehearsal: a takeover leaves its log in /run/dboot",
                 "add --rehearse, or leave it out");
-  if (options.json && !options.dry_run)
-    throw usage("--json is about what a dry run prints", "add --dry-run, or leave it out");
+  if (options.json && !options.dry_run && !options.doctor)
+    throw usage("--json is about what a dry run or the doctor prints",
+                "add --dry-run or --doctor, or leave it out");
+  if (options.doctor && (options.rehearse || options.dry_run))
+    throw usage("--doctor does neither a rehearsal nor a dry run", "leave one of them out");
+  if (options.doctor && !options.command.empty())
+    throw usage("--doctor has no use for a COMMAND", "leave it out");
   for (const auto& [option, is_given] :
        {std::pair{"--write-network", options.write_network}, std::pair{"--renew", options.renew}}) {
     if (is_given && options.keep_network == Options::Keep::no)

@@ -28,6 +28,7 @@ struct Options {
   bool dry_run = false;
   bool json = false;  ///< how a dry run tells what it has found
   bool rehearse = false;
+  bool doctor = false;  ///< looks at the machine alone; `image` may be empty
 
   /// Whether a rehearsed COMMAND has a terminal: -t, -T. Automatic: where stdin and stdout are
   /// ones.

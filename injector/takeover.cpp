@@ -335,8 +335,10 @@ int run(const Options& options) {
   {
     const UniqueFd staged = stage_payload(payload, staging);
     if (claim) selinux::check(Target::own_pid_1(), staged.get());
-    if (options.dry_run && !options.rehearse)
-      forecast.refusals = claim::refusals(wishes_of(options), staged.get());
+    if (options.dry_run && !options.rehearse) {
+      for (const auto& refusal : claim::refusals(wishes_of(options), staged.get()))
+        forecast.refusals.push_back(refusal.text());
+    }
   }
   auto prepared = new_system::prepare(options, *source, from_host, staging, scope_of(options));
   auto kept = network::keep(options, staging, prepared.resolv_conf, prepared.plan);

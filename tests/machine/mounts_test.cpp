@@ -191,6 +191,14 @@ TEST(RequiredRelease, IsRefusedWhereSomethingIsSeenToKeepADisk) {
   EXPECT_THAT(
       host.shell().output_of("dboot-inject --dry-run --require-release bash -- /bin/bash", 120s),
       HasSubstr("refused      now: not all disks would come free"));
+  const Output doctor = host.shell().run("dboot-inject --doctor bash", 120s);
+  EXPECT_EQ(doctor.status, 0) << doctor.text;
+  EXPECT_THAT(doctor.text,
+              AllOf(HasSubstr("good      init      PID 1 is systemd"),
+                    ContainsRegex("good +disks +vda will be free, now ext4 on /"),
+                    ContainsRegex("careful +disks +vd[b-z] stays busy: bcache0"),
+                    ContainsRegex("good +consoles +the log on [^\n]*ttyS0, a shell on ttyS0"),
+                    HasSubstr("A takeover would work.")));
   // With the command that was named.
   host.shell().output_of("umount /srv/vault && echo 1 >/sys/block/bcache0/bcache/stop");
   EXPECT_THAT(log_of_takeover(host, "--require-release"), HasSubstr(" busy=0"));

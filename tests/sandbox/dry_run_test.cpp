@@ -72,6 +72,27 @@ TEST_F(DryRun, NamesADenyFileAlsoWherePid1IsNotToBeSeen) {
   EXPECT_THAT(result.output, HasSubstr("denied by /etc/dboot/deny: ask Ada"));
 }
 
+TEST_F(DryRun, IsNotNeededToAskTheDoctor) {
+  const auto before = settled_state();
+  const auto doctor = host_.run({DBOOT_INJECT, "--doctor", image()});
+  EXPECT_EQ(doctor.status, 0) << doctor.output;
+  EXPECT_THAT(
+      doctor.output,
+      AllOf(HasSubstr("good      kernel    Linux "), HasSubstr("payload   dboot-init runs here"),
+            HasSubstr("good      image     archive "), HasSubstr("good      memory    "),
+            HasSubstr("A takeover would work.\n")));
+  EXPECT_THAT(testing::differences(before, host_.state()), ::testing::IsEmpty());
+  const std::string prepare =
+      "mount -t tmpfs own /etc && mkdir /etc/dboot && echo 'ask Ada' >/etc/dboot/deny";
+  ASSERT_EQ(host_.run({"/bin/sh", "-e", "-c", prepare}).status, 0);
+  const auto denied = host_.run({DBOOT_INJECT, "--doctor", "--json", "./nowhere"});
+  EXPECT_EQ(denied.status, 125);
+  EXPECT_THAT(denied.output,
+              AllOf(HasSubstr(R"("works":false)"), HasSubstr("denied by /etc/dboot/deny: ask Ada"),
+                    HasSubstr(R"("about":"image","what":"cannot open ./nowhere)")));
+  EXPECT_EQ(host_.run({"/bin/sh", "-c", DBOOT_INJECT " --doctor >/dev/full"}).status, 125);
+}
+
 /// A service of systemd may have mounts of its own, which do not end with the system.
 TEST_F(DryRun, TellsOfTheMountsOfPid1) {
   ASSERT_EQ(host_.run({"mount", "-t", "tmpfs", "own", "/mnt"}).status, 0);

@@ -101,7 +101,17 @@ TEST(Options, JsonIsOfADryRun) {
   EXPECT_TRUE(parse({"--dry-run", "--json", "debian"}).json);
   EXPECT_FALSE(parse({"--dry-run", "debian"}).json);
   EXPECT_THAT(answer({"--json", "debian"}).what(),
-              AllOf(HasSubstr("--json is about what a dry run prints"), HasSubstr("--dry-run")));
+              AllOf(HasSubstr("--json is about what a dry run or the doctor prints"),
+                    HasSubstr("--dry-run")));
+}
+
+TEST(Options, DoctorNeedsNoImageAndTakesNoCommand) {
+  EXPECT_TRUE(parse({"--doctor"}).doctor);
+  EXPECT_EQ(parse({"--doctor", "debian"}).image, "debian");
+  EXPECT_TRUE(parse({"--doctor", "--json"}).json);
+  EXPECT_THAT(answer({"--doctor", "debian", "sh"}).what(), HasSubstr("no use for a COMMAND"));
+  EXPECT_THAT(answer({"--doctor", "--rehearse", "debian"}).what(), HasSubstr("leave one of them"));
+  EXPECT_THAT(answer({}).what(), HasSubstr("IMAGE is missing"));
 }
 
 TEST(Options, NetworkIsWrittenWhereItIsKept) {

@@ -5,7 +5,7 @@
 
 namespace dboot {
 
-/// Exit statuses, as docker's (README, "Exit statuses").
+/// Exit statuses, as docker's (dboot-inject(8), "EXIT STATUS").
 namespace exit_status {
 inline constexpr int failed = 125;      ///< dboot-inject itself; the host is as it was
 inline constexpr int cannot_run = 126;  ///< COMMAND is there and cannot be executed

@@ -28,6 +28,7 @@
 #include "injector/staging.hpp"
 #include "shared/command_line/parse.hpp"
 #include "shared/plan/layout.hpp"
+#include "shared/system/directory.hpp"
 #include "shared/system/syscalls.hpp"
 #include "shared/terminal/terminal.hpp"
 
@@ -45,7 +46,10 @@ class Examination {
       return Finding{State::good, "rights", "root, with what a takeover needs", ""};
     });
     look("kernel", [&] { return kernel(); });
-    look("init", [&] { return on_init(forecast::read_processes()); });
+    look("init", [&] {
+      const auto descriptors = entries_of(sys::open("/proc/1/fd", O_RDONLY).get(), "/proc/1/fd");
+      return on_init(forecast::read_processes(), descriptors.size());
+    });
     look("payload", [&] { return payload(); });
     look("image", [&] { return image(); });
     look("host", [&] { look_at_host(); });

@@ -29,18 +29,22 @@ std::string words_of(const forecast::SlowProcesses& slow) {
 
 }  // namespace
 
-Finding on_init(const std::vector<ProcessStatus>& processes) {
+Finding on_init(const std::vector<ProcessStatus>& processes, std::size_t descriptors) {
+  constexpr std::size_t of_standard_streams = 3;
+  constexpr const char* advice = "a takeover works all the same, and needs nothing of it";
   std::string name = "?";
   std::size_t not_collected = 0;
   for (const auto& process : processes) {
     if (process.pid == 1) name = process.name;
     if (process.parent == 1 && process.state == 'Z') ++not_collected;
   }
+  if (name == "systemd" && descriptors <= of_standard_streams)
+    return {careful, "init", "PID 1 (systemd) has crashed, and stands still", advice};
   if (not_collected == 0) return {good, "init", "PID 1 is " + name, ""};
   return {careful, "init",
           "PID 1 (" + name + ") has not collected " + std::to_string(not_collected) +
               " of its children that have ended: it may have crashed",
-          "a takeover works all the same, and needs nothing of it"};
+          advice};
 }
 
 Finding on_memory(std::uint64_t available, std::uint64_t needed) {

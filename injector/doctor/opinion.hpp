@@ -10,8 +10,9 @@
 /// What is to be thought of what was found. All of it is pure.
 namespace dboot::doctor {
 
-/// Of PID 1 and its children. An init that has crashed collects none of those that have ended.
-Finding on_init(const std::vector<ProcessStatus>& processes);
+/// Of PID 1, its children, and how many descriptors it has open. A systemd that has crashed closes
+/// them and stands still (src/core/crash-handler.c, freeze()); others collect no children any more.
+Finding on_init(const std::vector<ProcessStatus>& processes, std::size_t descriptors);
 
 /// `needed` bytes for an image; 0: there is none, or nobody knows.
 Finding on_memory(std::uint64_t available, std::uint64_t needed);

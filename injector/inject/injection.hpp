@@ -6,7 +6,7 @@
 #include "injector/inject/program.hpp"
 #include "injector/target.hpp"
 
-/// Makes the PID 1 of a Target execute another program. See README, "How it works".
+/// Makes the PID 1 of a Target execute another program. See CONTRIBUTING.md, "How it works".
 namespace dboot::inject {
 
 enum class Outcome {

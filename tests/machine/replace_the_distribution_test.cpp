@@ -1,26 +1,14 @@
 // The page injector/confirmation/replace-the-distribution.md, command by command.
 #include <gmock/gmock.h>
 
-#include "shared/proc/fields.hpp"
 #include "shared/system/syscalls.hpp"
 #include "tests/machine/driver/host.hpp"
 #include "tests/machine/driver/small_host.hpp"
+#include "tests/machine/page.hpp"
 #include "tests/machine/ssh_client.hpp"
 
 namespace dboot::machine {
 namespace {
-
-/// What the page has its reader type.
-std::string commands_of_page() {
-  const auto page =
-      sys::read_file(DBOOT_SOURCE_DIR "/injector/confirmation/replace-the-distribution.md");
-  std::string script;
-  for (const auto line : lines_of(std::string_view(page))) {
-    constexpr std::string_view prompt = "    $ ";
-    if (line.starts_with(prompt)) script += std::string(line.substr(prompt.size())) + '\n';
-  }
-  return script;
-}
 
 /// A disk with a system that boots by itself.
 void make_distribution(const std::string& directory) {
@@ -43,12 +31,9 @@ TEST(ReplaceTheDistribution, IsDoneAsThePageSays) {
   const SshClient client(host.machine(), host.shell());
   client.let_in(host.shell(), "root");
   client.write_programs_for("server", work / "bin");
-  write_text(work / "script", "set -ex\ncd " + work.path().string() + "\n" + commands_of_page());
   const auto said = files::artefact("page");
-  const UniqueFd output = sys::open(said, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-  Child reader({"env", "PATH=" + (work / "bin").string() + ":/usr/bin:/bin", "bash",
-                (work / "script").string()},
-               {}, output.get());
+  const Child reader =
+      type_commands_of("injector/confirmation/replace-the-distribution.md", work.path(), said);
   EXPECT_EQ(host.machine().wait_for_end(300s), "guest-reset") << sys::read_file(said);
   const auto text = sys::read_file(said);
   EXPECT_THAT(text, testing::HasSubstr("vda is released"));

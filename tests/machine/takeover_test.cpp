@@ -1,8 +1,10 @@
 #include <gmock/gmock.h>
 
 #include "shared/log/record.hpp"
+#include "shared/proc/fields.hpp"
 #include "tests/machine/driver/host.hpp"
 #include "tests/machine/new_system.hpp"
+#include "tests/machine/page.hpp"
 
 namespace dboot::machine {
 namespace {
@@ -183,12 +185,26 @@ TEST(Takeover, IsOfAHostWhoseSystemdHasCrashed) {
   host.shell().output_of("kill -SEGV 1");
   host.console().expect("Freezing execution", 60s);
   EXPECT_NE(host.run("timeout 5 systemctl is-system-running").status, 0);
-  host.shell().start("dboot-inject --yes bash -- /bin/sh");
+  // As the page injector/inject/when-systemd-has-crashed.md says, command by command.
+  host.machine().plug_in("image", files::image("busybox"));
+  host.shell().output_of(
+      "udevadm wait --timeout=60 /dev/disk/by-id/virtio-image; cd /root\n"
+      "cat /dev/disk/by-id/virtio-image >busybox.tar; ln -s $(command -v dboot-inject) .");
+  host.machine().pull_out("image");
+  const auto page = commands_of("injector/inject/when-systemd-has-crashed.md", "    # ");
+  const auto commands = lines_of(std::string_view(page));
+  ASSERT_EQ(commands.size(), 3U);
+  const Output doctor = host.shell().run(std::string(commands[0]), 120s);
+  EXPECT_EQ(doctor.status, 0) << doctor.text;
+  EXPECT_THAT(doctor.text, HasSubstr("PID 1 (systemd) has crashed, and stands still"));
+  host.shell().start(std::string(commands[1]));
   Serial& console = host.console();
   console.expect("hand-over starting executable=/bin/sh", 180s);
   Shell shell = open_shell(host.machine(), [&](std::string_view line) { console.send(line); });
   EXPECT_EQ(shell.output_of("cat /proc/1/comm"), "dboot-init");
   EXPECT_THAT(shell.output_of("cat /run/dboot/payload.log"), HasSubstr("busy=0"));
+  shell.start(std::string(commands[2]));
+  EXPECT_EQ(host.machine().wait_for_end(60s), "guest-reset");
 }
 
 }  // namespace

@@ -21,13 +21,15 @@ ProcessStatus process(pid_t pid, pid_t parent, const std::string& name, char sta
 
 TEST(Doctor, InitThatCollectsNobodyMayHaveCrashed) {
   const auto init = process(1, 0, "systemd", 'S');
-  EXPECT_EQ(on_init({init, process(2, 1, "sh", 'S')}).state, State::good);
-  EXPECT_EQ(on_init({init, process(2, 1, "sh", 'S'), process(3, 2, "true", 'Z')}).state,
+  EXPECT_EQ(on_init({init, process(2, 1, "sh", 'S')}, 40).state, State::good);
+  EXPECT_EQ(on_init({init, process(2, 1, "sh", 'S'), process(3, 2, "true", 'Z')}, 40).state,
             State::good);
-  const auto crashed = on_init({init, process(2, 1, "sh", 'Z')});
+  const auto crashed = on_init({init, process(2, 1, "sh", 'Z')}, 40);
   EXPECT_EQ(crashed.state, State::careful);
   EXPECT_THAT(crashed.what, HasSubstr("PID 1 (systemd) has not collected 1"));
   EXPECT_THAT(crashed.advice, HasSubstr("works all the same"));
+  EXPECT_THAT(on_init({init}, 3).what, HasSubstr("has crashed, and stands still"));
+  EXPECT_EQ(on_init({process(1, 0, "sh", 'S')}, 3).state, State::good);
 }
 
 TEST(Doctor, MemoryIsHeldAgainstTheImage) {

@@ -2,7 +2,8 @@
 
 #include <array>
 
-/// The directory that the two programs share, and what lies in it. See CONTRIBUTING.md, "How it works".
+/// The directory that the two programs share, and what lies in it. See CONTRIBUTING.md, "How it
+/// works".
 namespace dboot::layout {
 
 inline constexpr const char* directory = "/run/dboot";           ///< tmpfs of its own, 0700, exec

@@ -34,9 +34,10 @@ std::vector<fs::path> pages() {
 /// As GitHub makes it of a heading.
 std::string anchor_of(const std::string& heading) {
   std::string anchor;
-  for (const unsigned char letter : heading) {
-    if (std::isalnum(letter) != 0 || letter >= 0x80 || letter == '-' || letter == '_')
-      anchor += static_cast<char>(std::tolower(letter));
+  for (const char letter : heading) {
+    const auto byte = static_cast<unsigned char>(letter);
+    if (std::isalnum(byte) != 0 || byte >= 0x80 || letter == '-' || letter == '_')
+      anchor += static_cast<char>(std::tolower(byte));
     if (letter == ' ') anchor += '-';
   }
   return anchor;

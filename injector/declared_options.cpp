@@ -282,7 +282,7 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
       ->group("The takeover");
   app.add_option("--rescue-ssh", options.rescue_port,
                  "The host's ssh server comes along in any case, and listens there, too")
-      ->check(CLI::Range(1, 65535))
+      ->check(check_port)
       ->option_text("PORT")
       ->group("The takeover");
   app.add_option("--confirm-within", raw.confirm_within,

@@ -12,6 +12,7 @@
 #include "injector/byte_size.hpp"
 #include "shared/log/destination.hpp"
 #include "shared/plan/layout.hpp"
+#include "shared/proc/fields.hpp"
 #include "shared/text/duration.hpp"
 
 namespace dboot::option_values {
@@ -88,6 +89,11 @@ std::string check_variable(const std::string& variable) {
 
 std::string check_not_empty(const std::string& value) {
   return value.empty() ? "a name or a number is missing" : "";
+}
+
+std::string check_port(const std::string& port) {
+  const auto number = number_in<std::uint16_t>(port);
+  return number && *number != 0 ? "" : quoted(port) + " is no port: say a number from 1 to 65535";
 }
 
 std::string check_absolute(const std::string& path) {

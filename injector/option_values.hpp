@@ -20,6 +20,8 @@ std::string check_break_timeout(const std::string& text);
 std::string check_confirmation(const std::string& text);
 /// As parse_byte_size() takes it, and not 0.
 std::string check_size(const std::string& size);
+/// From 1 to 65535.
+std::string check_port(const std::string& port);
 std::string check_absolute(const std::string& path);
 /// For an environment: NAME or NAME=VALUE.
 std::string check_variable(const std::string& variable);

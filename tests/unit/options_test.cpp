@@ -177,6 +177,13 @@ TEST(Options, LastOfSeveralValuesCounts) {
   EXPECT_EQ(answer({"--grace", "x", "--grace", "2s", "debian"}).status, 125);
 }
 
+TEST(Options, PortsAreNumbers) {
+  EXPECT_EQ(parse({"--rescue-ssh", "2222", "debian"}).rescue_port, 2222);
+  for (const char* port : {"0", "65536", "-1", "x", "22x", ""})
+    EXPECT_THAT(answer({"--rescue-ssh", port, "debian"}).what(),
+                HasSubstr("is no port: say a number from 1 to 65535"));
+}
+
 TEST(Options, LongValuesAreNotShownWhole) {
   const std::string name(300, 'n');
   const auto given = answer({"--hostname", name.c_str(), "debian"});

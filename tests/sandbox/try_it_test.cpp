@@ -1,10 +1,9 @@
 // The page injector/rehearsal/try-it-on-a-laptop.md, command by command.
 #include <gmock/gmock.h>
 
-#include "shared/proc/fields.hpp"
-#include "shared/system/syscalls.hpp"
 #include "tests/sandbox/sandbox_host.hpp"
 #include "tests/support/busybox_image.hpp"
+#include "tests/support/page.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace dboot::testing {
@@ -14,14 +13,8 @@ using ::testing::AllOf;
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
-/// What the page has its reader type.
 std::string commands_of_page() {
-  const auto page = sys::read_file(DBOOT_SOURCE_DIR "/injector/rehearsal/try-it-on-a-laptop.md");
-  std::string script;
-  for (const auto line : lines_of(std::string_view(page))) {
-    constexpr std::string_view prompt = "    $ ";
-    if (line.starts_with(prompt)) script += std::string(line.substr(prompt.size())) + '\n';
-  }
+  auto script = commands_of("injector/rehearsal/try-it-on-a-laptop.md");
   // It is to find that a takeover is denied.
   const std::string doctor = "--doctor ./busybox.tar\n";
   const auto at = script.find(doctor);

@@ -92,7 +92,9 @@ std::vector<std::string> words_of(const std::string& text, const std::string& fi
         of_the_command_line_only.end())
       throw Failure(set + ", which only a command line may say", "remove it there");
     if (option == nullptr)
-      throw Failure(set + ", which is no option",
+      throw Failure(values == std::vector<std::string>{"true"}
+                        ? file + " has '" + name + "', which is no option = VALUE"
+                        : set + ", which is no option",
                     command_line::mend_of_unknown(name, command_line::option_names(app), app));
     if (is_switch(*option)) {
       if (values.size() != 1 || (values[0] != "true" && values[0] != "false"))

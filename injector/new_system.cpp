@@ -96,13 +96,14 @@ rootfs::Command find_command(int root, const ImageConfig& image, const Options& 
     if (strange_top.empty() || failure.status() == exit_status::cannot_run) throw;
     const bool is_one_directory =
         strange_top.ends_with('/') && strange_top.find(", ") == std::string::npos;
-    throw Failure(std::string(failure.what()) + "; what " + options.image +
-                      " has at its top is no root filesystem's: " + strange_top,
-                  is_one_directory
-                      ? "take what lies below it: tar -C DIRECTORY/" + strange_top +
-                            " -c . | dboot-inject -, or name dir:DIRECTORY/" + strange_top
-                      : failure.mend(),
-                  failure.status());
+    throw Failure(
+        std::string(failure.what()) + "; what " + options.image +
+            " has at its top is no root filesystem's: " + strange_top,
+        is_one_directory ? "take what lies below it: tar -C DIRECTORY/" + strange_top +
+                               " -c . | dboot-inject -, or name dir:DIRECTORY/" + strange_top
+        : failure.mend() == "add a COMMAND" ? "name one that has etc, usr and the like at its top"
+                                            : failure.mend(),
+        failure.status());
   }
 }
 

@@ -111,10 +111,12 @@ std::string check_break_timeout(const std::string& text) {
 std::string check_confirmation(const std::string& text) {
   constexpr std::chrono::hours most{30 * 24};
   const auto time = parse_duration(text);
-  const bool is_time = time && time->count() != 0 && *time <= most;
+  // "10" would be seconds, and is meant to be minutes.
+  const bool has_unit = !text.empty() && std::isdigit(static_cast<unsigned char>(text.back())) == 0;
+  const bool is_time = time && has_unit && time->count() != 0 && *time <= most;
   return text == "no" || is_time
              ? ""
-             : quoted(text) + " is no time: say 90s, 10m or 2h (up to 30d), or no";
+             : quoted(text) + " is no time with a unit: say 90s, 10m or 2h (up to 30d), or no";
 }
 
 std::string check_size(const std::string& size) {

@@ -12,6 +12,7 @@
 #include "injector/env_file.hpp"
 #include "injector/failure.hpp"
 #include "injector/from_host/from_host.hpp"
+#include "injector/image/reference.hpp"
 #include "injector/option_values.hpp"
 #include "injector/place.hpp"
 #include "injector/run_options.hpp"
@@ -125,6 +126,17 @@ void answer_words(CLI::App& app, const std::vector<std::string>& words) {
   if (words.front() == "version") throw Answer(app.version(), 0);
 }
 
+/// What people type that know `docker run`, or whose editor knows better.
+void refuse_what_is_no_image(const CLI::App& app, const std::string& image) {
+  if (image.starts_with("\xe2\x80\x93") || image.starts_with("\xe2\x80\x94"))
+    throw usage(image + " begins with a long dash, which no option does", "type it with --");
+  if (image == "run") throw usage("'run' is a command of docker's, and no image", "leave it out");
+  if (app.count("-v") == 0 || image.find(":/") == std::string::npos) return;
+  const auto transport = image::parse_reference(image).transport;
+  const bool is_volume = transport == image::Transport::engine || image.starts_with('/');
+  if (is_volume) refuse_unknown_option(app, "--volume=" + image);
+}
+
 /// Everything from IMAGE on.
 void take_image_and_command(CLI::App& app, Options& options) {
   auto rest = app.remaining();
@@ -138,6 +150,7 @@ void take_image_and_command(CLI::App& app, Options& options) {
     refuse_unknown_option(app, rest.front());
   options.image = rest.front();
   if (options.image.empty()) throw usage("IMAGE is empty");
+  refuse_what_is_no_image(app, options.image);
   rest.erase(rest.begin());
   if (!rest.empty() && rest.front() == "--") {
     rest.erase(rest.begin());

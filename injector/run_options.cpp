@@ -48,7 +48,14 @@ constexpr std::array<Group, 9> groups{{
 }  // namespace
 
 std::optional<Advice> about(std::string_view option) {
-  const auto name = option.substr(0, option.find('='));
+  auto name = option.substr(0, option.find('='));
+  // "-itd": a terminal, whatever else.
+  constexpr std::string_view in_one_word = "itdP";
+  const bool is_word_of_them = name.size() > 2 && name.front() == '-' &&
+                               name.find_first_not_of(in_one_word, 1) == std::string_view::npos;
+  if (is_word_of_them) name = "-i";
+  // "-v/a:/b", of which -v has been taken.
+  if (name.starts_with("-/")) name = "--volume";
   for (const auto& [options, why, mend] : groups) {
     const auto names = words_of(options);
     if (std::find(names.begin(), names.end(), name) != names.end()) return Advice{why, mend};

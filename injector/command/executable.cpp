@@ -109,8 +109,11 @@ void check_format(int root_fd, const std::string& path, const std::string& worki
 std::string find_executable(int root_fd, const std::string& name, const std::string& search_path,
                             const std::string& working_directory) {
   const auto not_found = [&](const std::string& where) {
-    throw Failure("there is no '" + name + "' in the image" + where,
-                  "name a program of the image, with its path", exit_status::not_found);
+    const char* mend = "name a program of the image, with its path";
+    if (name.starts_with('-')) mend = "put options before IMAGE: behind it a program is named";
+    if (name.find(' ') != std::string::npos)
+      mend = "write it without quotes around all of it, or as: sh -c '…'";
+    throw Failure("there is no '" + name + "' in the image" + where, mend, exit_status::not_found);
   };
   if (name.find('/') != std::string_view::npos) {
     std::string path = below(working_directory, name);

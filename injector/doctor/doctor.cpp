@@ -16,6 +16,7 @@
 #include "injector/engine/socket.hpp"
 #include "injector/failure.hpp"
 #include "injector/forecast/processes.hpp"
+#include "injector/from_host/from_host.hpp"
 #include "injector/guard.hpp"
 #include "injector/interruption.hpp"
 #include "injector/network/keeping.hpp"
@@ -26,6 +27,7 @@
 #include "injector/preflight/terminals.hpp"
 #include "injector/ssh/keeping.hpp"
 #include "injector/staging.hpp"
+#include "injector/target.hpp"
 #include "shared/command_line/parse.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/system/directory.hpp"
@@ -44,6 +46,16 @@ class Examination {
       root::require_proc();
       guard::require_root();
       return Finding{State::good, "rights", "root, with what a takeover needs", ""};
+    });
+    // What follows would only be other words for it.
+    if (!works(findings_)) return std::move(findings_);
+    look("scope", [&] {
+      is_machine_ = Target::own_pid_1().is_machine();
+      if (!is_machine_)
+        findings_.push_back({State::careful, "scope",
+                             "this is a PID namespace: only it would be replaced, and no disk is "
+                             "let go of",
+                             "ask the host of this container to see what would become of it"});
     });
     look("kernel", [&] { return kernel(); });
     look("init", [&] {
@@ -103,10 +115,16 @@ class Examination {
   }
 
   Finding image() {
-    if (options_.image.empty()) return on_memory(memory::available(), 0);
+    const rootfs::FromHost from_host(options_.host_files, rootfs::kernel_files_of_host());
+    const auto available = memory::available();
+    if (options_.image.empty()) return on_memory(available, 0);
     const auto source = image::open(options_.image, {options_.engine_host, options_.pull});
-    findings_.push_back({State::good, "image", source->description(), ""});
-    return on_memory(memory::available(), source->estimated_bytes());
+    findings_.push_back({State::good, "image",
+                         source->description() + ", which is there; --dry-run reads all of it",
+                         ""});
+    const auto needed = source->estimated_bytes() + from_host.bytes();
+    if (needed != 0) memory::root_size(options_.root_size, needed, available);
+    return on_memory(available, needed);
   }
 
   void look_at_host() {
@@ -115,25 +133,35 @@ class Examination {
     plan.log_to = options_.log_to;
     terminals::require(options_.console, options_.log_to);
     const auto host = forecast::look_at_host(plan);
-    add(on_disks(host));
-    findings_.push_back(on_consoles(host.consoles));
+    if (is_machine_) add(on_disks(host));
+    if (is_machine_) findings_.push_back(on_consoles(host.consoles));
     add(on_network(host.network));
     add(on_what_ends(host));
+    const bool is_to_be_confirmed =
+        confirmation::time_for(options_, guard::is_over_ssh()).count() != 0;
+    if (!is_machine_ || !is_to_be_confirmed) return;
     for (const auto& [what, mend] : confirmation::obstacles(host.disks))
-      findings_.push_back({State::careful, "way back",
-                           "with --confirm-within, the machine may not come back: " + what, mend});
+      findings_.push_back(
+          {State::careful, "way back", "the machine may not come back by itself: " + what, mend});
   }
 
   Finding ssh() {
+    if (options_.keep_ssh == Options::Keep::no)
+      return {State::good, "ssh", "nobody is to log in over ssh afterwards", ""};
+    // So that the reason is told.
+    auto wanted = options_;
+    wanted.keep_ssh = Options::Keep::yes;
+    const bool is_needed = guard::is_over_ssh() || options_.keep_ssh == Options::Keep::yes ||
+                           !options_.ssh_keys.empty() || options_.rescue_port;
     try {
-      if (const auto way_in = ssh::find_way_in(options_))
+      if (const auto way_in = ssh::find_way_in(wanted))
         return {State::good, "ssh", "to log in afterwards: " + way_in->command(), ""};
     } catch (const Failure& failure) {
-      const bool is_needed = guard::is_over_ssh() || options_.keep_ssh == Options::Keep::yes;
-      return {is_needed ? State::bad : State::careful, "ssh", failure.what(), failure.mend()};
+      return {is_needed ? State::bad : State::careful, "ssh",
+              std::string("nobody can log in over ssh afterwards: ") + failure.what(),
+              failure.mend()};
     }
-    return {State::careful, "ssh", "nobody can log in over ssh afterwards",
-            "see dboot-inject(8), SSH, or stay at a console"};
+    return {State::careful, "ssh", "nobody can log in over ssh afterwards", "stay at a console"};
   }
 
   Finding engine() const {
@@ -148,12 +176,15 @@ class Examination {
         // One that does not answer is none.
       }
     }
+    const bool is_needed = options_.image.empty();
     if (!answering.empty()) return {State::good, "engine", answering, ""};
-    return {State::careful, "engine", "no container engine answers",
-            "name an archive, a directory or standard input instead: they need none"};
+    return {
+        is_needed ? State::careful : State::good, "engine", "no container engine answers",
+        is_needed ? "name an archive, a directory or standard input instead: they need none" : ""};
   }
 
   const Options& options_;
+  bool is_machine_ = true;
   Findings findings_;
 };
 

@@ -9,6 +9,7 @@
 
 #include "shared/log/json.hpp"
 #include "shared/log/record.hpp"
+#include "shared/proc/fields.hpp"
 
 namespace dboot::doctor {
 namespace {
@@ -45,6 +46,16 @@ std::string padded(std::string_view word) {
   return text;
 }
 
+std::string verdict_of(const Findings& findings) {
+  if (works(findings)) return "A takeover would work, as far as this looks.";
+  std::vector<std::string> reasons;
+  for (const auto& finding : findings) {
+    const bool is_new = std::find(reasons.begin(), reasons.end(), finding.about) == reasons.end();
+    if (finding.state == State::bad && is_new) reasons.push_back(finding.about);
+  }
+  return "A takeover would not work: " + joined(reasons, ", ") + ".";
+}
+
 }  // namespace
 
 bool works(const Findings& findings) {
@@ -63,7 +74,7 @@ std::string text(const Findings& findings, bool colours) {
     if (!advice.empty())
       page.append(2 * width, ' ').append("advice: ").append(log::escaped(advice)).append("\n");
   }
-  page.append(works(findings) ? "A takeover would work.\n" : "A takeover would not work.\n");
+  page.append(verdict_of(findings)).append("\n");
   return page;
 }
 

@@ -21,6 +21,10 @@ std::string stop_advice(std::string_view why, const std::string& name) {
   return "wait for it, or see what it waits for: cat /proc/PID/stack";
 }
 
+std::string counted(std::size_t count, const char* what, const char* of_several) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : of_several);
+}
+
 std::string words_of(const forecast::SlowProcesses& slow) {
   const auto which = slow.pids.size() == 1 ? "pid " + std::to_string(slow.pids.front())
                                            : std::to_string(slow.pids.size()) + " processes";
@@ -106,8 +110,9 @@ Findings on_network(const forecast::Network& network) {
   for (const auto& [name, addresses] : network.links)
     findings.push_back({good, "network", name + " keeps " + joined(addresses, ", "), ""});
   if (findings.empty())
-    findings.push_back({careful, "network", "no link is up and has an address",
-                        "the console is the only way to the new system"});
+    findings.push_back({careful, "network",
+                        "no link is up and has an address: only a console leads to the new system",
+                        ""});
   if (!network.given_up.empty())
     findings.push_back({careful, "network",
                         "of a cluster, and given up: " + joined(network.given_up, ", "),
@@ -123,8 +128,8 @@ Findings on_network(const forecast::Network& network) {
 Findings on_what_ends(const forecast::Host& host) {
   Findings findings;
   findings.push_back({good, "ends",
-                      std::to_string(host.processes.count) + " processes and " +
-                          std::to_string(host.mounts.count) + " mounts",
+                      counted(host.processes.count, "process", "es") + " and " +
+                          counted(host.mounts.count, "mount", "s"),
                       ""});
   for (const auto& slow : host.processes.slow)
     findings.push_back({careful, "ends", words_of(slow), stop_advice(slow.why, slow.name)});

@@ -9,7 +9,8 @@ namespace {
 /// Short words differ from each other by a letter or two anyhow.
 std::size_t most_differences(std::string_view word) {
   if (word.size() < 4) return 0;
-  return word.size() < 8 ? 1 : 2;
+  if (word.size() < 6) return 1;
+  return word.size() < 8 ? 2 : 3;
 }
 
 std::string_view without_dashes(std::string_view word) {

@@ -17,6 +17,7 @@ TEST(RepartitionTheBootDisk, IsDoneAsThePageSays) {
       run_program({"cp", files::program("dboot-inject"), (work / "dboot-inject").string()});
   ASSERT_EQ(copied.status, 0) << copied.text;
   ASSERT_EQ(run_program({"cp", files::image("bash"), (work / "tools.tar").string()}).status, 0);
+  write_text(work / "shrink", script_of("payload/release/repartition-the-boot-disk.md"));
   Host host(Host::Console::serial);
   const SshClient client(host.machine(), host.shell());
   client.let_in(host.shell(), "root");
@@ -26,7 +27,8 @@ TEST(RepartitionTheBootDisk, IsDoneAsThePageSays) {
       type_commands_of("payload/release/repartition-the-boot-disk.md", work.path(), said);
   EXPECT_EQ(host.machine().wait_for_end(300s), "guest-reset") << sys::read_file(said);
   const auto text = sys::read_file(said);
-  EXPECT_THAT(text, testing::AllOf(HasSubstr("vda is released"), HasSubstr("/dev/vda3")));
+  EXPECT_THAT(text, testing::AllOf(HasSubstr("vda is released"), HasSubstr("all of it is done"),
+                                   HasSubstr("/dev/vda3")));
 
   // The same system, in less, and a new place beside it.
   Machine::Options options;

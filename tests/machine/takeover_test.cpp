@@ -203,7 +203,7 @@ TEST(Takeover, IsOfAHostWhoseSystemdHasCrashed) {
   Shell shell = open_shell(host.machine(), [&](std::string_view line) { console.send(line); });
   EXPECT_EQ(shell.output_of("cat /proc/1/comm"), "dboot-init");
   EXPECT_THAT(shell.output_of("cat /run/dboot/payload.log"), HasSubstr("busy=0"));
-  shell.start(std::string(commands[2]));
+  console.send(std::string(commands[2]) + "\n");
   EXPECT_EQ(host.machine().wait_for_end(60s), "guest-reset");
 }
 

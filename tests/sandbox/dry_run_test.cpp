@@ -80,7 +80,8 @@ TEST_F(DryRun, IsNotNeededToAskTheDoctor) {
       doctor.output,
       AllOf(HasSubstr("good      kernel    Linux "), HasSubstr("payload   dboot-init runs here"),
             HasSubstr("good      image     archive "), HasSubstr("good      memory    "),
-            HasSubstr("A takeover would work.\n")));
+            HasSubstr("careful   scope     this is a PID namespace"),
+            HasSubstr("A takeover would work, as far as this looks.\n")));
   EXPECT_THAT(testing::differences(before, host_.state()), ::testing::IsEmpty());
   const std::string prepare =
       "mount -t tmpfs own /etc && mkdir /etc/dboot && echo 'ask Ada' >/etc/dboot/deny";

@@ -37,9 +37,9 @@ TEST(TryItOnALaptop, IsDoneAsThePageSays) {
   EXPECT_EQ(result.status, 0) << result.output;
   EXPECT_THAT(result.output,
               AllOf(HasSubstr("denied by /etc/dboot/deny: my laptop"),
-                    HasSubstr("A takeover would not work."), ContainsRegex("new root +[0-9.]+ MiB"),
-                    ContainsRegex("PID +USER[^\n]*COMMAND"), ContainsRegex("tmpfs /run tmpfs"),
-                    ContainsRegex("info hand-over started")));
+                    HasSubstr("A takeover would not work: refused."),
+                    ContainsRegex("new root +[0-9.]+ MiB"), ContainsRegex("PID +USER[^\n]*COMMAND"),
+                    ContainsRegex("tmpfs /run tmpfs"), ContainsRegex("info hand-over started")));
 }
 
 }  // namespace

@@ -18,4 +18,12 @@ inline std::string commands_of(const std::string& page, std::string_view prompt 
   return script;
 }
 
+/// The script that a page shows.
+inline std::string script_of(const std::string& page) {
+  constexpr std::string_view begin = "```sh\n";
+  const auto text = sys::read_file(std::string(DBOOT_SOURCE_DIR) + "/" + page);
+  const auto from = text.find(begin) + begin.size();
+  return text.substr(from, text.find("```\n", from) - from);
+}
+
 }  // namespace dboot

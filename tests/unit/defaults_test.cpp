@@ -88,7 +88,7 @@ TEST_F(Defaults, MistakesNameTheFile) {
   EXPECT_THAT(refusal("[section]\ngrace = 5"), HasSubstr("line 1: there are no sections"));
   EXPECT_THAT(refusal("\nenv = \"A=#1\""), HasSubstr("line 2: a value with a #"));
   EXPECT_THAT(refusal("hostname = \"a"), HasSubstr("a quote is not closed"));
-  EXPECT_THAT(refusal("nonsense"), HasSubstr("sets nonsense, which is no option"));
+  EXPECT_THAT(refusal("nonsense"), HasSubstr("has 'nonsense', which is no option = VALUE"));
   EXPECT_THAT(
       refusal("renew = true", {"--keep-network", "no", "debian"}),
       AllOf(HasSubstr("--renew needs the network to be kept"), HasSubstr(file_ + " sets --renew")));

@@ -83,7 +83,7 @@ TEST(Doctor, TableIsForAPersonAndJsonForAProgram) {
             "good      kernel    Linux\n"
             "bad       memory    little\\x1b\n"
             "                    advice: add some\n"
-            "A takeover would not work.\n");
+            "A takeover would not work: memory.\n");
   EXPECT_THAT(text(findings, true), HasSubstr("\033[1;31mbad       \033[m"));
   EXPECT_THAT(json(findings),
               AllOf(HasSubstr(R"("works":false)"),

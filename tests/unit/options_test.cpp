@@ -209,6 +209,18 @@ TEST(Options, OptionsOfDockerRunThatMeanNothingHereAreTold) {
   EXPECT_THAT(answer({"--volume", "/a:/b", "debian"}).what(), HasSubstr("--copy HOSTPATH[:PATH]"));
 }
 
+TEST(Options, WhatDockerRunWouldTakeIsNoImage) {
+  EXPECT_THAT(answer({"-v", "/tmp:/x", "debian"}).what(), HasSubstr("--copy HOSTPATH[:PATH]"));
+  EXPECT_THAT(answer({"-v", "data:/x", "debian"}).what(), HasSubstr("--copy HOSTPATH[:PATH]"));
+  EXPECT_THAT(answer({"-v/tmp:/x", "debian"}).what(), HasSubstr("--copy HOSTPATH[:PATH]"));
+  EXPECT_EQ(parse({"-v", "debian:12"}).image, "debian:12");
+  for (const char* image : {"docker-archive:./x", "docker-archive:/x", "dir:/x", "./a:/b"})
+    EXPECT_EQ(parse({"-v", image}).image, image);
+  EXPECT_THAT(answer({"run", "--rm", "debian"}).what(),
+              HasSubstr("'run' is a command of docker's"));
+  EXPECT_THAT(answer({"—dry-run", "debian"}).what(), HasSubstr("begins with a long dash"));
+}
+
 TEST(Options, HelpAndVersionAreNoImages) {
   EXPECT_EQ(answer({"help"}).status, 0);
   EXPECT_EQ(std::string(answer({"help"}).what()), answer({"--help"}).what());
@@ -312,10 +324,10 @@ TEST(Options, TimeToConfirmIsATimeOrNone) {
   EXPECT_EQ(parse({"--confirm-within", "no", "debian"}).confirm_within, 0s);
   EXPECT_EQ(parse({"--confirm-within", "90s", "debian"}).confirm_within, 90s);
   EXPECT_EQ(parse({"--confirm-within", "2h", "debian"}).confirm_within, 2h);
-  for (const char* time : {"0", "0s", "31d", "-1", "soon", "1.5h", ""}) {
+  for (const char* time : {"0", "0s", "10", "31d", "-1", "soon", "1.5h", ""}) {
     const auto given = answer({"--confirm-within", time, "debian"});
     EXPECT_EQ(given.status, 125) << time;
-    EXPECT_THAT(given.what(), HasSubstr("is no time: say 90s, 10m or 2h"));
+    EXPECT_THAT(given.what(), HasSubstr("is no time with a unit: say 90s, 10m or 2h"));
   }
 }
 

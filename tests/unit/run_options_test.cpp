@@ -9,8 +9,8 @@ using testing::HasSubstr;
 
 TEST(RunOptions, AreKnownByTheirNameAlone) {
   for (const char* option :
-       {"-i", "-it", "--rm", "-d", "-v", "--volume", "--volume=/a:/b", "-p", "--publish",
-        "--network=host", "--privileged", "--memory", "--platform", "--name"}) {
+       {"-i", "-it", "-itd", "-/a:/b", "--rm", "-d", "-v", "--volume", "--volume=/a:/b", "-p",
+        "--publish", "--network=host", "--privileged", "--memory", "--platform", "--name"}) {
     const auto advice = about(option);
     ASSERT_TRUE(advice) << option;
     EXPECT_FALSE(advice->why.empty() || advice->mend.empty()) << option;

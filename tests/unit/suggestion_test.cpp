@@ -21,6 +21,7 @@ TEST(Suggestion, IsTheNearest) {
   EXPECT_EQ(nearest("--rehears", names), "--rehearse");
   EXPECT_EQ(nearest("--rehaerse", names), "--rehearse");
   EXPECT_EQ(nearest("-rehearse", names), "--rehearse");
+  EXPECT_EQ(nearest("--rehersal", names), "--rehearse");
   EXPECT_EQ(nearest("--dryrun", names), "--dry-run");
   EXPECT_EQ(nearest("--grcae", names), "--grace");
   EXPECT_EQ(nearest("--keep", names), "--keep-ssh");

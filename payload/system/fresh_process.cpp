@@ -1,12 +1,20 @@
 #include "payload/system/fresh_process.hpp"
 
+#include <linux/capability.h>
+#include <linux/keyctl.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
+#include <cstring>
 #include <system_error>
 
 #include "shared/system/syscalls.hpp"
@@ -30,6 +38,68 @@ void attempt(Log& log, Setting setting) {
   }
 }
 
+/// Where the kernel has been built without it, there is nothing to put back.
+void check_if_known(long result, const char* what) {
+  if (result < 0 && errno != ENOSYS && errno != EINVAL) sys::fail(errno, {what});
+}
+
+void be_scheduled_as_others(Log& log) {
+  const sched_param no_priority{};
+  attempt(log, [&] {
+    sys::check(::sched_setscheduler(0, SCHED_OTHER, &no_priority), "set the scheduling policy");
+  });
+  attempt(log, [] { sys::check(::setpriority(PRIO_PROCESS, 0, 0), "set the priority to 0"); });
+  attempt(log, [] {
+    // More than any machine has: the kernel takes those that are there.
+    std::array<cpu_set_t, 8> processors;
+    std::memset(processors.data(), 0xff, sizeof processors);
+    sys::check(::sched_setaffinity(0, sizeof processors, processors.data()),
+               "allow every processor");
+  });
+  attempt(log, [] {
+    constexpr int of_process = 1;
+    check_if_known(::syscall(SYS_ioprio_set, of_process, 0, 0), "set the I/O priority");
+  });
+  // The default, which children inherit.
+  ::prctl(PR_SET_TIMERSLACK, 0);
+  try {
+    sys::write_file("/proc/self/autogroup", "0");
+  } catch (const std::system_error&) {
+    // CONFIG_SCHED_AUTOGROUP is not set.
+  }
+}
+
+void use_memory_as_others(Log& log) {
+  attempt(log, [] { sys::check(::munlockall(), "unlock the memory"); });
+  attempt(log, [] {
+    constexpr int by_default = 0;
+    check_if_known(::syscall(SYS_set_mempolicy, by_default, nullptr, 0UL), "set the memory policy");
+  });
+  ::prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+  ::prctl(PR_MCE_KILL, PR_MCE_KILL_CLEAR, 0, 0, 0);
+  attempt(log, [] { sys::write_file("/proc/self/oom_score_adj", "0"); });
+  // Anonymous memory, and the first page of what is mapped from ELF files (core(5)).
+  attempt(log, [] { sys::write_file("/proc/self/coredump_filter", "0x33"); });
+}
+
+void have_rights_as_others(Log& log) {
+  ::personality(PER_LINUX);
+  attempt(log, [] { sys::check(::prctl(PR_SET_SECUREBITS, 0), "clear the securebits"); });
+  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  attempt(log, [] {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, 2> sets{};
+    sys::check(::syscall(SYS_capget, &header, sets.data()), "read the capabilities");
+    for (auto& set : sets) set.inheritable = 0;
+    sys::check(::syscall(SYS_capset, &header, sets.data()), "clear what is inheritable");
+  });
+  // A new one: what the old system's has is not for who is started.
+  attempt(log, [] {
+    check_if_known(::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr),
+                   "leave the session keyring");
+  });
+}
+
 }  // namespace
 
 void become_fresh(Log& log, const std::string& hostname, Permissions permissions) {
@@ -37,12 +107,13 @@ void become_fresh(Log& log, const std::string& hostname, Permissions permissions
   const itimerval off{};
   for (const auto timer : {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF})
     attempt(log, [&] { sys::check(::setitimer(timer, &off, nullptr), "stop a timer"); });
-  attempt(log, [] { sys::check(::setpriority(PRIO_PROCESS, 0, 0), "set the priority to 0"); });
+  be_scheduled_as_others(log);
+  use_memory_as_others(log);
+  have_rights_as_others(log);
   // A rehearsal ends with who rehearses.
   if (permissions.on_machine()) ::prctl(PR_SET_PDEATHSIG, 0);
+  ::prctl(PR_SET_CHILD_SUBREAPER, 0);
   ::prctl(PR_SET_NAME, "dboot-init");
-  attempt(log, [] { sys::check(::munlockall(), "unlock the memory"); });
-  attempt(log, [] { sys::write_file("/proc/self/oom_score_adj", "0"); });
   attempt(log, [&] { set_hostname(log, hostname, permissions); });
 }
 

@@ -137,8 +137,8 @@ class ArchiveFiles : public FileSet {
   const std::string& description() const override { return description_; }
   bool contains(const std::string& name) const override { return members_.find(name) != nullptr; }
   bool has_directory(const std::string& name) const override { return directories_.contains(name); }
-  std::string absence_of(const std::string& name) const override {
-    return members_.is_link(name) ? "is a link that leads out of the archive" : "is missing";
+  bool leads_out(const std::string& name) const override {
+    return !contains(name) && members_.is_link(name);
   }
   std::uint64_t size(const std::string& name) const override { return get(name).size; }
   std::uint64_t content_size(const std::string& name) const override {

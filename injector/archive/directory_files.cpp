@@ -30,12 +30,10 @@ class DirectoryFiles : public FileSet {
   const std::string& description() const override { return description_; }
   bool contains(const std::string& name) const override { return bool(try_open(name, O_PATH)); }
   bool has_directory(const std::string& name) const override { return contains(name); }
-  std::string absence_of(const std::string& name) const override {
+  bool leads_out(const std::string& name) const override {
     struct stat status {};
-    const bool is_there =
-        ::fstatat(directory_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
-    return is_there ? "is a symlink, or lies behind one, that leads out of the directory"
-                    : "is missing";
+    return !contains(name) &&
+           ::fstatat(directory_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
   }
   std::uint64_t size(const std::string& name) const override {
     return size_of(open_file(name), name);

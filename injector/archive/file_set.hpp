@@ -23,8 +23,9 @@ class FileSet {
   virtual bool contains(const std::string& name) const = 0;
   /// Whether it, or something below it, is there.
   virtual bool has_directory(const std::string& name) const = 0;
-  /// Why contains() says no: "is missing", or "is a symlink that leads elsewhere".
-  virtual std::string absence_of(const std::string& name) const = 0;
+  /// Whether contains() says no because the name is, or lies behind, a link that leads out of these
+  /// files.
+  virtual bool leads_out(const std::string& name) const = 0;
   /// Bytes. Throws Failure when there is no such file, or it is none.
   virtual std::uint64_t size(const std::string& name) const = 0;
   /// How many bytes it holds when it is decompressed, as far as it says so itself; else its size.

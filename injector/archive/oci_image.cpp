@@ -33,9 +33,8 @@ std::string blob_name(const Digest& digest) {
 /// Bazel and Nix make layouts of links.
 [[noreturn]] void refuse_absent(const FileSet& files, const std::string& part,
                                 const std::string& what, const std::string& name) {
-  const auto absence = files.absence_of(name);
-  if (absence == "is missing") refuse(files, part, what + absence);
-  refuse(files, part, what + absence,
+  if (!files.leads_out(name)) refuse(files, part, what + "is missing");
+  refuse(files, part, what + "is a link that leads out of these files, or lies behind one",
          "copy it with what its links lead to: cp -rL DIRECTORY OTHER, or tar -h");
 }
 

@@ -200,7 +200,7 @@ TEST_F(OciImage, BlobThatIsALinkOutOfTheLayoutIsNotRead) {
   layout.finish({layout.image({{layer}})});
   std::filesystem::remove(path);
   std::filesystem::create_symlink(outside / "layer", path);
-  EXPECT_THAT(open_failure(), HasSubstr("leads out of the directory"));
+  EXPECT_THAT(open_failure(), HasSubstr("a link that leads out of these files"));
 }
 
 TEST_F(OciImage, IndexesBelowEachOtherWithoutEndAreRefused) {

@@ -9,6 +9,7 @@
 #include "injector/guard.hpp"
 #include "injector/inject/injection.hpp"
 #include "injector/network/client.hpp"
+#include "injector/preflight/confinement.hpp"
 #include "injector/preflight/disks.hpp"
 #include "injector/preflight/selinux.hpp"
 #include "injector/target.hpp"
@@ -71,6 +72,7 @@ UniqueFd take(const Wishes& wishes) {
   guard::refuse_unusable_directory(root.get());
   UniqueFd lock = guard::lock(root.get());
   inject::check_traceable(target);
+  confinement::check(target, wishes.force);
   return lock;
 }
 
@@ -95,6 +97,7 @@ std::vector<Refusal> refusals(const Wishes& wishes, int staged_payload) {
     questions.emplace_back([&] { guard::refuse_unusable_directory(root.get()); });
     questions.emplace_back([&] { guard::refuse_while_locked(root.get()); });
     questions.emplace_back([&] { inject::check_traceable(target); });
+    questions.emplace_back([&] { confinement::check(target, wishes.force); });
     questions.emplace_back([&] { selinux::check(target, staged_payload); });
     for (const auto& question : questions) collect(question, reasons);
   };

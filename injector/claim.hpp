@@ -10,7 +10,7 @@
 namespace dboot::claim {
 
 struct Wishes {
-  bool force = false;            ///< whoever inhibits a shutdown is not asked
+  bool force = false;            ///< goes on where only that is needed for it
   bool require_release = false;  ///< every disk is to come free
   bool keep_network = false;     ///< and with it the way to an ssh client
 };

@@ -26,6 +26,7 @@
 #include "injector/onlooker.hpp"
 #include "injector/open_image.hpp"
 #include "injector/payload_file.hpp"
+#include "injector/preflight/confinement.hpp"
 #include "injector/preflight/memory.hpp"
 #include "injector/preflight/root.hpp"
 #include "injector/preflight/selinux.hpp"
@@ -182,6 +183,15 @@ void refuse_what_it_does_not_know(const Options& options, const payload_file::Pa
     require_plans_of(payload, 5, "whether the firewall is flushed", "--firewall");
 }
 
+/// A dry run has another place for what it would be refused for.
+void warn_of_confinement(const Options& options) {
+  try {
+    confinement::warn(Target::own_pid_1(), options.force);
+  } catch (const Failure&) {
+    if (!options.dry_run) throw;
+  }
+}
+
 Rehearsal::Stdio stdio_for(Options::Terminal terminal) {
   const bool both = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
   const bool wanted =
@@ -292,6 +302,7 @@ int run(const Options& options) {
   UniqueFd claim;
   if (!options.rehearse && !options.dry_run) claim = claim::take(wishes_of(options));
 
+  if (!options.rehearse) warn_of_confinement(options);
   terminals::require(options.console, options.log_to);
   auto payload = payload_file::open(options.payload);
   const rootfs::FromHost from_host(options.host_files, rootfs::kernel_files_of_host());

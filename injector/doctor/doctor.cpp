@@ -22,6 +22,7 @@
 #include "injector/network/keeping.hpp"
 #include "injector/open_image.hpp"
 #include "injector/payload_file.hpp"
+#include "injector/preflight/confinement.hpp"
 #include "injector/preflight/memory.hpp"
 #include "injector/preflight/root.hpp"
 #include "injector/preflight/terminals.hpp"
@@ -62,6 +63,7 @@ class Examination {
       const auto descriptors = entries_of(sys::open("/proc/1/fd", O_RDONLY).get(), "/proc/1/fd");
       return on_init(forecast::read_processes(), descriptors.size());
     });
+    look("init", [&] { look_at_confinement(); });
     look("payload", [&] { return payload(); });
     look("image", [&] { return image(); });
     look("host", [&] { look_at_host(); });
@@ -97,6 +99,14 @@ class Examination {
     ::uname(&names);
     guard::require_kernel();
     return {State::good, "kernel", std::string("Linux ") + names.release + ", which stays", ""};
+  }
+
+  /// What it is refused for is told by payload().
+  void look_at_confinement() {
+    for (const auto& remark : confinement::remarks_on(Target::own_pid_1())) {
+      if (!confinement::refuses(remark, options_.force))
+        findings_.push_back({State::careful, "init", remark.what, remark.mend});
+    }
   }
 
   /// Also what a takeover would be refused for, which the payload's copy is needed to know.

@@ -11,6 +11,7 @@
 #include "payload/guardian/note.hpp"
 #include "payload/release/binfmt_misc.hpp"
 #include "payload/release/device_mapper.hpp"
+#include "payload/release/kernel_helpers.hpp"
 #include "payload/release/keyrings.hpp"
 #include "payload/release/loop.hpp"
 #include "payload/release/md.hpp"
@@ -83,6 +84,7 @@ Task<> release(Context& context) {
   co_await context.proof.look();
   co_await leave_note(log, context.children, permissions, context.plan);
   co_await clear_binfmt_misc(log, context.children, permissions);
+  co_await reset_kernel_helpers(log, context.children, permissions);
   change_root(context);
   co_await context.disk_log.let_go();
   co_await release_old_root(context);

@@ -7,8 +7,8 @@
 
 namespace dboot {
 
-/// Binaries registered with the flag F hold their interpreter's filesystem busy: unregisters them
-/// (Documentation/admin-guide/binfmt-misc.rst), as long as the old binfmt_misc is mounted.
+/// Unregisters the interpreters of binary formats (Documentation/admin-guide/binfmt-misc.rst):
+/// their paths are the old system's, and with the flag F they hold its filesystem busy.
 Task<> clear_binfmt_misc(Log& log, Children& children, Permissions permissions);
 
 }  // namespace dboot

@@ -85,7 +85,7 @@ void take_over_while_failing(int call, const std::string& state) {
   SCOPED_TRACE("system call " + std::to_string(call));
   FailingHost host(state, call);
   const std::size_t begin = host.console().text().size();
-  host.take_over("--on-exit reboot --on-failure reboot",
+  host.take_over("--force --on-exit reboot --on-failure reboot",
                  std::string("sh -c 'echo the new system is there") + until_it_is_sent + "'");
   EXPECT_EQ(host.machine().wait_for_end(120s), "guest-reset");
   const std::string text = host.console().text().substr(begin);
@@ -109,7 +109,7 @@ TEST(EveryCall, MayAlwaysFail) {
   }
   // Without this one there is no payload in the first place.
   FailingHost host(state, SYS_execve);
-  const Output refused = host.shell().run("dboot-inject --yes /opt/busybox.tar sh");
+  const Output refused = host.shell().run("dboot-inject --yes --force /opt/busybox.tar sh");
   EXPECT_EQ(refused.status, 125) << refused.text;
   EXPECT_EQ(host.shell().output_of("[ ! -e /run/dboot ] && readlink /proc/1/exe"), "/opt/odd-init");
 }

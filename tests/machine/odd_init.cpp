@@ -2,11 +2,14 @@
 //   echo NUMBER >/run/fail; kill -USR1 1    lets the system call of that number fail from then on,
 //                                           in itself and in what it becomes
 //   echo FILE >/run/open; kill -USR2 1      opens a file and keeps it open
+//   echo NUMBER >/run/drop; kill -HUP 1     gives up the capability of that number for good
+//   kill -WINCH 1                           sets no_new_privs
 // The shell on ttyS1, which is started before, can still make the call.
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -50,7 +53,8 @@ void fail(unsigned call) {
 int main() {
   sigset_t signals;
   ::sigemptyset(&signals);
-  for (const int signal : {SIGUSR1, SIGUSR2, SIGCHLD}) ::sigaddset(&signals, signal);
+  for (const int signal : {SIGUSR1, SIGUSR2, SIGHUP, SIGWINCH, SIGCHLD})
+    ::sigaddset(&signals, signal);
   ::sigprocmask(SIG_BLOCK, &signals, nullptr);
   ::waitpid(start("mkdir -p /dev/pts /run /tmp; mount -t devpts devpts /dev/pts;"
                   "mount -t tmpfs -o mode=755 run /run"),
@@ -60,6 +64,8 @@ int main() {
     const int signal = ::sigwaitinfo(&signals, nullptr);
     if (signal == SIGUSR1) fail(static_cast<unsigned>(std::stoul(line_in("/run/fail"))));
     if (signal == SIGUSR2) ::open(line_in("/run/open").c_str(), O_RDWR);
+    if (signal == SIGHUP) ::prctl(PR_CAPBSET_DROP, std::stoul(line_in("/run/drop")), 0, 0, 0);
+    if (signal == SIGWINCH) ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     while (::waitpid(-1, nullptr, WNOHANG) > 0) {
     }
   }

@@ -12,32 +12,17 @@
 namespace dboot {
 
 std::string_view to_string(Action action) {
-  static constexpr std::array<std::string_view, 26> names{"end_processes",
-                                                          "unmount",
-                                                          "pivot",
-                                                          "mount_api",
-                                                          "set_hostname",
-                                                          "start_command",
-                                                          "send_log",
-                                                          "write_old_disk",
-                                                          "sync",
-                                                          "write_sysctl",
-                                                          "write_kernel_log",
-                                                          "use_consoles",
-                                                          "mount_devtmpfs",
-                                                          "detach_swap",
-                                                          "detach_loop",
-                                                          "remove_mapping",
-                                                          "stop_array",
-                                                          "reset_zram",
-                                                          "stop_nfs_server",
-                                                          "clear_keyrings",
-                                                          "change_filesystem",
-                                                          "open_disks",
-                                                          "set_network",
-                                                          "leave_cgroup",
-                                                          "feed_watchdog",
-                                                          "reboot"};
+  static constexpr std::array<std::string_view, 28> names{
+      "end_processes",   "unmount",          "pivot",
+      "mount_api",       "set_hostname",     "start_command",
+      "send_log",        "write_old_disk",   "sync",
+      "write_sysctl",    "write_kernel_log", "use_consoles",
+      "mount_devtmpfs",  "detach_swap",      "detach_loop",
+      "remove_mapping",  "stop_array",       "reset_zram",
+      "stop_nfs_server", "clear_keyrings",   "change_filesystem",
+      "open_disks",      "set_network",      "run_first",
+      "thaw_cgroups",    "leave_cgroup",     "feed_watchdog",
+      "reboot"};
   static_assert(names.size() == static_cast<std::size_t>(Action::reboot) + 1);
   return names.at(static_cast<std::size_t>(action));
 }

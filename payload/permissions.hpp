@@ -34,6 +34,8 @@ enum class Action : std::uint8_t {
   change_filesystem,  ///< superblock remount, MNT_FORCE, binfmt_misc
   open_disks,         ///< O_EXCL on block devices
   set_network,        ///< links, addresses, routes and their settings; firewalls
+  run_first,          ///< before all processes of the machine
+  thaw_cgroups,       ///< which may hold others than those of the namespace
   leave_cgroup,       ///< and remove the old system's
   feed_watchdog,      ///< and stop it
   reboot,

@@ -47,7 +47,8 @@ std::string_view to_string(Power power) {
 namespace {
 
 Task<> end_processes(Context& context) {
-  Terminator terminator(context.log, context.children, co_await boost::asio::this_coro::executor);
+  Terminator terminator(context.log, context.children, context.permissions,
+                        co_await boost::asio::this_coro::executor);
   co_await terminator.end_all(context.plan.grace);
 }
 

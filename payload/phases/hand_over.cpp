@@ -3,8 +3,8 @@
 #include <exception>
 #include <system_error>
 
+#include "payload/cgroups/leave.hpp"
 #include "payload/system/fresh_process.hpp"
-#include "payload/system/old_cgroups.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::phases {

@@ -1,11 +1,13 @@
 #include "payload/phases/terminate.hpp"
 
+#include "payload/cgroups/thaw.hpp"
 #include "payload/network/firewall.hpp"
 #include "payload/network/restore.hpp"
 
 namespace dboot::phases {
 
 Task<> terminate(Context& context) {
+  co_await thaw_cgroups(context.log, context.children, context.permissions);
   co_await context.terminator.end_all(context.plan.grace);
   if (context.plan.flush_firewall)
     co_await flush_firewall(context.log, context.children, context.permissions);

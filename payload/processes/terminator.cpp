@@ -4,7 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 
+#include "payload/processes/account.hpp"
+#include "payload/processes/callers_session.hpp"
+#include "payload/processes/precedence.hpp"
 #include "payload/processes/process_handle.hpp"
 #include "payload/processes/process_scan.hpp"
 #include "shared/proc/namespace.hpp"
@@ -54,45 +58,14 @@ bool configures_network(const ProcessStatus& status) {
          namespace_of(std::to_string(status.pid), "net") == namespace_of("self", "net");
 }
 
-bool is_ssh_server(const ProcessStatus& process) {
-  return process.name.starts_with("sshd") || process.name == "dropbear";
-}
-
-/// Up to the ssh server that somebody has come by, or to the leader of the session: what is above
-/// looks after other things as well, and may start them again.
-std::vector<pid_t> session_of(pid_t caller) {
-  std::vector<pid_t> ancestors;
-  std::size_t up_to_server = 0;
-  std::size_t up_to_leader = 0;
-  for (auto process = read_process_status(caller); process && process->pid > 1;
-       process = read_process_status(process->parent)) {
-    ancestors.push_back(process->pid);
-    if (is_ssh_server(*process)) up_to_server = ancestors.size();
-    if (up_to_leader == 0 && process->session == process->pid) up_to_leader = ancestors.size();
-  }
-  ancestors.resize(up_to_server != 0 ? up_to_server : up_to_leader);
-  return ancestors;
-}
-
-void note_found(Log& log, const OldProcess& process) {
-  if (!log.has(Log::Level::trace)) return;
-  const auto& status = process.process.status;
-  log.trace("process found", {{"pid", status.pid},
-                              {"parent", status.parent},
-                              {"session", status.session},
-                              {"command", status.name},
-                              {"state", std::string(1, status.state)},
-                              {"threads", status.threads},
-                              {"class", to_string(process.kind)},
-                              {"cgroup", process.process.cgroup}});
-}
-
 }  // namespace
 
-Terminator::Terminator(Log& log, Children& children, const boost::asio::any_io_executor& executor,
-                       bool keeps_network, pid_t caller)
+Terminator::Terminator(Log& log, Children& children, Permissions permissions,
+                       const boost::asio::any_io_executor& executor, bool keeps_network,
+                       pid_t caller)
     : log_(log),
       children_(children),
+      permissions_(permissions),
       executor_(executor),
       keeps_network_(keeps_network),
       session_(session_of(caller)),
@@ -135,7 +108,7 @@ Task<Terminator::Found> Terminator::find_new() {
   }
   processes_.add(found);
   for (const auto& process : found) {
-    note_found(log_, *process);
+    account::note_found(log_, *process);
     watch(process);
   }
   co_return found;
@@ -278,7 +251,7 @@ Task<> Terminator::wait_for_answers(TimePoint end) {
     co_await kill_those_that_cannot_answer();
     if (processes_.all_answered()) break;
     if (Clock::now() >= naming) {
-      name_those_waited_for();
+      account::name_those_waited_for(log_, processes_);
       naming = end;
     }
     co_await wait_for_an_end(std::min(naming, next_look(late ? end : last_call)));
@@ -306,6 +279,7 @@ void Terminator::stop_listening() {
 }
 
 Task<> Terminator::end_all(std::chrono::milliseconds grace) {
+  const Precedence precedence(permissions_);
   std::optional<TimePoint> end;
   std::size_t known = 0;
   // What is told to end may start something else in order to end.
@@ -317,13 +291,13 @@ Task<> Terminator::end_all(std::chrono::milliseconds grace) {
     co_await wait_for_answers(*end);
     if (ask_keepers()) co_await wait_for_answers(*end);
   } while (processes_.seen() > known && Clock::now() < *end);
-  report_answers();
+  account::tell_answers(log_, processes_);
   if (!session_.empty()) {
     co_await kill_all(Sparing::the_last);
     co_await end_session();
   }
   co_await kill_all(Sparing::nobody);
-  report_survivors();
+  co_await account::name_survivors(log_, children_, processes_);
 }
 
 std::string_view Terminator::why_at_last(const OldProcess& process) {
@@ -336,19 +310,45 @@ bool Terminator::are_gone(Sparing sparing) const {
   return sparing == Sparing::the_last ? processes_.all_but_the_last_gone() : processes_.all_gone();
 }
 
+bool Terminator::is_spared(const OldProcess& process, Sparing sparing) {
+  return process.kind == ProcessClass::storage_daemon ||
+         (sparing == Sparing::the_last && goes_last(process.kind));
+}
+
+/// A group is killed as a whole, whoever is in it by then (kill(2), under the kernel's
+/// tasklist_lock), so that no fork escapes: one after the other, those that make new ones faster
+/// than they are found would never end.
+void Terminator::kill_groups(Sparing sparing) const {
+  std::set<pid_t> groups;
+  std::set<pid_t> kept{0, 1, ::getpgrp()};
+  for (const auto& [pid, process] : processes_.all()) {
+    const pid_t group = process->process.status.group;
+    const bool stays = !process->gone && is_spared(*process, sparing);
+    (stays ? kept : groups).insert(group);
+  }
+  for (const pid_t group : groups) {
+    if (!kept.contains(group) && !children_.spares(group)) ::kill(-group, SIGKILL);
+  }
+}
+
+void Terminator::kill_known(Sparing sparing) {
+  kill_groups(sparing);
+  for (const auto& [pid, process] : processes_.all()) {
+    if (!process->gone && !is_spared(*process, sparing)) kill(*process, why_at_last(*process));
+  }
+}
+
 Task<> Terminator::kill_all(Sparing sparing) {
   const auto end = Clock::now() + until_stuck;
   do {
+    kill_known(sparing);
     auto looking = find_new();
     const Found found = co_await std::move(looking);
-    for (const auto& [pid, process] : processes_.all()) {
-      const bool is_spared = sparing == Sparing::the_last && goes_last(process->kind);
-      if (!process->gone && process->kind != ProcessClass::storage_daemon && !is_spared)
-        kill(*process, why_at_last(*process));
-    }
     if (found.empty() && are_gone(sparing)) co_return;
+    if (!found.empty()) continue;
     while (!are_gone(sparing) && Clock::now() < end) co_await wait_for_an_end(end);
   } while (Clock::now() < end);
+  kill_known(sparing);
 }
 
 Task<bool> Terminator::wait_for_end_of(Pointer process, std::chrono::milliseconds patience) {
@@ -393,54 +393,6 @@ Task<bool> Terminator::end_storage_daemons() {
     if (!left) break;
   }
   co_return true;
-}
-
-/// A tenth of the grace period has passed; of many, the first.
-void Terminator::name_those_waited_for() const {
-  constexpr int most = 10;
-  int named = 0;
-  for (const auto& [pid, process] : processes_.all()) {
-    if (!process->open || !process->is_asked() || ++named > most) continue;
-    log_.info("still waiting", {{"what", "the end of a process"},
-                                {"for", Clock::now() - process->asked},
-                                {"pid", pid},
-                                {"command", process->process.status.name},
-                                {"class", to_string(process->kind)},
-                                {"wchan", wait_channel(pid)}});
-  }
-  if (named > most)
-    log_.info("still waiting", {{"what", "the end of processes"}, {"count", named}});
-}
-
-void Terminator::report_answers() const {
-  int cut_short = 0;
-  for (const auto& [pid, process] : processes_.all()) {
-    if (!process->open) continue;
-    ++cut_short;
-    log_.warning("killed: not ended within the grace period",
-                 {{"pid", pid}, {"command", process->process.status.name}});
-  }
-  const auto count = [this](ProcessClass kind) { return processes_.count(kind); };
-  log_.info("processes asked to end", {{"react", count(ProcessClass::reacts)},
-                                       {"deaf", count(ProcessClass::deaf)},
-                                       {"shells", count(ProcessClass::shell)},
-                                       {"namespace_inits", count(ProcessClass::namespace_init)},
-                                       {"storage_daemons", count(ProcessClass::storage_daemon)},
-                                       {"network_daemons", count(ProcessClass::network_daemon)},
-                                       {"session", count(ProcessClass::session)},
-                                       {"killed_after_grace", cut_short}});
-}
-
-void Terminator::report_survivors() const {
-  for (const auto& [pid, process] : processes_.all()) {
-    if (process->gone || process->kind == ProcessClass::storage_daemon) continue;
-    const auto status = read_process_status(pid);
-    const std::string state(1, status ? status->state : '?');
-    log_.error("process survives SIGKILL", {{"pid", pid},
-                                            {"command", process->process.status.name},
-                                            {"state", state},
-                                            {"wchan", wait_channel(pid)}});
-  }
 }
 
 }  // namespace dboot

@@ -8,6 +8,7 @@
 
 #include "payload/children/children.hpp"
 #include "payload/condition.hpp"
+#include "payload/permissions.hpp"
 #include "payload/processes/old_processes.hpp"
 #include "payload/task.hpp"
 #include "shared/log/log.hpp"
@@ -19,12 +20,13 @@ namespace dboot {
 /// descriptor is left for are looked at now and then.)
 class Terminator {
  public:
-  /// `children` says whom it spares.
+  /// `children` says whom it spares, `permissions` whether it runs before all others meanwhile.
   /// `keeps_network`: what would take it along is not asked to end, see network_daemon().
   /// `caller`: a process that shows its person how it goes, and ends last, with all those that it
   /// was started by: their shell, and the ssh server that they have come through. 0: none.
-  Terminator(Log& log, Children& children, const boost::asio::any_io_executor& executor,
-             bool keeps_network = false, pid_t caller = 0);
+  Terminator(Log& log, Children& children, Permissions permissions,
+             const boost::asio::any_io_executor& executor, bool keeps_network = false,
+             pid_t caller = 0);
   Terminator(const Terminator&) = delete;
   Terminator& operator=(const Terminator&) = delete;
 
@@ -50,9 +52,11 @@ class Terminator {
   Found take_those_that_leave_it_pending();
   Task<> kill_those_that_cannot_answer();
   void kill(OldProcess& process, std::string_view why);
-  void name_those_waited_for() const;
   enum class Sparing : bool { nobody, the_last };
   Task<> kill_all(Sparing sparing);
+  static bool is_spared(const OldProcess& process, Sparing sparing);
+  void kill_groups(Sparing sparing) const;
+  void kill_known(Sparing sparing);
   bool are_gone(Sparing sparing) const;
   void stop_listening();
   Task<> end_session();
@@ -66,11 +70,10 @@ class Terminator {
   static std::string_view why_at_last(const OldProcess& process);
   static std::string_view why_in_vain(const OldProcess& process);
   TimePoint next_look(TimePoint end);
-  void report_answers() const;
-  void report_survivors() const;
 
   Log& log_;
   Children& children_;
+  Permissions permissions_;
   boost::asio::any_io_executor executor_;
   bool keeps_network_;
   std::vector<pid_t> session_;  ///< the caller, and its ancestors upwards

@@ -77,9 +77,11 @@ std::optional<ProcessStatus> parse_process_status(std::string_view status, std::
   const auto parent = number<pid_t>(field(status, "PPid"));
   const auto state = field(status, "State");
   const auto flags = number<unsigned>(stat_field(stat, 9));
+  const auto group = number<pid_t>(stat_field(stat, 5));
   const auto session = number<pid_t>(stat_field(stat, 6));
   const auto terminal = number<int>(stat_field(stat, 7));
-  if (!pid || !parent || state.empty() || !flags || !session || !terminal) return std::nullopt;
+  if (!pid || !parent || state.empty() || !flags || !group || !session || !terminal)
+    return std::nullopt;
 
   const auto mask = [&](std::string_view key) {
     return number<std::uint64_t>(field(status, key), 16).value_or(0);
@@ -95,6 +97,7 @@ std::optional<ProcessStatus> parse_process_status(std::string_view status, std::
   process.caught = mask("SigCgt");
   process.blocked = mask("SigBlk");
   process.pending = mask("SigPnd") | mask("ShdPnd");
+  process.group = *group;
   process.session = *session;
   process.terminal = device_of(static_cast<unsigned>(*terminal));
   process.threads = number<int>(field(status, "Threads")).value_or(0);

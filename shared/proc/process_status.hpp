@@ -22,6 +22,7 @@ struct ProcessStatus {
   std::uint64_t caught = 0;           ///< SigCgt
   std::uint64_t blocked = 0;          ///< SigBlk
   std::uint64_t pending = 0;          ///< SigPnd | ShdPnd
+  pid_t group = 0;                    ///< its process group; 0: of an outer PID namespace
   pid_t session = 0;                  ///< the pid of its session's leader
   dev_t terminal = 0;                 ///< the controlling one; 0: none
   int threads = 0;                    ///< of the whole process

@@ -8,6 +8,7 @@ namespace {
 using testing::AllOf;
 using testing::ContainsRegex;
 using testing::HasSubstr;
+using testing::Not;
 
 /// Takes the machine over and returns the payload's log; the console has a shell then.
 std::string log_of_takeover(SmallHost& host, const std::string& options = "") {
@@ -40,18 +41,63 @@ TEST(OldSystem, SettingsOfTheKernelAreAsItHadThem) {
   host.console().expect("^is 7 5 4 1 7 ratelimit$");
 }
 
-/// A process that the kernel does not let go: the takeover goes on without its filesystem.
-TEST(OldSystem, WhatSurvivesIsNamedAndGivenUpOn) {
+/// Their paths are of the old system.
+TEST(OldSystem, ProgramsThatTheKernelStartsAreThoseOfAFreshBoot) {
   SmallHost host;
   Shell& shell = host.shell();
-  shell.output_of("mke2fs -F /dev/vda && mkdir /srv/frozen && mount -t ext4 /dev/vda /srv/frozen");
-  shell.output_of("exec 3<>/srv/frozen/file; fsfreeze --freeze /srv/frozen");
-  shell.output_of("(dd if=/dev/zero count=1 >&3) 2>/dev/null & exec 3>&-");
-  const std::string log = log_of_takeover(host, "--grace 1");
-  EXPECT_THAT(log, AllOf(ContainsRegex("process survives SIGKILL pid=[0-9]+ command=dd state=D"),
-                         ContainsRegex("still busy, detached mount=[^ ]*/srv/frozen type=ext4"),
-                         ContainsRegex("still busy device=/dev/vda was=[^=]* held_by=\"pid [0-9]+ "
-                                       "\\(dd\\)\"")));
+  shell.output_of("mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc");
+  shell.output_of("printf ':old:M::old::/bin/busybox:' >/proc/sys/fs/binfmt_misc/register");
+  shell.output_of("mount -t tmpfs hides /proc/sys/fs/binfmt_misc; cd /proc/sys/kernel");
+  shell.output_of("echo '|/opt/cores %p' >core_pattern; echo /opt/modprobe >modprobe");
+  shell.output_of("echo /opt/off >poweroff_cmd; echo 1 >core_uses_pid; cd /");
+  const std::string log = log_of_takeover(host);
+  EXPECT_THAT(log, AllOf(HasSubstr("kernel helper reset setting=kernel.core_pattern "
+                                   "was=\"|/opt/cores %p\" is=core"),
+                         HasSubstr("setting=kernel.modprobe was=/opt/modprobe is=/sbin/modprobe"),
+                         HasSubstr("setting=kernel.poweroff_cmd was=/opt/off is=/sbin/poweroff"),
+                         HasSubstr("binary formats of the old system removed names=old")));
+  host.console().send_line(
+      "cd /proc/sys/kernel; echo is $(cat core_pattern modprobe poweroff_cmd core_uses_pid)");
+  host.console().expect("^is core /sbin/modprobe /sbin/poweroff 1$");
+  host.console().send_line("mkdir -p /mnt; mount -t binfmt_misc b /mnt; echo has $(ls /mnt)");
+  host.console().expect("^has register status$");
+}
+
+/// Nothing gives back what PID 1 has given up.
+TEST(OldSystem, WhatPid1HasGivenUpForGoodIsKnownBeforeATakeover) {
+  SmallHost host(
+      {.command_line = "small.init=/opt/odd-init", .files = {files::program("odd-init")}});
+  Shell& shell = host.shell();
+  const std::string dry_run = "dboot-inject --dry-run --log-level warning /opt/busybox.tar sh 2>&1";
+  const auto give_up = [&](const std::string& how, const std::string& shown) {
+    shell.output_of(how + "; until grep -q '^" + shown + "' /proc/1/status; do :; done");
+  };
+  const auto before = shell.output_of(dry_run, 120s);
+  EXPECT_THAT(before, AllOf(Not(HasSubstr("PID 1 has")), Not(HasSubstr("refused"))));
+
+  constexpr const char* sys_module = "16";
+  constexpr const char* sys_boot = "22";
+  give_up("kill -WINCH 1", "NoNewPrivs:.1");
+  give_up("echo " + std::string(sys_module) + " >/run/drop; kill -HUP 1", "CapBnd:.*fffeffff");
+  const auto warned = shell.output_of(dry_run, 120s);
+  EXPECT_THAT(warned,
+              AllOf(HasSubstr("no process of the new system can have them: CAP_SYS_MODULE"),
+                    HasSubstr("PID 1 has set no_new_privs for good"), Not(HasSubstr("refused"))));
+  EXPECT_THAT(shell.run("dboot-inject --doctor", 120s).text,
+              AllOf(HasSubstr("CAP_SYS_MODULE"), HasSubstr("no_new_privs")));
+
+  give_up("echo 200 >/run/fail; kill -USR1 1", "Seccomp:.2");
+  EXPECT_THAT(shell.output_of(dry_run, 120s),
+              ContainsRegex("refused +now: PID 1 is under a seccomp filter"));
+  const auto refused = shell.run("dboot-inject --yes /opt/busybox.tar sh", 120s);
+  EXPECT_EQ(refused.status, 125);
+  EXPECT_THAT(refused.text, HasSubstr("PID 1 is under a seccomp filter"));
+
+  give_up("echo " + std::string(sys_boot) + " >/run/drop; kill -HUP 1", "CapBnd:.*ffbeffff");
+  const auto impossible = shell.run("dboot-inject --yes --force /opt/busybox.tar sh", 120s);
+  EXPECT_EQ(impossible.status, 125);
+  EXPECT_THAT(impossible.text, HasSubstr("capabilities that a takeover needs, for good: "
+                                         "CAP_SYS_BOOT"));
 }
 
 /// The child that closes it stays in the kernel until the server has ended; PID 1 goes on.
@@ -65,21 +111,6 @@ TEST(OldSystem, WhoseInitHasAFileOpenThatCannotBeClosedIsNotWaitedFor) {
   const std::string log = log_of_takeover(host);
   EXPECT_THAT(log, AllOf(HasSubstr("files of the old init stay open: their close hangs count=1"),
                          HasSubstr("hand-over finished")));
-}
-
-/// The second version of cgroups lets go of what is killed, the first one never.
-TEST(OldSystem, FrozenProcessesAreEndedOrNamed) {
-  SmallHost host({.time = Machine::Time::is_skipped});
-  Shell& shell = host.shell();
-  shell.output_of("mkdir /run/v1 /run/v2 && mount -t cgroup2 cgroup2 /run/v2");
-  shell.output_of("mount -t cgroup -o freezer freezer /run/v1; mkdir /run/v1/ice /run/v2/ice");
-  shell.output_of("sleep 1111 & echo $! >/run/v1/ice/cgroup.procs");
-  shell.output_of("sleep 2222 & echo $! >/run/v2/ice/cgroup.procs");
-  shell.output_of("echo FROZEN >/run/v1/ice/freezer.state; echo 1 >/run/v2/ice/cgroup.freeze");
-  const std::string log = log_of_takeover(host);
-  EXPECT_THAT(log, ContainsRegex("process survives SIGKILL pid=[0-9]+ command=sleep state=D"));
-  host.console().send_line("ps | grep -c '[s]leep 2222'");
-  host.console().expect("^0$");
 }
 
 TEST(OldSystem, LetsGoOfItsLoopDevices) {

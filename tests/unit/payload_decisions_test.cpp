@@ -3,13 +3,14 @@
 #include <signal.h>
 #include <sys/sysmacros.h>
 
+#include "payload/cgroups/hierarchy.hpp"
 #include "payload/children/resource_limits.hpp"
 #include "payload/console/kernel_log.hpp"
 #include "payload/devices/users.hpp"
 #include "payload/init/supervisor.hpp"
 #include "payload/permissions.hpp"
+#include "payload/release/kernel_helpers.hpp"
 #include "payload/sequence.hpp"
-#include "payload/system/old_cgroups.hpp"
 #include "shared/console/console_choice.hpp"
 #include "shared/plan/phases.hpp"
 #include "shared/proc/process_class.hpp"
@@ -254,6 +255,25 @@ TEST(DevicesInMaps, AreThoseOfTheFilesThatAreMapped) {
                               "7f0c5c000000-7f0c5c021000 r--p 00000000 fe:01 131 /usr/bin/sleep\n"
                               "\nnone\na b c d:e:f g\n"),
               ElementsAre(makedev(0xfe, 1), makedev(0x103, 0x1f)));
+}
+
+TEST(FreshHelper, IsWhatTheKernelIsBuiltWith) {
+  EXPECT_EQ(fresh_helper("kernel.core_pattern", "|/usr/share/apport/apport %p"), "core");
+  EXPECT_EQ(fresh_helper("kernel.core_pattern", "@/run/systemd/coredump"), "core");
+  EXPECT_EQ(fresh_helper("kernel.modprobe", "/run/current-system/sw/bin/modprobe"),
+            "/sbin/modprobe");
+  EXPECT_EQ(fresh_helper("kernel.hotplug", "/sbin/hotplug"), "");
+  EXPECT_EQ(fresh_helper("kernel.poweroff_cmd", "/opt/off"), "/sbin/poweroff");
+}
+
+TEST(FreshHelper, IsNotNeededWhereNoProgramOfTheOldSystemIsNamed) {
+  EXPECT_EQ(fresh_helper("kernel.core_pattern", "core"), std::nullopt);
+  EXPECT_EQ(fresh_helper("kernel.core_pattern", "/var/crash/%e.%p"), std::nullopt);
+  EXPECT_EQ(fresh_helper("kernel.core_pattern", ""), std::nullopt);
+  EXPECT_EQ(fresh_helper("kernel.modprobe", "/sbin/modprobe"), std::nullopt);
+  // Nobody loads modules any more: a wish for safety, which the new system shares.
+  EXPECT_EQ(fresh_helper("kernel.modprobe", ""), std::nullopt);
+  EXPECT_EQ(fresh_helper("kernel.pid_max", "4194304"), std::nullopt);
 }
 
 }  // namespace

@@ -1,41 +1,19 @@
-#include "payload/system/old_cgroups.hpp"
+#include "payload/cgroups/leave.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "payload/cgroups/hierarchy.hpp"
 #include "payload/children/blocking.hpp"
 #include "shared/proc/fields.hpp"
 #include "shared/proc/process_status.hpp"
-#include "shared/system/detached_mount.hpp"
 #include "shared/system/directory.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
 namespace {
-
-UniqueFd mount_root_of(const CgroupHierarchy& hierarchy) {
-  if (hierarchy.unified()) return detached_mount::make("cgroup2");
-  constexpr std::string_view named = "name=";
-  detached_mount::Options options;
-  for (const auto& controller : hierarchy.controllers) {
-    if (controller.starts_with(named)) {
-      options.emplace_back("name", controller.substr(named.size()));
-    } else {
-      options.emplace_back(controller, std::nullopt);
-    }
-  }
-  return detached_mount::make("cgroup", 0, options);
-}
-
-std::string name_of(const CgroupHierarchy& hierarchy) {
-  if (hierarchy.unified()) return "unified";
-  std::string name;
-  for (const auto& controller : hierarchy.controllers)
-    name += (name.empty() ? "" : ",") + controller;
-  return name;
-}
 
 struct Removal {
   std::size_t removed = 0;
@@ -84,24 +62,10 @@ Removal leave(int root) {
 
 }  // namespace
 
-std::vector<CgroupHierarchy> parse_cgroup_hierarchies(std::string_view cgroup) {
-  std::vector<CgroupHierarchy> hierarchies;
-  for (const auto line : lines_of(cgroup)) {
-    const auto first = line.find(':');
-    const auto second = line.find(':', first + 1);
-    if (first == std::string_view::npos || second == std::string_view::npos) continue;
-    CgroupHierarchy hierarchy;
-    for (const auto name : split(line.substr(first + 1, second - first - 1), ','))
-      hierarchy.controllers.emplace_back(name);
-    hierarchies.push_back(std::move(hierarchy));
-  }
-  return hierarchies;
-}
-
 Task<> leave_old_cgroups(Log& log, Children& children, Permissions permissions) {
   using namespace std::chrono_literals;
   if (!permissions.allows(Action::leave_cgroup)) co_return;
-  const auto hierarchies = parse_cgroup_hierarchies(sys::read_file_or_empty("/proc/self/cgroup"));
+  const auto hierarchies = read_cgroup_hierarchies();
   // One that fails must not keep the others.
   std::size_t removed = 0;
   std::size_t stay = 0;
@@ -114,7 +78,7 @@ Task<> leave_old_cgroups(Log& log, Children& children, Permissions permissions) 
     };
     auto child = blocking::run(children, "leave the old cgroups", 10s, std::move(work));
     const auto outcome = co_await std::move(child);
-    blocking::note_call(log, "move to the root of", name_of(hierarchy), outcome);
+    blocking::note_call(log, "move to the root of", hierarchy.name(), outcome);
     if (outcome.finished()) {
       ++left;
       const auto numbers = words_of(outcome.text);
@@ -123,8 +87,7 @@ Task<> leave_old_cgroups(Log& log, Children& children, Permissions permissions) 
         stay += number_in<std::size_t>(numbers[1]).value_or(0);
       }
     } else {
-      log.warning("old cgroups stay",
-                  {{"hierarchy", name_of(hierarchy)}, {"reason", outcome.error}});
+      log.warning("old cgroups stay", {{"hierarchy", hierarchy.name()}, {"reason", outcome.error}});
     }
   }
   log.info("moved to the root cgroup",

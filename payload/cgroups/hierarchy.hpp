@@ -4,25 +4,29 @@
 #include <string_view>
 #include <vector>
 
-#include "payload/children/children.hpp"
-#include "payload/permissions.hpp"
-#include "payload/task.hpp"
-#include "shared/log/log.hpp"
+#include "shared/system/unique_fd.hpp"
 
 namespace dboot {
 
 /// What tells a cgroup hierarchy from the others (cgroups(7)).
 struct CgroupHierarchy {
   std::vector<std::string> controllers;  ///< version 1: "cpu", "cpuacct"; or "name=systemd"
+
   bool unified() const noexcept { return controllers.empty(); }
+  bool controls(std::string_view controller) const;
+  /// For the log: "unified", "cpu,cpuacct".
+  std::string name() const;
   bool operator==(const CgroupHierarchy&) const = default;
 };
 
 /// The lines of a /proc/PID/cgroup file; what is none is passed over.
 std::vector<CgroupHierarchy> parse_cgroup_hierarchies(std::string_view cgroup);
 
-/// Moves every process that is left to the root of each hierarchy, of version 2 and 1, and removes
-/// the old system's groups, which are empty by then.
-Task<> leave_old_cgroups(Log& log, Children& children, Permissions permissions);
+/// All that there are, whether or not the old system has mounted them.
+std::vector<CgroupHierarchy> read_cgroup_hierarchies();
+
+/// Its root directory, on a mount without a place. May block: for a child. Throws
+/// std::system_error.
+UniqueFd mount_root_of(const CgroupHierarchy& hierarchy);
 
 }  // namespace dboot

@@ -1,0 +1,51 @@
+#include "payload/cgroups/hierarchy.hpp"
+
+#include <algorithm>
+
+#include "shared/proc/fields.hpp"
+#include "shared/system/detached_mount.hpp"
+#include "shared/system/syscalls.hpp"
+
+namespace dboot {
+
+bool CgroupHierarchy::controls(std::string_view controller) const {
+  return std::find(controllers.begin(), controllers.end(), controller) != controllers.end();
+}
+
+std::string CgroupHierarchy::name() const {
+  return unified() ? "unified" : joined(controllers, ",");
+}
+
+std::vector<CgroupHierarchy> parse_cgroup_hierarchies(std::string_view cgroup) {
+  std::vector<CgroupHierarchy> hierarchies;
+  for (const auto line : lines_of(cgroup)) {
+    const auto first = line.find(':');
+    const auto second = line.find(':', first + 1);
+    if (first == std::string_view::npos || second == std::string_view::npos) continue;
+    CgroupHierarchy hierarchy;
+    for (const auto name : split(line.substr(first + 1, second - first - 1), ','))
+      hierarchy.controllers.emplace_back(name);
+    hierarchies.push_back(std::move(hierarchy));
+  }
+  return hierarchies;
+}
+
+std::vector<CgroupHierarchy> read_cgroup_hierarchies() {
+  return parse_cgroup_hierarchies(sys::read_file_or_empty("/proc/self/cgroup"));
+}
+
+UniqueFd mount_root_of(const CgroupHierarchy& hierarchy) {
+  if (hierarchy.unified()) return detached_mount::make("cgroup2");
+  constexpr std::string_view named = "name=";
+  detached_mount::Options options;
+  for (const auto& controller : hierarchy.controllers) {
+    if (controller.starts_with(named)) {
+      options.emplace_back("name", controller.substr(named.size()));
+    } else {
+      options.emplace_back(controller, std::nullopt);
+    }
+  }
+  return detached_mount::make("cgroup", 0, options);
+}
+
+}  // namespace dboot

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "payload/children/children.hpp"
+#include "payload/permissions.hpp"
+#include "payload/task.hpp"
+#include "shared/log/log.hpp"
+
+namespace dboot {
+
+/// Moves every process that is left to the root of each hierarchy, of version 2 and 1, and removes
+/// the old system's groups, which are empty by then.
+Task<> leave_old_cgroups(Log& log, Children& children, Permissions permissions);
+
+}  // namespace dboot

@@ -4,8 +4,9 @@
 //       take SIGTERM each in its own way, need a second for their shutdown, and then tell the
 //       kernel's log "saved by KIND"
 //   odd-processes zombies NUMBER   children that have ended, which nobody collects
-//   odd-processes storm            from the first SIGTERM on makes copies of itself, as fast as it
-//   can odd-processes chain            is another process all the time: forks and ends
+//   odd-processes orphans NUMBER   processes that end when their parent has; waits for all of them
+//   odd-processes storm            from the first SIGTERM on makes copies of itself without a rest
+//   odd-processes chain            is another process all the time: forks and ends
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -151,6 +152,29 @@ void note_termination(int) {
   is_asked = 1;
 }
 
+/// A thousand at a time, whose parent ends before them.
+[[noreturn]] void leave_orphans(int count) {
+  constexpr int at_a_time = 1000;
+  for (int made = 0; made < count; made += at_a_time) {
+    const pid_t parent = ::fork();
+    if (parent == 0) {
+      int ends[2];  // NOLINT(*-c-arrays): pipe(2)
+      if (::pipe(ends) != 0) ::_exit(1);
+      for (int child = 0; child < at_a_time; ++child) {
+        if (::fork() != 0) continue;
+        ::close(ends[1]);
+        char byte = 0;
+        [[maybe_unused]] const auto nothing = ::read(ends[0], &byte, 1);
+        ::_exit(0);
+      }
+      ::_exit(0);
+    }
+    ::waitpid(parent, nullptr, 0);
+  }
+  stand();
+  ::_exit(0);
+}
+
 /// From the first SIGTERM on.
 [[noreturn]] void storm() {
   ::signal(SIGTERM, note_termination);
@@ -180,6 +204,7 @@ void note_termination(int) {
   if (kind == "traced") trace_one();
   if (kind == "members") have_members();
   if (kind == "zombies") leave_zombies(number);
+  if (kind == "orphans") leave_orphans(number);
   if (kind == "storm") storm();
   if (kind == "chain") be_another_all_the_time();
   ::_exit(2);

@@ -46,6 +46,17 @@ TEST(Requests, OfAPersonAtTheKeyboardAndOfThePowerSupplyAreAnswered) {
   }
 }
 
+TEST(Requests, OfAShellInTheNewSystemAreAnswered) {
+  for (const auto& [command, end] : {std::pair<std::string, std::string>{"reboot", "guest-reset"},
+                                     {"poweroff", "guest-shutdown"}}) {
+    SmallHost host;
+    host.take_over("", "sh");
+    host.console().expect("^/ # ", 60s);
+    host.console().send_line(command);
+    EXPECT_EQ(host.machine().wait_for_end(), end) << command;
+  }
+}
+
 TEST(Requests, HaltStopsTheMachineAndLeavesItOn) {
   SmallHost host;
   host.take_over("", "sh");

@@ -42,7 +42,8 @@ using testing::Not;
 Task<> end_all_with_a_companion(boost::asio::io_context& loop, std::string& living) {
   Log log;
   Children children(loop.get_executor(), log);
-  Terminator terminator(log, children, Permissions(Scope::in_namespace, false, false), loop.get_executor());
+  Terminator terminator(log, children, Permissions(Scope::in_namespace, false, false),
+                        loop.get_executor());
   Pipe ready;
   // Its daemon, as a session of an ssh server that runs tmux, is nobody's child by the time.
   Program companion{"/bin/bash",
@@ -122,7 +123,8 @@ Task<> keep_a_companion(boost::asio::io_context& loop, std::string& told) {
   auto again = wait_for_lines(said, 2);
   co_await std::move(again);
   companions.let_end();
-  Terminator terminator(log, children, Permissions(Scope::in_namespace, false, false), loop.get_executor());
+  Terminator terminator(log, children, Permissions(Scope::in_namespace, false, false),
+                        loop.get_executor());
   co_await terminator.end_all(5s);
   // Of one that has ended there is no command line any more.
   told += "living:";
@@ -242,7 +244,8 @@ Task<> end_all_with_a_session(boost::asio::io_context& loop, std::string& lines)
   log.add_sink(log::sinks::memory(lines));
   Children children(loop.get_executor(), log);
   start_sleeping("old");
-  Terminator terminator(log, children, Permissions(Scope::in_namespace, false, false), loop.get_executor(), false, start_session());
+  Terminator terminator(log, children, Permissions(Scope::in_namespace, false, false),
+                        loop.get_executor(), false, start_session());
   co_await terminator.end_all(10s);
   loop.stop();
 }

@@ -132,7 +132,11 @@ Task<> Watchdogs::let_go(Start start) {
     co_await std::move(stopping);
     if (is_armed(name)) {
       log_.warning("watchdog cannot be stopped: the new init has to feed it",
-                   {{"device", name}, {"timeout", attribute(name, "timeout") + " s"}});
+                   {{"device", name},
+                    {"timeout", attribute(name, "timeout") + " s"},
+                    {log::mend_key,
+                     "take an image whose init does (RuntimeWatchdogSec= of systemd) or that has a "
+                     "watchdog daemon, or supervise the command: then it is fed on"}});
     } else {
       log_.info("watchdog stopped", {{"device", name}});
     }

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/machine/driver/host.hpp"
 #include "tests/machine/driver/small_host.hpp"
 
 namespace dboot::machine {
@@ -51,7 +52,7 @@ TEST(Watchdog, ThatCannotBeStoppedResetsAMachineWhoseInitDoesNotFeedIt) {
   host.take_over("--init exec", "sh -c 'sleep 20'");
   host.console().expect(
       "warning hand-over watchdog cannot be stopped: the new init has to feed it device=watchdog0 "
-      "timeout=\"15 s\"",
+      "timeout=\"15 s\" mend=\"take an image whose init does",
       60s);
   EXPECT_EQ(host.machine().wait_for_end(), "guest-reset");
 }
@@ -63,6 +64,27 @@ TEST(Watchdog, ThatIsNotArmedIsLeftAlone) {
   host.console().expect("it is inactive", 60s);
   EXPECT_THAT(host.console().text(), ::testing::Not(HasSubstr("watchdog kept fed")));
   EXPECT_EQ(host.machine().wait_for_end(), "guest-shutdown");
+}
+
+/// Systemd has it, and feeds it every five seconds; the new init knows nothing of it.
+TEST(Watchdog, OfSystemdDoesNotResetTheMachineDuringATakeoverNorAfterIt) {
+  Host host(Host::Console::serial);
+  Shell& shell = host.shell();
+  host.machine().plug_in_device("i6300esb");
+  shell.output_of("modprobe i6300esb && udevadm wait --timeout=60 /dev/watchdog0");
+  shell.output_of(
+      "busctl set-property org.freedesktop.systemd1 /org/freedesktop/systemd1 "
+      "org.freedesktop.systemd1.Manager RuntimeWatchdogUSec t 10000000");
+  shell.output_of("until [ \"$(" + std::string(state) + ")\" = active ]; do :; done");
+  shell.output_of("grep -qx 10 /sys/class/watchdog/watchdog0/timeout");
+  shell.start(
+      "dboot-inject --yes --init exec --break before:release --break-timeout 15 busybox "
+      "-- /bin/sh -c 'sleep 20; echo it is $(" +
+      std::string(state) + "); exec sleep 1000'");
+  auto& console = host.console();
+  console.expect("info wake watchdog kept fed device=watchdog0 timeout=\"10 s\"", 120s);
+  console.expect("info hand-over watchdog stopped device=watchdog0", 120s);
+  console.expect("^it is inactive$", 120s);
 }
 
 }  // namespace

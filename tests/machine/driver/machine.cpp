@@ -127,6 +127,10 @@ void Machine::plug_in(const std::string& name, const std::string& file, Access a
                 {{"driver", "virtio-blk-pci"}, {"id", name}, {"drive", name}, {"serial", name}});
 }
 
+void Machine::plug_in_device(const std::string& driver) {
+  qmp_->execute("device_add", {{"driver", driver}, {"id", driver}});
+}
+
 void Machine::plug_in_card(const std::string& name, const std::string& mac) {
   boost::json::object card{{"driver", "virtio-net-pci"}, {"id", "card-" + name}, {"netdev", name}};
   if (!mac.empty()) card["mac"] = mac;

@@ -55,6 +55,8 @@ class Machine {
   /// Adds a disk that appears as /dev/disk/by-id/virtio-NAME. `file` is raw or qcow2.
   void plug_in(const std::string& name, const std::string& file, Access access = Access::read_only);
   void pull_out(const std::string& name);
+  /// Adds a device of PCI, as QEMU calls it: "i6300esb", a watchdog.
+  void plug_in_device(const std::string& driver);
   /// Adds a network card on QEMU's own network, from which nothing leads out: a DHCP server gives
   /// it 10.0.2.15/24, and no gateway.
   void plug_in_network();

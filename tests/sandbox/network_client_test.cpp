@@ -68,6 +68,8 @@ TEST_F(WayToTheClient, ThroughABridgeIsRefusedWhereNoPortLasts) {
 }
 
 TEST_F(WayToTheClient, RoutesThatADaemonHasLearntAreRecordedUpToANumber) {
+  // The kernel would add addresses and routes of IPv6 by itself, and when it likes.
+  run("echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6");
   const auto recorded = [](const std::string& last) {
     run("seq 0 " + last +
         " | awk '{ printf \"route replace 10.%d.%d.%d/32 dev wire proto bird\\n\", "

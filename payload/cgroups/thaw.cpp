@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 
+#include <system_error>
+
 #include "payload/cgroups/hierarchy.hpp"
 #include "payload/children/blocking.hpp"
 #include "shared/system/directory.hpp"
@@ -20,12 +22,23 @@ struct Freezer {
 constexpr Freezer of_version_2{"cgroup.freeze", "0"};
 constexpr Freezer of_version_1{"freezer.state", "THAWED"};
 
-/// Of the group itself, not by a group above it.
+/// In version 1 also for a group above it.
 bool is_frozen(int group, const Freezer& freezer) {
   try {
     return !sys::read_file_at(group, freezer.file).starts_with(freezer.thawed);
   } catch (const std::system_error&) {
     return false;  // it has just been removed
+  }
+}
+
+/// One that cannot be thawed must not keep the others.
+void thaw(int group, const std::string& place, const Freezer& freezer,
+          const blocking::Report& report) {
+  try {
+    sys::write_all(sys::open_at(group, freezer.file, O_WRONLY).get(), freezer.thawed);
+    report.info("frozen processes may go on, in order to end", {{"cgroup", place}});
+  } catch (const std::system_error& error) {
+    report.warning("what is frozen stays frozen", {{"cgroup", place}, {"reason", error.what()}});
   }
 }
 
@@ -36,10 +49,7 @@ void thaw_below(int parent, const std::string& path, const Freezer& freezer,
     const UniqueFd group(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!group) continue;
     const auto place = path + '/' + name;
-    if (is_frozen(group.get(), freezer)) {
-      sys::write_all(sys::open_at(group.get(), freezer.file, O_WRONLY).get(), freezer.thawed);
-      report.info("frozen processes may go on, in order to end", {{"cgroup", place}});
-    }
+    if (is_frozen(group.get(), freezer)) thaw(group.get(), place, freezer, report);
     thaw_below(group.get(), place, freezer, report);
   }
 }

@@ -66,6 +66,42 @@ std::vector<pid_t> own_ancestors() {
   return ancestors;
 }
 
+/// As sshd(8) has them.
+struct Option {
+  char letter;
+  std::string value;
+};
+
+std::vector<Option> options_in(const std::vector<std::string>& words) {
+  constexpr std::string_view alone = "46DdeiqrRtTGV";
+  std::vector<Option> options;
+  for (std::size_t at = 1; at < words.size(); ++at) {
+    const auto& word = words[at];
+    if (word.size() < 2 || word[0] != '-') continue;
+    // Several may stand in one word, the last one with its value.
+    for (std::size_t letter = 1; letter < word.size(); ++letter) {
+      if (alone.find(word[letter]) != std::string_view::npos) {
+        options.push_back({word[letter], {}});
+        continue;
+      }
+      auto value = word.substr(letter + 1);
+      if (value.empty() && at + 1 < words.size()) value = words[++at];
+      options.push_back({word[letter], std::move(value)});
+      break;
+    }
+  }
+  return options;
+}
+
+/// It says something of itself or of its configuration, and ends.
+bool is_only_asked(const std::vector<std::string>& words) {
+  constexpr std::string_view questions = "tTGV";
+  const auto options = options_in(words);
+  return std::any_of(options.begin(), options.end(), [&](const Option& option) {
+    return questions.find(option.letter) != std::string_view::npos;
+  });
+}
+
 }  // namespace
 
 std::vector<std::string> words_of_listener(std::string_view cmdline) {
@@ -79,36 +115,21 @@ std::vector<std::string> words_of_listener(std::string_view cmdline) {
   } else {
     for (const auto word : split(cmdline, '\0')) words.emplace_back(word);
   }
-  if (words.empty() || last_part(words.front()) != name) return {};
+  if (words.empty() || last_part(words.front()) != name || is_only_asked(words)) return {};
   return words;
 }
 
 std::vector<std::string> options_of_configuration(const std::vector<std::string>& words) {
-  // sshd(8): those that stand alone, and those with a value.
-  constexpr std::string_view alone = "46DdeiqrRtTGV";
   constexpr std::string_view kept_alone = "46";
   constexpr std::string_view kept_with_value = "cfhop";
-  std::vector<std::string> options;
-  for (std::size_t at = 1; at < words.size(); ++at) {
-    const auto& word = words[at];
-    if (word.size() < 2 || word[0] != '-') continue;
-    // Several may stand in one word, the last one with its value.
-    for (std::size_t letter = 1; letter < word.size(); ++letter) {
-      const char option = word[letter];
-      if (alone.find(option) != std::string_view::npos) {
-        if (kept_alone.find(option) != std::string_view::npos) options.push_back({'-', option});
-        continue;
-      }
-      auto value = word.substr(letter + 1);
-      if (value.empty() && at + 1 < words.size()) value = words[++at];
-      if (kept_with_value.find(option) != std::string_view::npos) {
-        options.push_back({'-', option});
-        options.push_back(std::move(value));
-      }
-      break;
-    }
+  std::vector<std::string> kept;
+  for (auto& option : options_in(words)) {
+    const bool has_value = kept_with_value.find(option.letter) != std::string_view::npos;
+    if (!has_value && kept_alone.find(option.letter) == std::string_view::npos) continue;
+    kept.push_back({'-', option.letter});
+    if (has_value) kept.push_back(std::move(option.value));
   }
-  return options;
+  return kept;
 }
 
 std::optional<Server> find_server() {

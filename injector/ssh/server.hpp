@@ -28,7 +28,7 @@ Settings ask(const Server& server, const std::string& user,
 
 /// How a server was started that listens, from /proc/PID/cmdline: as it was executed, or the title
 /// that it has given itself ("sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups"). Empty for
-/// everything else, such as a session of it. Pure.
+/// everything else, such as a session of it, or one that is asked for its configuration (-T). Pure.
 std::vector<std::string> words_of_listener(std::string_view cmdline);
 
 /// Those of its options that say how it is configured. Pure.

@@ -25,7 +25,9 @@ TEST(SshServer, IsKnownByHowItWasStartedAndByItsTitle) {
   EXPECT_THAT(words_of_listener("sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups\0"s),
               ElementsAre("/usr/sbin/sshd", "-D"));
   for (const auto& other :
-       {"sshd: root@pts/0\0"s, "sshd: root [priv]\0"s, "/bin/cat\0sshd\0"s, ""s})
+       {"sshd: root@pts/0\0"s, "sshd: root [priv]\0"s, "/bin/cat\0sshd\0"s, ""s,
+        // Asked how it is configured, not started to serve.
+        "/usr/sbin/sshd\0-T\0-o\0NoSuchOption\0-C\0user=root\0"s, "/usr/sbin/sshd\0-4t\0"s})
     EXPECT_THAT(words_of_listener(other), IsEmpty()) << other;
 }
 

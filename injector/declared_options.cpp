@@ -246,6 +246,11 @@ void declare(CLI::App& app, Options& options, Raw& raw) {
                "No new system unless every disk of the old one is free")
       ->check(check_switch)
       ->group("The takeover");
+  repeatable(app.add_option("--keep", options.keep,
+                            "What is mounted there stays, at the same place; repeatable"))
+      ->check(check_absolute)
+      ->option_text("MOUNTPOINT")
+      ->group("The takeover");
   app.add_option("--keep-network", options.keep_network,
                  "Addresses and routes stay as they are (auto: unless called from a local console)")
       ->transform(one_of(keeps))

@@ -15,6 +15,7 @@
 #include "injector/image/overrides.hpp"
 #include "injector/image/stop_signal.hpp"
 #include "injector/network/keeping.hpp"
+#include "injector/preflight/kept_mounts.hpp"
 #include "injector/progress.hpp"
 #include "injector/report.hpp"
 #include "shared/log/destination.hpp"
@@ -110,7 +111,7 @@ rootfs::Command find_command(int root, const ImageConfig& image, const Options& 
 }  // namespace
 
 Prepared prepare(const Options& options, image::Source& source, const rootfs::FromHost& from_host,
-                 Staging& staging, Scope scope) {
+                 Staging& staging, const std::vector<std::string>& kept, Scope scope) {
   report::begin_phase("image");
   Prepared prepared;
   const auto began = log::monotonic_now();
@@ -132,6 +133,7 @@ Prepared prepare(const Options& options, image::Source& source, const rootfs::Fr
   const auto written =
       rootfs::adapt(staging.root(), host_files, {hostname_for(options), scope == Scope::machine});
   for (const auto& file : written) prepared.from_host.push_back({"file", file, file, 0});
+  kept_mounts::make_places(staging.root(), kept);
   make_log_files(options, staging.root());
   const ImageConfig config = with_overrides(source.config(), options.overrides);
   if (!config.user.empty() && options.user.empty()) {
@@ -140,6 +142,7 @@ Prepared prepare(const Options& options, image::Source& source, const rootfs::Fr
   }
   const auto command = find_command(staging.root(), config, options, strange_top);
   prepared.plan = make_plan(options, command, scope);
+  prepared.plan.kept_mounts = kept;
   prepared.resolv_conf = host_files.resolv_conf;
   prepared.plan.stop_signal = static_cast<std::uint8_t>(stop_signal_of(config, command));
   return prepared;

@@ -19,9 +19,9 @@ struct Prepared {
 };
 
 /// Fills the new root, and makes the plan for it: all but what is kept of network and ssh, and the
-/// hooks. What comes from the host is read before anything enters another namespace. Throws
-/// Failure.
+/// hooks. `kept`: mount points that are carried over. What comes from the host is read before
+/// anything enters another namespace. Throws Failure.
 Prepared prepare(const Options& options, image::Source& source, const rootfs::FromHost& from_host,
-                 Staging& staging, Scope scope);
+                 Staging& staging, const std::vector<std::string>& kept, Scope scope);
 
 }  // namespace dboot::new_system

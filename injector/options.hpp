@@ -44,6 +44,7 @@ struct Options {
   OnExit on_exit = OnExit::automatic;
   OnFailure on_failure = OnFailure::shell;
   bool require_release = false;
+  std::vector<std::string> keep;  ///< mount points, absolute paths
   /// --keep-network. Automatic: unless the caller sits at a console of the machine.
   enum class Keep : std::uint8_t { automatic, yes, no };
   Keep keep_network = Keep::automatic;

@@ -27,6 +27,7 @@
 #include "injector/open_image.hpp"
 #include "injector/payload_file.hpp"
 #include "injector/preflight/confinement.hpp"
+#include "injector/preflight/kept_mounts.hpp"
 #include "injector/preflight/memory.hpp"
 #include "injector/preflight/root.hpp"
 #include "injector/preflight/selinux.hpp"
@@ -179,6 +180,7 @@ void refuse_what_it_does_not_know(const Options& options, const payload_file::Pa
   if (options.renew) require_plans_of(payload, 5, "who renews leases", "--renew");
   if (options.confirm_within && options.confirm_within->count() != 0)
     require_plans_of(payload, 7, "whether the new system must be confirmed", "--confirm-within");
+  if (!options.keep.empty()) require_plans_of(payload, 8, "which mounts to keep", "--keep");
   if (options.firewall == Options::Firewall::flush)
     require_plans_of(payload, 5, "whether the firewall is flushed", "--firewall");
 }
@@ -237,6 +239,7 @@ void show_summary(const Options& options, const forecast::Forecast& known,
   before.image = known.image;
   before.memory = known.memory;
   before.plan.keep_network = network::is_kept(options);
+  before.plan.kept_mounts = known.plan.kept_mounts;
   before.plan.confirm_within = confirmation::time_for(options, way_in.has_value());
   if (way_in) before.ssh.emplace().command = way_in->command();
   try {
@@ -304,6 +307,9 @@ int run(const Options& options) {
 
   if (!options.rehearse) warn_of_confinement(options);
   terminals::require(options.console, options.log_to);
+  // A rehearsal has the mounts of who calls it.
+  const auto kept_mounts =
+      kept_mounts::find(options.keep, options.rehearse ? "self" : "1", network::is_kept(options));
   auto payload = payload_file::open(options.payload);
   const rootfs::FromHost from_host(options.host_files, rootfs::kernel_files_of_host());
   auto way_in = ssh::find_way_in(options);
@@ -333,6 +339,7 @@ int run(const Options& options) {
     if (guard::is_over_ssh())
       report::warning("this is an ssh session, and it ends with the takeover");
     if (way_in) report::note("log in afterwards", {{"by", way_in->command()}});
+    forecast.plan.kept_mounts = kept_mounts;
     show_summary(options, forecast, way_in);
     if (network::is_kept(options)) network::tell_what_changes();
     guard::confirm(source->description(), options.yes);
@@ -351,7 +358,8 @@ int run(const Options& options) {
         forecast.refusals.push_back(refusal.text());
     }
   }
-  auto prepared = new_system::prepare(options, *source, from_host, staging, scope_of(options));
+  auto prepared =
+      new_system::prepare(options, *source, from_host, staging, kept_mounts, scope_of(options));
   auto kept = network::keep(options, staging, prepared.resolv_conf, prepared.plan);
   for (const auto& file : kept.written)
     prepared.from_host.push_back({"network", "the kernel", file, 0});

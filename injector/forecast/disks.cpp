@@ -85,10 +85,21 @@ std::string DiskUse::text() const {
   return text;
 }
 
-Disks disks_of(const DeviceGraph& graph) {
+bool Disk::is_kept() const noexcept {
+  return std::any_of(uses.begin(), uses.end(), [](const DiskUse& use) { return use.is_kept; });
+}
+
+Disks disks_of(const DeviceGraph& graph, const std::vector<std::string>& kept) {
+  const auto below_kept = graph.devices_below([&](const Mount& mount) {
+    return std::any_of(kept.begin(), kept.end(), [&](const std::string& directory) {
+      return lies_in(mount.mount_point, directory);
+    });
+  });
   Disks disks;
   for (const auto& use : graph.uses()) {
-    DiskUse found{use.type, use.where, {}};
+    const bool is_kept = use.kind == DeviceGraph::Kind::filesystem && !use.devices.empty() &&
+                         below_kept.contains(use.devices.front());
+    DiskUse found{use.type, use.where, {}, is_kept};
     if (use.devices.empty()) disks.elsewhere.push_back(found);
     for (const auto& device : use.devices)
       for_each_disk(graph, device, [&](const Layers& layers) {
@@ -100,7 +111,7 @@ Disks disks_of(const DeviceGraph& graph) {
     const auto* const device = graph.find(name);
     const auto kind = taken_apart_as(*device);
     const auto lasts = lasting(*device);
-    if (kind.empty() && !lasts) continue;
+    if ((kind.empty() && !lasts) || below_kept.contains(name)) continue;
     for_each_disk(graph, name, [&](const Layers& layers) {
       // One that lies on nothing is no disk of its own that could be let go of.
       if (layers.size() == 1) return;

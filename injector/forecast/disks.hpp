@@ -24,6 +24,7 @@ struct DiskUse {
   std::string what;           ///< "ext4", "swap"
   std::string where;          ///< the first mount point, or the area's path
   std::vector<Layer> layers;  ///< from what it lies on directly down to the disk
+  bool is_kept = false;       ///< the new system has it, too
 
   /// "ext4 on /: dm-0 (vg-root) on vda2 on vda".
   std::string text() const;
@@ -46,7 +47,9 @@ struct Disk {
   std::vector<Stacked> kept_by;       ///< what does not end with the old system
   std::optional<Lasting> connection;  ///< to where the disk is: that lasts, too
 
-  bool is_released() const noexcept { return kept_by.empty(); }
+  /// The new system uses it.
+  bool is_kept() const noexcept;
+  bool is_released() const noexcept { return kept_by.empty() && !is_kept(); }
 };
 
 struct Disks {
@@ -55,8 +58,8 @@ struct Disks {
 };
 
 /// What becomes of each disk: a use goes, and what is stacked on partitions or disks is
-/// taken apart, or stays.
-Disks disks_of(const DeviceGraph& graph);
+/// taken apart, or stays. `kept`: mount points that the new system has, too.
+Disks disks_of(const DeviceGraph& graph, const std::vector<std::string>& kept = {});
 
 /// Why not all of them would come free; empty when they would, as far as that can be known.
 std::string reason_for_busy_disks(const Disks& disks);

@@ -64,6 +64,7 @@ object json_of(const Layer& layer) {
 object json_of(const DiskUse& use) {
   return {{"what", json_text(use.what)},
           {"where", json_text(use.where)},
+          {"kept", use.is_kept},
           {"layers", array_of(use.layers, [](const Layer& layer) { return json_of(layer); })}};
 }
 

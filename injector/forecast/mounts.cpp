@@ -13,9 +13,7 @@ bool is_in_memory(const Mount& mount, const MountTable& table) {
   if (upper.empty()) return false;
   const Mount* below = nullptr;
   for (const auto& other : table) {
-    const bool holds = other.mount_point == "/" || upper == other.mount_point ||
-                       upper.starts_with(other.mount_point + '/');
-    if (!holds || other.id == mount.id) continue;
+    if (!lies_in(upper, other.mount_point) || other.id == mount.id) continue;
     // Of several on one another the last one is seen.
     if (below == nullptr || other.mount_point.size() >= below->mount_point.size()) below = &other;
   }
@@ -28,19 +26,18 @@ bool is_the_kernels(const std::string& mount_point) {
 }
 
 bool lies_in_one(const std::vector<std::string>& directories, const std::string& path) {
-  const auto holds = [&](const std::string& directory) {
-    return path == directory || path.starts_with(directory + '/');
-  };
+  const auto holds = [&](const std::string& directory) { return lies_in(path, directory); };
   return std::any_of(directories.begin(), directories.end(), holds);
 }
 
 }  // namespace
 
-Mounts mounts_of(const MountTable& table) {
+Mounts mounts_of(const MountTable& table, const std::vector<std::string>& kept) {
   Mounts mounts;
-  mounts.count = table.size();
   std::set<dev_t> seen;
   for (const auto& mount : table) {
+    if (lies_in_one(kept, mount.mount_point)) continue;
+    ++mounts.count;
     if (!seen.insert(mount.device).second) continue;
     if (has_a_server(mount.type)) mounts.remote.push_back({mount.type, mount.mount_point});
     if (is_in_memory(mount, table) && !is_the_kernels(mount.mount_point) &&

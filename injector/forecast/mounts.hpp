@@ -19,6 +19,7 @@ struct Mounts {
   std::vector<std::string> lost;  ///< the outermost mount points of what is in memory only
 };
 
-Mounts mounts_of(const MountTable& table);
+/// `kept`: mount points, which stay with what is mounted below them.
+Mounts mounts_of(const MountTable& table, const std::vector<std::string>& kept = {});
 
 }  // namespace dboot::forecast

@@ -30,14 +30,18 @@ void show_disks(Page& page, const Host& host) {
     return;
   }
   std::vector<std::string> released;
+  std::vector<std::string> kept;
   std::vector<std::string> busy;
-  for (const auto& disk : host.disks.disks)
-    (disk.is_released() ? released : busy).push_back(disk.name);
+  for (const auto& disk : host.disks.disks) {
+    auto& kind = !disk.kept_by.empty() ? busy : disk.is_kept() ? kept : released;
+    kind.push_back(disk.name);
+  }
   for (const auto& use : host.disks.elsewhere) busy.push_back("those of " + use.text());
   if (!released.empty()) page.line("disks", joined(released) + " released");
+  if (!kept.empty()) page.line("disks", joined(kept) + " kept");
   if (!busy.empty())
     page.line("disks", joined(busy) + " busy all the same; --dry-run says what keeps them so");
-  if (released.empty() && busy.empty()) page.line("disks", "none is in use");
+  if (host.disks.disks.empty() && busy.empty()) page.line("disks", "none is in use");
 }
 
 void show_network(Page& page, const Host& host, bool is_kept) {

@@ -87,15 +87,19 @@ std::string texts_of(const std::vector<Stacked>& stack) {
   return text;
 }
 
+std::string what_becomes_of(const Disk& disk) {
+  if (!disk.kept_by.empty())
+    return " stays busy, for what lies on it is not taken apart: " + texts_of(disk.kept_by);
+  return disk.is_kept() ? " stays in use, as --keep asks for" : " is released";
+}
+
 void show_disks(Page& page, const Disks& disks) {
   for (const auto& disk : disks.disks) {
-    page.line("disks", disk.name + (disk.is_released()
-                                        ? " is released"
-                                        : " stays busy, for what lies on it is not taken apart: " +
-                                              texts_of(disk.kept_by)));
+    page.line("disks", disk.name + what_becomes_of(disk));
     if (!disk.taken_apart.empty())
       page.line("disks", "  taken apart: " + texts_of(disk.taken_apart));
-    for (const auto& use : disk.uses) page.line("disks", "  " + use.text());
+    for (const auto& use : disk.uses)
+      page.line("disks", "  " + use.text() + (use.is_kept ? ", kept" : ""));
     if (disk.connection)
       page.line("disks", {"  its connection stays: ", disk.connection->kind,
                           " (to end it: ", disk.connection->to_end_it, ")"});
@@ -128,6 +132,8 @@ void show_what_ends(Page& page, const Host& host, const Plan& plan) {
 void show_what_stays(Page& page, const Host& host, const Plan& plan) {
   page.line("stays", "the kernel " + host.kernel + ", and what is loaded in it");
   page.line("stays", "what is on the disks");
+  for (const auto& mount_point : plan.kept_mounts)
+    page.line("stays", "what is mounted on " + mount_point + ", at the same place");
   const auto& network = host.network;
   for (const auto& [name, addresses] : network.links)
     page.line("stays", "network " + name + ": " + joined(addresses));

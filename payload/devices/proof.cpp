@@ -194,17 +194,24 @@ void Proof::note_connections() const {
   }
 }
 
-std::vector<std::string> Proof::devices() const {
+std::vector<std::string> Proof::devices(const std::set<std::string>& kept) const {
   std::vector<std::string> names;
-  names.reserve(seen_.size());
-  for (const auto& seen : seen_) names.push_back(seen.device.name);
+  for (const auto& seen : seen_) {
+    if (!kept.contains(seen.device.name)) names.push_back(seen.device.name);
+  }
   return names;
 }
 
-Task<std::string> Proof::give() const {
+Task<std::string> Proof::give(const std::set<std::string>& kept) const {
   if (!allowed_) co_return "";
-  std::vector<std::string> kept;
+  std::vector<std::string> busy;
+  std::size_t in_new_use = 0;
   for (const auto& seen : seen_) {
+    if (kept.contains(seen.device.name)) {
+      ++in_new_use;
+      log_.info("kept", {{"device", path_of(seen.device)}, {"was", seen.device.use}});
+      continue;
+    }
     auto looking = why_busy(seen.device.name);
     const auto reason = co_await std::move(looking);
     if (reason.empty()) {
@@ -213,15 +220,14 @@ Task<std::string> Proof::give() const {
     }
     auto naming = name_holders(seen, reason);
     const auto holders = co_await std::move(naming);
-    kept.push_back(path_of(seen.device) + " (held by " + holders + ")");
+    busy.push_back(path_of(seen.device) + " (held by " + holders + ")");
   }
-  const auto busy = kept.size();
-  log_.write(busy == 0 ? Log::Level::info : Log::Level::warning,
-             busy == 0 ? "old root released" : "disks stay busy",
-             {{"disks", seen_.size()}, {"busy", busy}});
+  log_.write(busy.empty() ? Log::Level::info : Log::Level::warning,
+             busy.empty() ? "old root released" : "disks stay busy",
+             {{"disks", seen_.size()}, {"busy", busy.size()}, {"kept", in_new_use}});
   note_connections();
-  for (const auto& pool : pools_) kept.push_back("the disks of " + pool + " (not known)");
-  co_return joined(kept, ", ");
+  for (const auto& pool : pools_) busy.push_back("the disks of " + pool + " (not known)");
+  co_return joined(busy, ", ");
 }
 
 }  // namespace dboot

@@ -29,11 +29,12 @@ class Proof {
   /// Each that is still there is opened with O_EXCL, which the kernel refuses while anything in it
   /// uses the device; but for a loop device, for which it is looked. Logs "released" or "still
   /// busy", and at last how many of them there are. Returns what is busy, or cannot be looked at,
-  /// with its holders; empty when all is free.
-  Task<std::string> give() const;
+  /// with its holders; empty when all is free. Those that are `kept` are the new system's: they are
+  /// in use, and logged as such.
+  Task<std::string> give(const std::set<std::string>& kept) const;
 
-  /// The devices that were seen in use, by their names in sysfs.
-  std::vector<std::string> devices() const;
+  /// The devices that were seen in use, by their names in sysfs, without those that are `kept`.
+  std::vector<std::string> devices(const std::set<std::string>& kept) const;
 
  private:
   struct Seen {

@@ -5,12 +5,15 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <set>
 #include <stdexcept>
+#include <string>
 
 #include "payload/devices/stale_links.hpp"
 #include "payload/guardian/note.hpp"
 #include "payload/release/binfmt_misc.hpp"
 #include "payload/release/device_mapper.hpp"
+#include "payload/release/kept_mounts.hpp"
 #include "payload/release/kernel_helpers.hpp"
 #include "payload/release/keyrings.hpp"
 #include "payload/release/loop.hpp"
@@ -22,6 +25,7 @@
 #include "payload/release/write_back.hpp"
 #include "payload/release/zram.hpp"
 #include "payload/system/new_root.hpp"
+#include "shared/devices/device_graph.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/proc/mount_table.hpp"
 
@@ -48,16 +52,23 @@ void note_mounts(Log& log) {
   }
 }
 
-Task<> release_old_root(Context& context) {
+/// What the filesystems that are mounted in the new root lie on.
+std::set<std::string> devices_of_new_root() {
+  const DeviceGraph graph(read_storage());
+  return graph.devices_below(
+      [](const Mount& mount) { return !lies_in(mount.mount_point, layout::old_root); });
+}
+
+Task<> release_old_root(Context& context, const std::set<std::string>& kept) {
   auto& log = context.log;
   auto& children = context.children;
   const auto permissions = context.permissions;
   Swap swap(log, children, permissions);
   Mounts mounts(log, children, permissions, layout::old_root);
-  Stack loops(loop_devices, log, children, context.devices, permissions);
-  Stack mappings(device_mapper, log, children, context.devices, permissions);
-  Stack arrays(md_arrays, log, children, context.devices, permissions);
-  Stack compressed(zram, log, children, context.devices, permissions);
+  Stack loops(loop_devices, log, children, context.devices, permissions, kept);
+  Stack mappings(device_mapper, log, children, context.devices, permissions, kept);
+  Stack arrays(md_arrays, log, children, context.devices, permissions, kept);
+  Stack compressed(zram, log, children, context.devices, permissions, kept);
 
   const std::array<Releaser*, 6> in_rounds{&swap, &mounts, &loops, &mappings, &arrays, &compressed};
   co_await release_in_rounds(log, in_rounds);
@@ -87,7 +98,9 @@ Task<> release(Context& context) {
   co_await reset_kernel_helpers(log, context.children, permissions);
   change_root(context);
   co_await context.disk_log.let_go();
-  co_await release_old_root(context);
+  co_await carry_mounts_over(log, context.children, context.plan.kept_mounts);
+  const auto kept = devices_of_new_root();
+  co_await release_old_root(context, kept);
   co_await write_all_back(log, context.children, permissions, std::chrono::seconds(10));
   const int removed = ::rmdir(layout::old_root) == 0 ? 0 : errno;
   log.call("rmdir", layout::old_root, removed);
@@ -95,9 +108,9 @@ Task<> release(Context& context) {
     log.warning("the old root's mount point stays", {{"reason", std::strerror(removed)}});
   co_await remove_stale_links(log, context.children, context.devices, permissions);
   co_await clear_keyrings(log, context.children, permissions);
-  auto giving = context.proof.give();
+  auto giving = context.proof.give(kept);
   const auto busy = co_await std::move(giving);
-  co_await context.guardian.mark_disks(context.proof.devices());
+  co_await context.guardian.mark_disks(context.proof.devices(kept));
   if (context.plan.require_release && !busy.empty())
     throw std::runtime_error("not all disks are free, as --require-release asks for: " + busy);
 }

@@ -38,12 +38,13 @@ const std::string& name_of(const BlockDevice& device) {
 }  // namespace
 
 Stack::Stack(const StackKind& kind, Log& log, Children& children, const DeviceNodes& nodes,
-             Permissions permissions)
+             Permissions permissions, const std::set<std::string>& kept)
     : kind_(kind),
       log_(log),
       children_(children),
       nodes_(nodes),
-      allowed_(permissions.allows(kind.action)) {}
+      allowed_(permissions.allows(kind.action)),
+      kept_(kept) {}
 
 Task<bool> Stack::take_apart(const BlockDevice& device, Round round) {
   const auto rounds = ++rounds_[device.name];
@@ -82,7 +83,8 @@ Task<std::size_t> Stack::release(Round round) {
     storage.devices = read_block_devices();
     const DeviceGraph graph(storage);
     for (const auto& device : storage.devices) {
-      if (!kind_.is_one(device) || tried.contains(device.name)) continue;
+      if (!kind_.is_one(device) || kept_.contains(device.name) || tried.contains(device.name))
+        continue;
       // In the last round each that stays is named.
       if (round == Round::usual && !graph.holders(device.name).empty()) continue;
       tried.insert(device.name);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -24,11 +25,11 @@ struct StackKind {
 };
 
 /// All devices of one kind. They hold what they lie on, and lie on one another: what nothing lies
-/// on goes first.
+/// on goes first. Those whose names are `kept` are the new system's.
 class Stack final : public Releaser {
  public:
   Stack(const StackKind& kind, Log& log, Children& children, const DeviceNodes& nodes,
-        Permissions permissions);
+        Permissions permissions, const std::set<std::string>& kept);
 
   std::string_view name() const noexcept override { return kind_.name; }
   Task<std::size_t> release(Round round) override;
@@ -41,6 +42,7 @@ class Stack final : public Releaser {
   Children& children_;
   const DeviceNodes& nodes_;
   bool allowed_;
+  const std::set<std::string>& kept_;
   std::map<std::string, std::size_t> rounds_;  ///< that a device has been tried in
 };
 

@@ -10,12 +10,6 @@
 namespace dboot {
 namespace {
 
-bool lies_in(std::string_view path, std::string_view directory) {
-  if (directory == "/") return true;
-  return path.starts_with(directory) &&
-         (path.size() == directory.size() || path[directory.size()] == '/');
-}
-
 bool contains(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -191,6 +185,23 @@ std::vector<DeviceGraph::DeviceInUse> DeviceGraph::devices_in_use() const {
   for (const auto& name : stacked()) add(name, "in no use");
   add_what_is_below();
   return result;
+}
+
+std::set<std::string> DeviceGraph::devices_below(
+    const std::function<bool(const Mount&)>& wanted) const {
+  std::set<std::string> names;
+  std::vector<std::string> to_visit;
+  for (const auto& mount : storage_.mounts) {
+    if (!wanted(mount)) continue;
+    for (auto& name : devices_of(mount)) to_visit.push_back(std::move(name));
+  }
+  while (!to_visit.empty()) {
+    auto name = std::move(to_visit.back());
+    to_visit.pop_back();
+    if (!names.insert(name).second) continue;
+    for (auto& lower : below(name)) to_visit.push_back(std::move(lower));
+  }
+  return names;
 }
 
 std::vector<std::string> DeviceGraph::holders(std::string_view name) const {

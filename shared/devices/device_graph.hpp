@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -59,6 +60,8 @@ class DeviceGraph {
 
   /// What the device lies on directly.
   std::vector<std::string> below(std::string_view name) const;
+  /// What the mounts that are `wanted` lie on, down to the disks.
+  std::set<std::string> devices_below(const std::function<bool(const Mount&)>& wanted) const;
   /// Who keeps the device: stacked devices, mount points, "swap"; of its partitions, too.
   std::vector<std::string> holders(std::string_view name) const;
   /// The same with commas between them; "unknown" when there are none.

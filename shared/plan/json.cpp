@@ -273,6 +273,7 @@ object to_json(const Plan& plan) {
           {"caller", plan.caller},
           {"attachable", plan.attachable},
           {"confirm_within_ms", plan.confirm_within.count()},
+          {"kept_mounts", json_texts(plan.kept_mounts)},
           {"began_ns", plan.began.count()},
           {"kernel_panic", plan.kernel_panic ? value(*plan.kernel_panic) : value()},
           {"injector_version", json_text(plan.injector_version)}};
@@ -317,6 +318,7 @@ Plan from_json(const value& document) {
   fields.to_list("companions", plan.companions, as_companion);
   fields.truth("attachable", plan.attachable);
   fields.milliseconds("confirm_within_ms", plan.confirm_within);
+  fields.texts("kept_mounts", plan.kept_mounts);
   fields.number("caller", plan.caller, 0, std::numeric_limits<std::int32_t>::max());
   fields.take("network", [&](const value& given) { plan.network = as_network(given); });
   std::int64_t began = 0;

@@ -115,6 +115,8 @@ struct Plan {
   bool keep_network = false;  ///< what configures the network takes nothing of it along
   bool flush_firewall = false;   ///< its rules go
   bool require_release = false;  ///< it fails while a disk of the old system is busy
+  /// Mount points of the old system that are the new one's, too, at the same paths.
+  std::vector<std::string> kept_mounts;
   /// After which the machine reboots, unless somebody has confirmed; below 2^32 ms; 0: it does not.
   std::chrono::milliseconds confirm_within{0};
 
@@ -124,7 +126,7 @@ struct Plan {
 namespace plan {
 
 inline constexpr std::uint16_t major_version = 1;
-inline constexpr std::uint16_t minor_version = 7;
+inline constexpr std::uint16_t minor_version = 8;
 
 /// Why a plan was refused, in words for the console.
 class Error : public std::runtime_error {

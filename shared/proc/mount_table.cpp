@@ -44,13 +44,12 @@ std::optional<Mount> parse_line(std::string_view line) {
   return mount;
 }
 
-bool is_below(std::string_view path, std::string_view directory) {
-  if (directory == "/" || path == directory) return true;
-  return path.starts_with(directory) && path.size() > directory.size() &&
-         path[directory.size()] == '/';
-}
-
 }  // namespace
+
+bool lies_in(std::string_view path, std::string_view directory) {
+  if (directory == "/" || path == directory) return true;
+  return path.starts_with(directory) && path[directory.size()] == '/';
+}
 
 bool is_pool(std::string_view type) {
   constexpr std::array<std::string_view, 3> pools{"btrfs", "zfs", "bcachefs"};
@@ -105,15 +104,44 @@ MountTable read_mount_table(const std::string& process) {
   return parse_mount_table(sys::read_file("/proc/" + process + "/mountinfo"));
 }
 
+const Mount* mounted_at(const MountTable& table, std::string_view path) {
+  constexpr int nothing = -1;
+  std::set<int> ids;
+  for (const auto& mount : table) ids.insert(mount.id);
+  std::multimap<int, const Mount*> by_parent;
+  for (const auto& mount : table) {
+    const bool is_root = mount.parent == mount.id || !ids.contains(mount.parent);
+    by_parent.emplace(is_root ? nothing : mount.parent, &mount);
+  }
+  const Mount* seen = nullptr;
+  const auto go_up_at = [&](std::string_view where) {
+    const auto [first, last] = by_parent.equal_range(seen == nullptr ? nothing : seen->id);
+    const auto found = std::find_if(
+        first, last, [&](const auto& entry) { return entry.second->mount_point == where; });
+    if (found == last) return false;
+    seen = found->second;
+    return true;
+  };
+  // From / down, and from each mount to what is mounted on it in the same place.
+  while (go_up_at("/")) {
+  }
+  for (std::size_t length = 0; length < path.size();) {
+    length = std::min(path.find('/', length + 1), path.size());
+    while (go_up_at(path.substr(0, length))) {
+    }
+  }
+  return seen != nullptr && seen->mount_point == path ? seen : nullptr;
+}
+
 MountTable unmount_order(const MountTable& table, std::string_view directory) {
   std::multimap<int, const Mount*> children;
   std::set<int> inside;
   for (const auto& mount : table) {
     if (mount.id != mount.parent) children.emplace(mount.parent, &mount);
-    if (is_below(mount.mount_point, directory)) inside.insert(mount.id);
+    if (lies_in(mount.mount_point, directory)) inside.insert(mount.id);
   }
   const auto is_top = [&](const Mount& mount) {
-    return is_below(mount.mount_point, directory) &&
+    return lies_in(mount.mount_point, directory) &&
            (mount.id == mount.parent || !inside.contains(mount.parent));
   };
   // Each mount before those that lie on it, in the order in which they were mounted; the reverse of

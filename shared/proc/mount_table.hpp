@@ -30,10 +30,17 @@ MountTable parse_mount_table(std::string_view mountinfo);
 /// The mount table of a process: a pid or "self". Throws std::system_error.
 MountTable read_mount_table(const std::string& process = "self");
 
+/// What somebody finds who goes to that absolute path: of mounts that lie on one another the upper
+/// one. Null where none is there, or where it is hidden by one above it. Pure.
+const Mount* mounted_at(const MountTable& table, std::string_view path);
+
 /// The mounts at or below `directory` (an absolute path, "/" for all) in an order in which they can
 /// be unmounted: no mount before one that lies on it. Parent links decide, for mounts hide one
 /// another.
 MountTable unmount_order(const MountTable& table, std::string_view directory);
+
+/// Whether a path is that of the directory, or of something in it. Pure.
+bool lies_in(std::string_view path, std::string_view directory);
 
 /// Filesystems that lie on disks and have a device number of their own (0:N) all the same.
 bool is_pool(std::string_view type);

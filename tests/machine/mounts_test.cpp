@@ -162,6 +162,43 @@ TEST(Mounts, ThatOnlyAnotherNamespaceHasAreProvedToo) {
                     HasSubstr("busy=0")));
 }
 
+/// With what is mounted in it: of a file on it, too.
+TEST(Mounts, ThatAreKeptAreTheNewSystemsAndTheirDisksAreNotCalledBusy) {
+  const files::Scratch disk(files::artefact("data"));
+  ASSERT_EQ(run_program({"truncate", "-s", "64M", disk.path()}).status, 0);
+  ASSERT_EQ(run_program({"mke2fs", "-q", "-F", "-t", "ext4", disk.path()}).status, 0);
+  SmallHost host({.root = "disk", .second_disk = disk.path()});
+  Shell& shell = host.shell();
+  shell.output_of("mount -t ext4 /dev/vdb /srv && mkdir /srv/in && echo before >/srv/file");
+  shell.output_of("dd if=/dev/zero of=/srv/image bs=1M count=8 && mke2fs -F /srv/image");
+  shell.output_of("losetup /dev/loop0 /srv/image && mount -t ext2 /dev/loop0 /srv/in");
+  // Of a file on the old root: taken apart as ever.
+  shell.output_of("dd if=/dev/zero of=/image bs=1M count=1 && losetup /dev/loop1 /image");
+  EXPECT_THAT(shell.output_of("dboot-inject --dry-run --keep /srv /opt/busybox.tar sh"),
+              AllOf(ContainsRegex("disks +vda is released"),
+                    ContainsRegex(" vdb stays in use, as --keep asks for\n"),
+                    HasSubstr("ext4 on /srv: vdb, kept\n")));
+  host.take_over("--keep /srv --require-release", "sh");
+  Serial& console = host.console();
+  console.expect("^/ # ", 120s);
+  console.send_line("cat /run/dboot/payload.log");
+  const std::string log = console.expect("hand-over finished");
+  EXPECT_THAT(log, AllOf(HasSubstr("mount kept mount=/srv"),
+                         HasSubstr("released device=/dev/vda was=\"ext4 on /\""),
+                         HasSubstr("kept device=/dev/vdb was=\"ext4 on /srv\""),
+                         HasSubstr("kept device=/dev/loop0 was=\"ext2 on /srv/in\""),
+                         ContainsRegex("released device=/dev/loop1 "),
+                         HasSubstr("old root released disks=4 busy=0 kept=2")));
+  console.send_line("cat /srv/file; echo after >/srv/in/file; cat /srv/in/file");
+  console.expect("^before$");
+  console.expect("^after$");
+  // Where PID 1 is the payload, that unmounts it.
+  console.send_line("poweroff");
+  EXPECT_EQ(host.machine().wait_for_end(), "guest-shutdown");
+  const auto check = run_program({"e2fsck", "-n", "-f", disk.path()});
+  EXPECT_EQ(check.status, 0) << check.text;
+}
+
 /// Passphrases of encrypted disks, as systemd keeps them, and a volume key that was linked there.
 TEST(Keys, OfEncryptedDisksGoWithTheOldSystem) {
   Host host(Host::Console::serial);

@@ -206,5 +206,33 @@ TEST(Release, SwapGoesWhenTheTmpfsThatFillsMemoryHasGone) {
   }
 }
 
+/// More in swap than there is memory: of the new root itself, so that nothing makes room for it.
+TEST(Release, SwapThatDoesNotFitIsReportedAndNoFailure) {
+  for (const bool is_required : {false, true}) {
+    SCOPED_TRACE(is_required);
+    SmallHost host({.memory_mib = 256});
+    Shell& shell = host.shell();
+    shell.output_of("mkswap /dev/vda && swapon /dev/vda");
+    shell.output_of(
+        "printf '#!/bin/sh\\ndd if=/dev/zero of=/run/dboot/root/zeros bs=1M count=300\\n' >/hook "
+        "&& chmod +x /hook");
+    host.take_over("--root-size 400M --hook before:release=/hook --on-failure reboot" +
+                       std::string(is_required ? " --require-release" : ""),
+                   "sh");
+    if (is_required) {
+      host.console().expect("not all disks are free, as --require-release asks for: /dev/vda",
+                            240s);
+      EXPECT_EQ(host.machine().wait_for_end(120s), "guest-reset");
+      continue;
+    }
+    host.console().expect("^/ # ", 240s);
+    host.console().send_line("cat /run/dboot/payload.log");
+    const auto log = host.console().expect("hand-over finished");
+    EXPECT_THAT(log, HasSubstr("error release swap stays area="));
+    EXPECT_THAT(log, HasSubstr("still busy device=/dev/vda was=swap held_by=swap"));
+    EXPECT_THAT(log, HasSubstr("disks stay busy disks=1 busy=1"));
+  }
+}
+
 }  // namespace
 }  // namespace dboot::machine

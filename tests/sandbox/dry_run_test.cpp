@@ -104,6 +104,17 @@ TEST_F(DryRun, TellsOfTheMountsOfPid1) {
   EXPECT_THAT(result.output, Not(ContainsRegex("what is in memory only: [^\n]*/srv")));
 }
 
+TEST_F(DryRun, TellsWhatIsKept) {
+  ASSERT_EQ(host_.run({"mount", "-t", "tmpfs", "kept", "/srv"}).status, 0);
+  const auto page = run({"--keep", "/srv", image(), "sh"});
+  EXPECT_THAT(page, AllOf(HasSubstr("what is mounted on /srv, at the same place\n"),
+                          HasSubstr("\nkept mounts: [\"/srv\"]\n")));
+  EXPECT_THAT(page, Not(ContainsRegex("what is in memory only: [^\n]*/srv")));
+  const auto refused = host_.run({DBOOT_INJECT, "--dry-run", "--keep", "/usr", image(), "sh"});
+  EXPECT_EQ(refused.status, 125);
+  EXPECT_THAT(refused.output, HasSubstr("/usr is no mount point"));
+}
+
 TEST_F(DryRun, OfARehearsalEndsNothingOfTheHost) {
   EXPECT_TRUE(document({"--rehearse", image(), "sh"}).at("host").is_null());
   EXPECT_THAT(run({"--rehearse", image(), "sh"}),

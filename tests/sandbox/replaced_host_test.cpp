@@ -51,6 +51,24 @@ TEST_F(ReplacedHost, HasNoMountOfTheOldSystem) {
   EXPECT_THAT(console_, Not(HasSubstr(".old-root")));
 }
 
+TEST_F(ReplacedHost, HasTheMountsThatAreKept) {
+  const std::string mount =
+      "mount -t tmpfs kept /srv && mkdir /srv/in && mount -t tmpfs inner /srv/in && "
+      "echo written before >/srv/in/file && mount -t tmpfs left /mnt";
+  ASSERT_EQ(host_.run({"/bin/sh", "-e", "-c", mount}).status, 0);
+  const SandboxProcess injector = host_.start(
+      {DBOOT_INJECT, "--yes", "--keep", "/srv", directory_ / "image.tar", "--", "/bin/sh", "-c",
+       "cat /srv/in/file && echo written after >/srv/in/file && cat /srv/in/file; "
+       "while read -r l; do echo \"mount $l\"; done < /proc/mounts; exit 0"});
+  EXPECT_EQ(host_.attend(console_), 0);
+  EXPECT_THAT(console_, HasSubstr("mount kept mount=/srv"));
+  EXPECT_THAT(console_, HasSubstr("written before"));
+  EXPECT_THAT(console_, HasSubstr("written after"));
+  EXPECT_THAT(console_, HasSubstr("mount kept /srv tmpfs"));
+  EXPECT_THAT(console_, HasSubstr("mount inner /srv/in tmpfs"));
+  EXPECT_THAT(console_, Not(HasSubstr("mount left")));
+}
+
 TEST_F(ReplacedHost, StartsItsCommandWithASignalStateAsFresh) {
   // Busybox's shell ignores SIGQUIT for the last command of a script.
   const SandboxProcess injector =

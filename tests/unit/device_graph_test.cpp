@@ -107,6 +107,22 @@ TEST(DeviceGraph, LeadsThroughFilesToTheDiskTheyAreOn) {
   EXPECT_THAT(graph.uses().back().devices, ElementsAre("vda1"));
 }
 
+TEST(DeviceGraph, TellsWhatSomeOfTheMountsLieOn) {
+  auto devices = two_disks();
+  devices.push_back(loop(0, "/srv/file"));
+  const DeviceGraph graph(storage(std::move(devices),
+                                  "22 1 254:1 / / rw - ext4 /dev/vda1 rw\n"
+                                  "23 22 254:16 / /srv rw - ext4 /dev/vdb rw\n"
+                                  "24 22 7:0 / /loop rw - ext4 /dev/loop0 rw\n"));
+  const auto below = [&](const std::string& mount_point) {
+    return graph.devices_below(
+        [&](const Mount& mount) { return mount.mount_point == mount_point; });
+  };
+  EXPECT_THAT(below("/"), ElementsAre("vda", "vda1"));
+  EXPECT_THAT(below("/loop"), ElementsAre("loop0", "vdb"));
+  EXPECT_THAT(below("/nowhere"), IsEmpty());
+}
+
 TEST(DeviceGraph, NamesBothHalvesOfAMirror) {
   auto devices = two_disks();
   devices.push_back(partition("vdb1", 17, "vdb"));

@@ -1,4 +1,5 @@
 #include "injector/forecast/disks.hpp"
+#include "injector/forecast/mounts.hpp"
 
 #include <gmock/gmock.h>
 
@@ -38,6 +39,26 @@ TEST(Forecast, DiskIsReleasedUnlessSomethingOnItStays) {
   EXPECT_THAT(texts_of(disks.disks[2].taken_apart), ElementsAre("dm-2 (vg-idle), device mapper"));
   EXPECT_THAT(disks.disks[2].uses, IsEmpty());
   EXPECT_THAT(texts_of(disks.elsewhere), ElementsAre("zfs on /pool"));
+}
+
+TEST(Forecast, DiskOfWhatIsKeptStaysInUse) {
+  auto storage = storage_of_a_server();
+  for (const auto& mount : parse_mount_table("40 22 253:2 / /srv rw - ext4 /dev/mapper/vg-idle rw\n"
+                                             "41 22 254:48 / /mnt rw - ext4 /dev/vdd rw\n"))
+    storage.mounts.push_back(mount);
+  const auto disks = disks_of(DeviceGraph(storage), {"/srv"});
+  std::vector<std::string> kept;
+  for (const auto& disk : disks.disks) {
+    EXPECT_NE(disk.is_kept(), disk.is_released()) << disk.name;
+    if (disk.is_kept()) kept.push_back(disk.name);
+  }
+  EXPECT_THAT(kept, ElementsAre("vdc"));
+  for (const auto& disk : disks.disks) {
+    if (disk.name != "vdc") continue;
+    EXPECT_THAT(texts_of(disk.uses), ElementsAre("ext4 on /srv: dm-2 (vg-idle) on vdc"));
+    EXPECT_THAT(disk.taken_apart, IsEmpty());
+  }
+  EXPECT_EQ(mounts_of(storage.mounts, {"/srv"}).count, storage.mounts.size() - 1);
 }
 
 TEST(Forecast, DiskOfACacheStays) {

@@ -100,6 +100,26 @@ TEST(UnmountOrder, TakesAsManyMountsOnEachOtherAsTheKernelAllows) {
   EXPECT_EQ(order.back().id, 0);
 }
 
+TEST(MountTable, HasWhatIsFoundAtAPathAndNotWhatIsHidden) {
+  const auto table = parse_mount_table(
+      "30 26 0:9 / /srv/below rw - tmpfs below rw\n"
+      "22 1 254:1 / / rw - ext4 /dev/vda1 rw\n"
+      "25 22 0:7 / /srv rw - tmpfs first rw\n"
+      "26 25 0:8 / /srv rw - tmpfs second rw\n"
+      "27 22 0:9 / /mnt/below rw - tmpfs hidden rw\n"
+      "28 22 0:10 / /mnt rw - tmpfs above rw\n");
+  const auto source_at = [&](std::string_view path) {
+    const auto* const mount = mounted_at(table, path);
+    return mount == nullptr ? "none" : mount->source;
+  };
+  EXPECT_EQ(source_at("/"), "/dev/vda1");
+  EXPECT_EQ(source_at("/srv"), "second");
+  EXPECT_EQ(source_at("/srv/below"), "below");
+  EXPECT_EQ(source_at("/mnt"), "above");
+  EXPECT_EQ(source_at("/mnt/below"), "none");
+  EXPECT_EQ(source_at("/sr"), "none");
+}
+
 TEST(Mount, LiesOnADiskOrIsTheKernelsOrAnotherMachines) {
   const auto table = parse_mount_table(
       "22 1 254:1 / / rw - ext4 /dev/vda1 rw\n"

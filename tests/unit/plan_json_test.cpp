@@ -37,6 +37,7 @@ Plan plan_of_everything() {
   plan.flush_firewall = true;
   plan.attachable = true;
   plan.confirm_within = std::chrono::milliseconds(600'000);
+  plan.kept_mounts = {"/srv", "/data/\xff"};
   plan.caller = 4711;
   plan.companions = {{"ssh server", "/run/dboot/ssh", {"/usr/sbin/sshd", "-\xff"}}};
   plan.log_level = log::Level::trace;

@@ -42,6 +42,7 @@ Plan example() {
   plan.flush_firewall = true;
   plan.attachable = true;
   plan.confirm_within = std::chrono::milliseconds(600'000);
+  plan.kept_mounts = {"/srv", "/data/\xff"};
   plan.caller = 4711;
   plan.companions = {{"ssh server", "/run/dboot/ssh", {"/usr/sbin/sshd", "-\xff"}}};
   plan.began = std::chrono::nanoseconds(123'456'789);

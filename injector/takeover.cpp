@@ -41,6 +41,7 @@
 #include "shared/command_line/parse.hpp"
 #include "shared/plan/layout.hpp"
 #include "shared/plan/plan.hpp"
+#include "shared/proc/memory.hpp"
 #include "shared/proc/namespace.hpp"
 #include "shared/system/syscalls.hpp"
 #include "shared/text/duration.hpp"
@@ -318,7 +319,7 @@ int run(const Options& options) {
   // What is wrong with an option is told before a byte is read, and an image may be a stream.
   const auto source = image::open(options.image, {options.engine_host, options.pull});
   const std::uint64_t needed = source->estimated_bytes() + from_host.bytes();
-  const std::uint64_t available = memory::available();
+  const std::uint64_t available = available_memory();
   const auto digest = source->digest();
   report::note("image", {{"description", source->description()},
                          {"digest", digest.empty() ? "none" : digest},

@@ -22,6 +22,7 @@
 #include "injector/stream/damage.hpp"
 #include "injector/stream/decompress.hpp"
 #include "injector/stream/file_stream.hpp"
+#include "shared/proc/memory.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::image {
@@ -49,7 +50,7 @@ std::unique_ptr<Source> open_file(UniqueFd fd, const std::string& name) {
 
 /// What is kept has to find place beside a root that is at least as large.
 Spool spool_of(UniqueFd fd, const std::string& name) {
-  const std::uint64_t available = memory::available();
+  const std::uint64_t available = available_memory();
   const std::uint64_t most = available > memory::headroom ? (available - memory::headroom) / 2 : 0;
   return {file_stream(std::move(fd), name), most};
 }

@@ -31,6 +31,7 @@
 #include "injector/target.hpp"
 #include "shared/command_line/parse.hpp"
 #include "shared/plan/layout.hpp"
+#include "shared/proc/memory.hpp"
 #include "shared/system/directory.hpp"
 #include "shared/system/syscalls.hpp"
 #include "shared/terminal/terminal.hpp"
@@ -126,7 +127,7 @@ class Examination {
 
   Finding image() {
     const rootfs::FromHost from_host(options_.host_files, rootfs::kernel_files_of_host());
-    const auto available = memory::available();
+    const auto available = available_memory();
     if (options_.image.empty()) return on_memory(available, 0);
     const auto source = image::open(options_.image, {options_.engine_host, options_.pull});
     findings_.push_back({State::good, "image",

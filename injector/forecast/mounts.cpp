@@ -26,7 +26,10 @@ bool is_the_kernels(const std::string& mount_point) {
 }
 
 bool lies_in_one(const std::vector<std::string>& directories, const std::string& path) {
-  const auto holds = [&](const std::string& directory) { return lies_in(path, directory); };
+  // What lies on a root in memory is told apart all the same.
+  const auto holds = [&](const std::string& directory) {
+    return path == directory || (directory != "/" && lies_in(path, directory));
+  };
   return std::any_of(directories.begin(), directories.end(), holds);
 }
 

@@ -18,6 +18,7 @@
 #include "injector/report.hpp"
 #include "injector/unpack/beneath.hpp"
 #include "injector/unpack/entry_writer.hpp"
+#include "shared/proc/memory.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot::rootfs {
@@ -40,7 +41,7 @@ std::string first_directory(std::initializer_list<std::string> candidates) {
 std::uint64_t free_bytes(int root_fd) {
   struct statvfs status {};
   sys::check(::fstatvfs(root_fd, &status), "statvfs of the new root");
-  const std::uint64_t available = memory::available();
+  const std::uint64_t available = available_memory();
   const std::uint64_t spare = available > memory::headroom ? available - memory::headroom : 0;
   return std::min<std::uint64_t>(status.f_bavail * status.f_frsize, spare);
 }

@@ -164,6 +164,7 @@ Task<std::string> Proof::name_holders(const Seen& seen, const std::string& reaso
   auto holders = graph.holders(seen.device.name);
   std::vector<std::string> commands;
   for (const auto& holder : holders) {
+    if (holder == "swap") commands.push_back("swapoff " + path_of(seen.device));
     const auto* const device = graph.find(holder);
     if (device == nullptr) continue;
     if (const auto lasts = lasting(*device)) commands.push_back(lasts->to_end_it);

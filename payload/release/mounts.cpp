@@ -111,7 +111,7 @@ std::vector<std::string> holders_of(const Mount& mount, const MountTable& table)
     if (is_below(device.backing_file)) add(device.name);
   }
   for (const auto& area : read_swaps()) {
-    if (is_below(area)) add("swap " + area);
+    if (is_below(area.path)) add("swap " + area.path);
   }
   return holders;
 }

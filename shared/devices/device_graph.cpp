@@ -111,11 +111,21 @@ void DeviceGraph::add_filesystems() {
   }
 }
 
+/// Of a device whose /dev is mounted elsewhere by now, or nowhere any more, the kernel shows only
+/// the end of its path as it was.
+std::vector<std::string> DeviceGraph::devices_of_area(std::string_view path) const {
+  if (const auto* device = find_node(path)) return {device->name};
+  if (auto devices = devices_of_file(path); !devices.empty()) return devices;
+  const auto in_dev = path.rfind("/dev/");
+  const auto name =
+      in_dev == std::string_view::npos ? path.substr(path.find('/') + 1) : path.substr(in_dev + 5);
+  const auto* device = find_node(std::string("/dev/").append(name));
+  return device == nullptr ? std::vector<std::string>() : std::vector{device->name};
+}
+
 void DeviceGraph::add_swap_areas() {
   for (const auto& path : storage_.swaps) {
-    const auto* device = find_node(path);
-    auto devices =
-        device == nullptr ? devices_of_file(path) : std::vector<std::string>{device->name};
+    auto devices = devices_of_area(path);
     if (!devices.empty()) uses_.push_back({Kind::swap, "swap", path, std::move(devices)});
   }
 }

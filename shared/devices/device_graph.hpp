@@ -77,6 +77,7 @@ class DeviceGraph {
   std::vector<std::string> devices_of(const Mount& mount) const;
   /// Those of the filesystem that a file is in.
   std::vector<std::string> devices_of_file(std::string_view path) const;
+  std::vector<std::string> devices_of_area(std::string_view path) const;
   std::string chain(const std::string& name, std::vector<std::string>& way) const;
   void add_filesystems();
   void add_swap_areas();

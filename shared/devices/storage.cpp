@@ -134,8 +134,10 @@ Storage read_storage(const std::string& process) {
   for (auto& mount : storage.mounts) follow_links(mount);
   for (auto& entry : directories_in("/proc/spl/kstat/zfs"))
     storage.pools.push_back(std::move(entry));
-  storage.swaps = read_swaps();
-  for (auto& area : storage.swaps) follow_links(area);
+  for (auto& area : read_swaps()) {
+    follow_links(area.path);
+    storage.swaps.push_back(std::move(area.path));
+  }
   return storage;
 }
 

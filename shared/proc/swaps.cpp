@@ -6,18 +6,22 @@
 
 namespace dboot {
 
-std::vector<std::string> parse_swaps(std::string_view swaps) {
-  std::vector<std::string> paths;
+std::vector<SwapArea> parse_swaps(std::string_view swaps) {
+  std::vector<SwapArea> areas;
   auto lines = lines_of(swaps);
   if (!lines.empty()) lines.erase(lines.begin());  // the heading
   for (const auto line : lines) {
-    auto path = decode_octal(line.substr(0, line.find_first_of(" \t")));
-    if (!path.empty()) paths.push_back(std::move(path));
+    constexpr std::size_t path = 0, used = 3;
+    const auto words = words_of(line);
+    if (words.empty()) continue;
+    const auto kibibytes =
+        words.size() > used ? number_in<std::uint64_t>(words[used]).value_or(0) : 0;
+    areas.push_back({decode_octal(words[path]), kibibytes << 10U});
   }
-  return paths;
+  return areas;
 }
 
-std::vector<std::string> read_swaps() {
+std::vector<SwapArea> read_swaps() {
   return parse_swaps(sys::read_file_or_empty("/proc/swaps"));
 }
 

@@ -56,6 +56,13 @@ TEST(DeviceGraph, LeadsFromMountsAndSwapToTheDisk) {
   EXPECT_THAT(graph.holders("vdb"), IsEmpty());
 }
 
+TEST(DeviceGraph, KnowsTheSwapOfADevWhoseMountHasMoved) {
+  for (const std::string area : {"/run/.old-root/dev/vda2", "/vda2"}) {
+    const DeviceGraph graph(storage(two_disks(), "22 1 0:30 / / rw - tmpfs tmpfs rw\n", {area}));
+    EXPECT_THAT(graph.holders("vda"), ElementsAre("swap")) << area;
+  }
+}
+
 TEST(DeviceGraph, LeadsThroughLvmAndLuksToThePartition) {
   auto devices = two_disks();
   devices.push_back(mapped(0, "crypt", {"vda2"}));

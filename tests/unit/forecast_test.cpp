@@ -319,13 +319,13 @@ TEST(Forecast, TellsAProgramTheSame) {
           R"("breakpoints":["after:sync"])",
           R"("ssh":null)",
           R"({"name":"vda","released":true,"taken_apart":[],"kept_by":[],"connection":null,)"
-          R"("uses":[{"what":"ext4","where":"/",)"
+          R"("uses":[{"what":"ext4","where":"/","kept":false,)"
           R"("layers":[{"device":"vda1","mapped_name":null},)"
           R"({"device":"vda","mapped_name":null}]}]})",
           R"({"name":"vdc","released":true,"taken_apart":[{"device":"dm-2",)"
           R"("mapped_name":"vg-idle","kind":"device mapper","to_end_it":null}],"kept_by":[],)"
           R"("connection":null,"uses":[]})",
-          R"("elsewhere":[{"what":"zfs","where":"/pool","layers":[]}])",
+          R"("elsewhere":[{"what":"zfs","where":"/pool","kept":false,"layers":[]}])",
           R"("mounts":{"count":8,"remote":[{"what":"nfs4","where":"/mnt/far"},)",
           R"("lost":["/run"]})",
           R"("processes":{"count":8,"asked":7,"killed":1,"slow":[{"name":"postgres",)"

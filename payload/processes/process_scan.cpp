@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "payload/children/blocking.hpp"
 #include "shared/proc/fields.hpp"
@@ -22,6 +23,8 @@ using namespace std::chrono_literals;
 /// everybody waits for them.
 constexpr auto for_the_first = 5s;
 constexpr auto for_the_next = 500ms;
+/// Those that are left then are as if they were neither of what is looked for.
+constexpr auto for_all = 15s;
 
 /// What the child says of a process, behind its number.
 constexpr char is_daemon = '@';
@@ -75,6 +78,7 @@ std::vector<ino_t> nested_namespaces(const ProcessStatus& status) {
 Task<Details> read_details(Log& log, Children& children, std::vector<pid_t> pids) {
   Details details;
   std::chrono::milliseconds patience = for_the_first;
+  const auto end = std::chrono::steady_clock::now() + for_all;
   while (!pids.empty()) {
     blocking::Work work = [&pids](const blocking::Report& report) { report_each(pids, report); };
     auto child = blocking::run(children, "look at the processes", patience, std::move(work));
@@ -93,6 +97,9 @@ Task<Details> read_details(Log& log, Children& children, std::vector<pid_t> pids
     patience = for_the_next;
     log.warning("process not readable", {{"pid", pids[answered - 1]}});
     pids.erase(pids.begin(), pids.begin() + static_cast<std::ptrdiff_t>(answered));
+    if (pids.empty() || std::chrono::steady_clock::now() < end) continue;
+    log.warning("processes not looked at", {{"processes", pids.size()}});
+    break;
   }
   co_return details;
 }

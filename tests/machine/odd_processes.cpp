@@ -5,6 +5,7 @@
 //       kernel's log "saved by KIND"
 //   odd-processes zombies NUMBER   children that have ended, which nobody collects
 //   odd-processes orphans NUMBER   processes that end when their parent has; waits for all of them
+//   odd-processes locked NUMBER FILE   whose command line nobody can read
 //   odd-processes storm            from the first SIGTERM on makes copies of itself without a rest
 //   odd-processes chain            is another process all the time: forks and ends
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -196,7 +198,24 @@ void note_termination(int) {
   }
 }
 
-[[noreturn]] void become(const std::string& kind, int number) {
+/// Each waits for a server, with its mappings locked (fs/fuse/file.c: fuse_vma_close): whoever asks
+/// for its command line waits, too.
+[[noreturn]] void be_locked(int number, const char* file) {
+  constexpr std::size_t page = 4096;
+  const int fd = ::open(file, O_RDWR);
+  auto* const mapping =
+      static_cast<volatile char*>(::mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+  if (mapping == MAP_FAILED) ::_exit(2);
+  *mapping = 1;
+  for (int made = 1; made < number && ::fork() != 0; ++made) {
+  }
+  stand();
+  ::mmap(const_cast<char*>(mapping), page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+         0);
+  rest();
+}
+
+[[noreturn]] void become(const std::string& kind, int number, const char* file) {
   if (kind == "sigwait") use_sigwait();
   if (kind == "signalfd") use_signalfd();
   if (kind == "thread") use_a_thread();
@@ -205,6 +224,7 @@ void note_termination(int) {
   if (kind == "members") have_members();
   if (kind == "zombies") leave_zombies(number);
   if (kind == "orphans") leave_orphans(number);
+  if (kind == "locked") be_locked(number, file);
   if (kind == "storm") storm();
   if (kind == "chain") be_another_all_the_time();
   ::_exit(2);
@@ -215,6 +235,7 @@ void note_termination(int) {
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
   const std::string kind = argv[1];
+  const int number = argc > 2 ? std::atoi(argv[2]) : 0;
   ready = static_cast<volatile int*>(
       ::mmap(nullptr, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   if (::fork() == 0) {
@@ -223,7 +244,7 @@ int main(int argc, char** argv) {
       ::close(fd);
       ::open("/dev/null", O_RDWR);
     }
-    become(kind, argc > 2 ? std::atoi(argv[2]) : 0);
+    become(kind, number, argc > 3 ? argv[3] : "");
   }
-  wait_until_ready(kind == "traced" ? 2 : 1);
+  wait_until_ready(kind == "traced" ? 2 : kind == "locked" ? number : 1);
 }

@@ -18,7 +18,8 @@ using testing::Not;
 class Processes : public testing::Test {
  protected:
   Processes()
-      : host_({.files = {files::program("odd-processes")}, .time = Machine::Time::is_skipped}) {}
+      : host_({.files = {files::program("odd-processes"), files::program("deaf-fuse")},
+               .time = Machine::Time::is_skipped}) {}
 
   void make(const std::string& kind) { shell().output_of("odd-processes " + kind, 120s); }
 
@@ -97,6 +98,17 @@ TEST_F(Processes, ThatHaveEndedAndWereNeverCollectedHoldNothingUp) {
   EXPECT_LT(time_of_terminate(log), 20);
   expect_in_new_system("dmesg | grep -c 'saved by handler'", "1");
   expect_in_new_system("ps | grep -c '[o]dd-processes'", "0");
+}
+
+/// Each keeps who asks for its command line, for as long as somebody has patience.
+TEST_F(Processes, WhoseProcFilesHangHoldNothingUpHoweverManyTheyAre) {
+  shell().output_of("mkdir /srv/deaf && deaf-fuse /srv/deaf written </dev/null >/dev/null 2>&1");
+  make("locked 60 /srv/deaf/file");
+  const auto log = log_of_takeover("--grace 1");
+  EXPECT_THAT(log, AllOf(HasSubstr("process not readable pid="),
+                         ContainsRegex("processes not looked at processes=[0-9]+"),
+                         ContainsRegex("terminate finished")));
+  EXPECT_LT(time_of_terminate(log), 30);
 }
 
 /// The takeover goes on without the filesystem for which it waits.

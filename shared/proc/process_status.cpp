@@ -69,14 +69,16 @@ dev_t device_of(unsigned number) {
   return makedev((number >> 8U) & 0xfffU, (number & 0xffU) | ((number >> 12U) & 0xfff00U));
 }
 
+constexpr int flags_field = 9;
+constexpr unsigned pf_kthread = 0x00200000;  // include/linux/sched.h
+
 }  // namespace
 
 std::optional<ProcessStatus> parse_process_status(std::string_view status, std::string_view stat) {
-  constexpr unsigned pf_kthread = 0x00200000;  // include/linux/sched.h
   const auto pid = number<pid_t>(field(status, "Pid"));
   const auto parent = number<pid_t>(field(status, "PPid"));
   const auto state = field(status, "State");
-  const auto flags = number<unsigned>(stat_field(stat, 9));
+  const auto flags = number<unsigned>(stat_field(stat, flags_field));
   const auto group = number<pid_t>(stat_field(stat, 5));
   const auto session = number<pid_t>(stat_field(stat, 6));
   const auto terminal = number<int>(stat_field(stat, 7));
@@ -119,6 +121,11 @@ std::optional<ProcessStatus> read_process_status_at(int process_directory) {
   } catch (const std::system_error&) {
     return std::nullopt;  // ESRCH: it has ended
   }
+}
+
+bool is_kernel_thread(pid_t pid) {
+  const auto stat = sys::read_file_or_empty("/proc/" + std::to_string(pid) + "/stat");
+  return (number<unsigned>(stat_field(stat, flags_field)).value_or(0) & pf_kthread) != 0;
 }
 
 std::string wait_channel(pid_t pid) {

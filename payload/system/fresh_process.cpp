@@ -75,6 +75,7 @@ void use_memory_as_others(Log& log) {
     constexpr int by_default = 0;
     check_if_known(::syscall(SYS_set_mempolicy, by_default, nullptr, 0UL), "set the memory policy");
   });
+  ::prctl(PR_SET_IO_FLUSHER, 0, 0, 0, 0);
   ::prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
   ::prctl(PR_MCE_KILL, PR_MCE_KILL_CLEAR, 0, 0, 0);
   attempt(log, [] { sys::write_file("/proc/self/oom_score_adj", "0"); });

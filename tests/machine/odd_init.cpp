@@ -4,10 +4,12 @@
 //   echo FILE >/run/open; kill -USR2 1      opens a file and keeps it open
 //   echo NUMBER >/run/drop; kill -HUP 1     gives up the capability of that number for good
 //   kill -WINCH 1                           sets no_new_privs
+//   kill -URG 1                             sets a securebit, and locks it
 // The shell on ttyS1, which is started before, can still make the call.
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/securebits.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -53,7 +55,7 @@ void fail(unsigned call) {
 int main() {
   sigset_t signals;
   ::sigemptyset(&signals);
-  for (const int signal : {SIGUSR1, SIGUSR2, SIGHUP, SIGWINCH, SIGCHLD})
+  for (const int signal : {SIGUSR1, SIGUSR2, SIGHUP, SIGWINCH, SIGURG, SIGCHLD})
     ::sigaddset(&signals, signal);
   ::sigprocmask(SIG_BLOCK, &signals, nullptr);
   ::waitpid(start("mkdir -p /dev/pts /run /tmp; mount -t devpts devpts /dev/pts;"
@@ -66,6 +68,8 @@ int main() {
     if (signal == SIGUSR2) ::open(line_in("/run/open").c_str(), O_RDWR);
     if (signal == SIGHUP) ::prctl(PR_CAPBSET_DROP, std::stoul(line_in("/run/drop")), 0, 0, 0);
     if (signal == SIGWINCH) ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (signal == SIGURG)
+      ::prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED);
     while (::waitpid(-1, nullptr, WNOHANG) > 0) {
     }
   }

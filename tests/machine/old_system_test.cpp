@@ -100,6 +100,16 @@ TEST(OldSystem, WhatPid1HasGivenUpForGoodIsKnownBeforeATakeover) {
                                          "CAP_SYS_BOOT"));
 }
 
+/// Not to be seen from outside, and no reason for a failure.
+TEST(OldSystem, WhatIsLockedInPid1IsSaidAndNoFailure) {
+  SmallHost host(
+      {.command_line = "small.init=/opt/odd-init", .files = {files::program("odd-init")}});
+  host.shell().output_of("kill -URG 1");
+  EXPECT_THAT(log_of_takeover(host),
+              HasSubstr("warning hand-over not as the kernel starts it reason=\"clear the "
+                        "securebits: Operation not permitted\""));
+}
+
 /// The child that closes it stays in the kernel until the server has ended; PID 1 goes on.
 TEST(OldSystem, WhoseInitHasAFileOpenThatCannotBeClosedIsNotWaitedFor) {
   SmallHost host({.command_line = "small.init=/opt/odd-init",

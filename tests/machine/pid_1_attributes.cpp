@@ -117,6 +117,7 @@ void tell_all() {
   ::prctl(PR_GET_PDEATHSIG, &value);
   tell("parent_death_signal", value);
   tell("thp_disable", ::prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0));
+  tell("io_flusher", ::prctl(PR_GET_IO_FLUSHER, 0, 0, 0, 0));
   tell("mce_kill", ::prctl(PR_MCE_KILL_GET, 0, 0, 0, 0));
   tell("dumpable", ::prctl(PR_GET_DUMPABLE));
   tell("keep_caps", ::prctl(PR_GET_KEEPCAPS));
@@ -143,6 +144,7 @@ void become_odd() {
   ::prctl(PR_SET_TIMERSLACK, 1'000'000);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   ::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+  ::prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
   ::prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0);
   ::personality(ADDR_NO_RANDOMIZE);
   constexpr int no_setuid_fixup = 4;

@@ -92,6 +92,14 @@ Plan of_1_6() {
   return plan;
 }
 
+/// What 1.8.plan says.
+Plan of_1_8() {
+  Plan plan = of_1_6();
+  plan.confirm_within = std::chrono::milliseconds(4'294'967'295);
+  plan.kept_mounts = {"/srv", "/data/\xff"};
+  return plan;
+}
+
 /// A plan file as shared/plan/plan.hpp describes it.
 Bytes with_header(std::span<const std::uint8_t> body, std::uint16_t minor) {
   Bytes file(header_size + body.size());
@@ -113,10 +121,11 @@ TEST(GoldenPlan, IsReadAsItWasMeant) {
   EXPECT_EQ(plan::decode(golden("1.4")), of_1_4());
   EXPECT_EQ(plan::decode(golden("1.5")), of_1_5());
   EXPECT_EQ(plan::decode(golden("1.6")), of_1_6());
+  EXPECT_EQ(plan::decode(golden("1.8")), of_1_8());
 }
 
 TEST(GoldenPlan, OfTodayIsReadByThePayloadsOfTomorrow) {
-  const auto file = golden("1.6");
+  const auto file = golden("1.8");
   flatbuffers::Verifier verifier(file.data() + header_size, file.size() - header_size);
   ASSERT_TRUE(tomorrow::VerifyPlanBuffer(verifier));
   const auto* plan = tomorrow::GetPlan(file.data() + header_size);
@@ -127,7 +136,7 @@ TEST(GoldenPlan, OfTodayIsReadByThePayloadsOfTomorrow) {
 }
 
 TEST(GoldenPlan, OfTomorrowIsReadByThePayloadOfToday) {
-  const auto file = golden("1.6");
+  const auto file = golden("1.8");
   const auto plan = tomorrow::UnPackPlan(file.data() + header_size);
   plan->added_text = "for another";
   plan->added_number = 8;
@@ -135,7 +144,7 @@ TEST(GoldenPlan, OfTomorrowIsReadByThePayloadOfToday) {
   builder.Finish(tomorrow::Plan::Pack(builder, plan.get()));
   EXPECT_EQ(plan::decode(with_header({builder.GetBufferPointer(), builder.GetSize()},
                                      plan::minor_version + 1)),
-            of_1_6());
+            of_1_8());
 }
 
 TEST(GoldenPlan, Of1_0HasTheDefaultsOfWhatCameLater) {

@@ -33,8 +33,8 @@ std::vector<Question> questions_about(const std::vector<int>& roots, const Wishe
   }
   // In a namespace no disk is let go of.
   if (wishes.require_release)
-    questions.emplace_back([] {
-      if (Target::own_pid_1().is_machine()) disks::require_release();
+    questions.emplace_back([kept = wishes.kept_mounts] {
+      if (Target::own_pid_1().is_machine()) disks::require_release(kept);
     });
   if (wishes.keep_network && !wishes.force)
     questions.emplace_back([] {

@@ -10,9 +10,10 @@
 namespace dboot::claim {
 
 struct Wishes {
-  bool force = false;            ///< goes on where only that is needed for it
-  bool require_release = false;  ///< every disk is to come free
-  bool keep_network = false;     ///< and with it the way to an ssh client
+  bool force = false;                      ///< goes on where only that is needed for it
+  bool require_release = false;            ///< every disk is to come free
+  bool keep_network = false;               ///< and with it the way to an ssh client
+  std::vector<std::string> kept_mounts{};  ///< whose disks need not come free
 };
 
 /// Takes the lock that lets one takeover at a time go on; it is held until the descriptor is

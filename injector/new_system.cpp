@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <system_error>
 
 #include "injector/command/command.hpp"
@@ -141,7 +142,13 @@ Prepared prepare(const Options& options, image::Source& source, const rootfs::Fr
                  {{"user", config.user}, {"instead", "--user " + config.user}});
   }
   const auto command = find_command(staging.root(), config, options, strange_top);
+  for (const auto& path : {command.executable, command.canonical})
+    kept_mounts::refuse_hidden("the command", path, kept);
   prepared.plan = make_plan(options, command, scope);
+  const auto& directory = prepared.plan.working_directory;
+  // One that is on it already is as good as any.
+  if (!std::filesystem::is_directory(directory))
+    kept_mounts::refuse_hidden("the working directory", directory, kept);
   prepared.plan.kept_mounts = kept;
   prepared.resolv_conf = host_files.resolv_conf;
   prepared.plan.stop_signal = static_cast<std::uint8_t>(stop_signal_of(config, command));

@@ -88,8 +88,8 @@ void leave_memory_limits() {
   }
 }
 
-claim::Wishes wishes_of(const Options& options) {
-  return {options.force, options.require_release, network::is_kept(options)};
+claim::Wishes wishes_of(const Options& options, const kept_mounts::Kept& kept) {
+  return {options.force, options.require_release, network::is_kept(options), kept.mount_points};
 }
 
 /// The file that PID 1 is to execute.
@@ -241,6 +241,7 @@ void show_summary(const Options& options, const forecast::Forecast& known,
   before.memory = known.memory;
   before.plan.keep_network = network::is_kept(options);
   before.plan.kept_mounts = known.plan.kept_mounts;
+  before.plan.scope = scope_of(options);
   before.plan.confirm_within = confirmation::time_for(options, way_in.has_value());
   if (way_in) before.ssh.emplace().command = way_in->command();
   try {
@@ -303,14 +304,13 @@ int run(const Options& options) {
   if (options.rehearse) root::require_for_rehearsal();
   go_first_when_memory_ends();
   interruption::catch_signals();
+  const auto kept = kept_mounts::find(options);
+  kept_mounts::warn(kept.remarks);
   UniqueFd claim;
-  if (!options.rehearse && !options.dry_run) claim = claim::take(wishes_of(options));
+  if (!options.rehearse && !options.dry_run) claim = claim::take(wishes_of(options, kept));
 
   if (!options.rehearse) warn_of_confinement(options);
   terminals::require(options.console, options.log_to);
-  // A rehearsal has the mounts of who calls it.
-  const auto kept_mounts =
-      kept_mounts::find(options.keep, options.rehearse ? "self" : "1", network::is_kept(options));
   auto payload = payload_file::open(options.payload);
   const rootfs::FromHost from_host(options.host_files, rootfs::kernel_files_of_host());
   auto way_in = ssh::find_way_in(options);
@@ -340,7 +340,7 @@ int run(const Options& options) {
     if (guard::is_over_ssh())
       report::warning("this is an ssh session, and it ends with the takeover");
     if (way_in) report::note("log in afterwards", {{"by", way_in->command()}});
-    forecast.plan.kept_mounts = kept_mounts;
+    forecast.plan.kept_mounts = kept.mount_points;
     show_summary(options, forecast, way_in);
     if (network::is_kept(options)) network::tell_what_changes();
     guard::confirm(source->description(), options.yes);
@@ -355,19 +355,19 @@ int run(const Options& options) {
     const UniqueFd staged = stage_payload(payload, staging);
     if (claim) selinux::check(Target::own_pid_1(), staged.get());
     if (options.dry_run && !options.rehearse) {
-      for (const auto& refusal : claim::refusals(wishes_of(options), staged.get()))
+      for (const auto& refusal : claim::refusals(wishes_of(options, kept), staged.get()))
         forecast.refusals.push_back(refusal.text());
     }
   }
-  auto prepared =
-      new_system::prepare(options, *source, from_host, staging, kept_mounts, scope_of(options));
-  auto kept = network::keep(options, staging, prepared.resolv_conf, prepared.plan);
-  for (const auto& file : kept.written)
+  auto prepared = new_system::prepare(options, *source, from_host, staging, kept.mount_points,
+                                      scope_of(options));
+  auto kept_network = network::keep(options, staging, prepared.resolv_conf, prepared.plan);
+  for (const auto& file : kept_network.written)
     prepared.from_host.push_back({"network", "the kernel", file, 0});
-  prepared.plan.network = std::move(kept.network);
+  prepared.plan.network = std::move(kept_network.network);
   auto& plan = prepared.plan;
   plan.hooks = hooks.stage(staging);
-  plan.hooks.insert(plan.hooks.end(), kept.renewals.begin(), kept.renewals.end());
+  plan.hooks.insert(plan.hooks.end(), kept_network.renewals.begin(), kept_network.renewals.end());
   if (way_in) forecast.ssh = ssh::keep(*way_in, staging, plan);
   if (forecast.ssh) plan.companions = forecast.ssh->companions;
   plan.confirm_within = confirmation::time_for(options, way_in.has_value());
@@ -391,7 +391,10 @@ int run(const Options& options) {
   if (options.rehearse) return rehearse(options, staging, plan);
   if (looks_on(options)) plan.caller = static_cast<std::uint32_t>(::getpid());
   report::info("taking over PID 1");
-  commit(Target::own_pid_1(), staging, plan, [&] { claim::ask_again(wishes_of(options)); });
+  commit(Target::own_pid_1(), staging, plan, [&] {
+    claim::ask_again(wishes_of(options, kept));
+    kept_mounts::require_still(kept.mount_points);
+  });
   if (plan.caller == 0) wait_for_the_end();
   onlooker::show_until_the_end(staging.directory(), options.log_level,
                                last_words(forecast.ssh, plan));

@@ -23,6 +23,7 @@
 #include "injector/open_image.hpp"
 #include "injector/payload_file.hpp"
 #include "injector/preflight/confinement.hpp"
+#include "injector/preflight/kept_mounts.hpp"
 #include "injector/preflight/memory.hpp"
 #include "injector/preflight/root.hpp"
 #include "injector/preflight/terminals.hpp"
@@ -65,6 +66,7 @@ class Examination {
       return on_init(forecast::read_processes(), descriptors.size());
     });
     look("init", [&] { look_at_confinement(); });
+    look("kept", [&] { look_at_kept_mounts(); });
     look("payload", [&] { return payload(); });
     look("image", [&] { return image(); });
     look("host", [&] { look_at_host(); });
@@ -118,8 +120,8 @@ class Examination {
     staging.copy_program(payload.fd.get(), layout::payload_name);
     const auto staged = sys::open_at(staging.directory(), layout::payload_name, O_RDONLY);
     if (payload.plans) payload_file::prove(staging.directory(), layout::payload_name, payload);
-    const claim::Wishes wishes{options_.force, options_.require_release,
-                               network::is_kept(options_)};
+    const claim::Wishes wishes{options_.force, options_.require_release, network::is_kept(options_),
+                               kept_};
     for (auto& [what, mend] : claim::refusals(wishes, staged.get()))
       findings_.push_back({State::bad, "refused", std::move(what), std::move(mend)});
     return {State::good, "payload", payload.path + " runs here as a PID 1", ""};
@@ -138,8 +140,18 @@ class Examination {
     return on_memory(available, needed);
   }
 
+  void look_at_kept_mounts() {
+    const auto kept = kept_mounts::find(options_);
+    kept_ = kept.mount_points;
+    for (const auto& path : kept_)
+      findings_.push_back({State::good, "kept", "what is mounted on " + path, ""});
+    for (const auto& [what, where, mend, keeps_old_root] : kept.remarks)
+      findings_.push_back({State::careful, "kept", what + " (" + where + ")", mend});
+  }
+
   void look_at_host() {
     Plan plan;
+    plan.kept_mounts = kept_;
     plan.console = options_.console;
     plan.log_to = options_.log_to;
     terminals::require(options_.console, options_.log_to);
@@ -196,6 +208,7 @@ class Examination {
 
   const Options& options_;
   bool is_machine_ = true;
+  std::vector<std::string> kept_;  ///< mount points
   Findings findings_;
 };
 

@@ -143,8 +143,9 @@ Findings on_what_ends(const forecast::Host& host) {
     if (!is_usual) lost.push_back(where);
   }
   if (!lost.empty())
-    findings.push_back({careful, "lost", "what is in memory only: " + joined(lost, ", "),
-                        "copy what is needed to a disk, or take it along with --copy"});
+    findings.push_back(
+        {careful, "lost", "what is in memory only: " + joined(lost, ", "),
+         "copy what is needed to a disk, or take it along with --copy, or --keep a mount"});
   return findings;
 }
 

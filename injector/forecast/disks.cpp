@@ -89,12 +89,8 @@ bool Disk::is_kept() const noexcept {
   return std::any_of(uses.begin(), uses.end(), [](const DiskUse& use) { return use.is_kept; });
 }
 
-Disks disks_of(const DeviceGraph& graph, const std::vector<std::string>& kept) {
-  const auto below_kept = graph.devices_below([&](const Mount& mount) {
-    return std::any_of(kept.begin(), kept.end(), [&](const std::string& directory) {
-      return lies_in(mount.mount_point, directory);
-    });
-  });
+Disks disks_of(const DeviceGraph& graph, const std::set<int>& kept) {
+  const auto below_kept = graph.devices_below(kept);
   Disks disks;
   for (const auto& use : graph.uses()) {
     const bool is_kept = use.kind == DeviceGraph::Kind::filesystem && !use.devices.empty() &&
@@ -143,6 +139,7 @@ std::string reason_for_busy_disks(const Disks& disks) {
     reasons += (reasons.empty() ? "" : "; ") + reason;
   };
   for (const auto& disk : disks.disks) {
+    if (disk.is_kept()) continue;
     for (const auto& stacked : disk.kept_by) add(disk.name + " is kept by " + stacked.text());
   }
   for (const auto& use : disks.elsewhere)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,8 +59,8 @@ struct Disks {
 };
 
 /// What becomes of each disk: a use goes, and what is stacked on partitions or disks is
-/// taken apart, or stays. `kept`: mount points that the new system has, too.
-Disks disks_of(const DeviceGraph& graph, const std::vector<std::string>& kept = {});
+/// taken apart, or stays. `kept`: the numbers of mounts that the new system has, too.
+Disks disks_of(const DeviceGraph& graph, const std::set<int>& kept = {});
 
 /// Why not all of them would come free; empty when they would, as far as that can be known.
 std::string reason_for_busy_disks(const Disks& disks);

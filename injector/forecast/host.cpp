@@ -53,8 +53,9 @@ Host look_at_host(const Plan& plan) {
   add_other_namespaces(storage);
   Host host;
   host.kernel = kernel_release();
-  host.mounts = mounts_of(storage.mounts, plan.kept_mounts);
-  if (is_machine) host.disks = disks_of(DeviceGraph(storage), plan.kept_mounts);
+  const auto kept = moved_along(storage.mounts, plan.kept_mounts);
+  host.mounts = mounts_of(storage.mounts, kept);
+  if (is_machine) host.disks = disks_of(DeviceGraph(storage), kept);
   host.disks_are_known = !storage.devices.empty();
   host.processes = processes_of(processes, ::getpid());
   if (is_machine) host.consoles = consoles_of(plan);

@@ -35,11 +35,11 @@ bool lies_in_one(const std::vector<std::string>& directories, const std::string&
 
 }  // namespace
 
-Mounts mounts_of(const MountTable& table, const std::vector<std::string>& kept) {
+Mounts mounts_of(const MountTable& table, const std::set<int>& kept) {
   Mounts mounts;
   std::set<dev_t> seen;
   for (const auto& mount : table) {
-    if (lies_in_one(kept, mount.mount_point)) continue;
+    if (kept.contains(mount.id)) continue;
     ++mounts.count;
     if (!seen.insert(mount.device).second) continue;
     if (has_a_server(mount.type)) mounts.remote.push_back({mount.type, mount.mount_point});

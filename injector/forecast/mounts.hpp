@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@ struct Mounts {
   std::vector<std::string> lost;  ///< the outermost mount points of what is in memory only
 };
 
-/// `kept`: mount points, which stay with what is mounted below them.
-Mounts mounts_of(const MountTable& table, const std::vector<std::string>& kept = {});
+/// `kept`: the numbers of those that stay.
+Mounts mounts_of(const MountTable& table, const std::set<int>& kept = {});
 
 }  // namespace dboot::forecast

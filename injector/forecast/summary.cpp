@@ -66,6 +66,8 @@ std::string summary(const Forecast& forecast) {
                         (host.ssh_session ? ", and this ssh session" : ""));
   if (!host.mounts.lost.empty())
     page.line("ends", "what is in memory only: " + joined(host.mounts.lost));
+  for (const auto& mount_point : forecast.plan.kept_mounts)
+    page.line("stays", "what is mounted on " + mount_point);
   show_network(page, host, forecast.plan.keep_network);
   page.line("log in", forecast.ssh ? forecast.ssh->command
                                    : "not over ssh, but for what the new system starts itself");

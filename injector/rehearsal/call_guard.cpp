@@ -136,6 +136,16 @@ std::optional<MountCall> read_call(const seccomp_notif& notification, int proces
       call.flags = arguments[1];
       path = text(0);
       break;
+    case SYS_mount_setattr: {
+      call.kind = MountCall::Kind::set_attributes;
+      mount_attr attributes{};
+      const iovec here{&attributes, sizeof attributes};
+      iovec there{reinterpret_cast<void*>(arguments[3]),
+                  sizeof attributes};  // NOLINT: of the other
+      if (::process_vm_readv(pid, &here, 1, &there, 1, 0) != sizeof attributes) return std::nullopt;
+      call.flags = attributes.attr_clr;
+      break;
+    }
     case SYS_fsopen:
       call.kind = MountCall::Kind::open_type;
       type = text(0);
@@ -169,8 +179,13 @@ std::string harm_of(const MountCall& call, const std::function<MountTable()>& re
     if ((call.flags & MNT_DETACH) == 0 && call.path == "/")
       return is_of_host(read_mounts(), "/", host) ? "unmounting / makes it read-only" + machine
                                                   : "";
+    // A server is asked no more, and what waits for it fails: for the host, too.
+    if ((call.flags & MNT_FORCE) != 0 && is_of_host(read_mounts(), call.path, host))
+      return "to unmount " + call.path + " by force ends requests" + machine;
     return contains(read_only::machine_files, call.path) ? call.path + " is" + machine : "";
   }
+  if (call.kind == Kind::set_attributes)
+    return (call.flags & MOUNT_ATTR_RDONLY) == 0 ? "" : "what becomes writable may be" + machine;
   const auto change =
       call.kind == Kind::mount ? change_by(without_magic(call.flags)) : Change::none;
   if (call.kind == Kind::reconfigure || change == Change::of_filesystem ||
@@ -178,6 +193,9 @@ std::string harm_of(const MountCall& call, const std::function<MountTable()>& re
     const auto mounts = read_mounts();
     const bool opens = call.kind == Kind::reconfigure || (call.flags & MS_RDONLY) == 0;
     if (opens && is_covered(mounts, call.path)) return call.path + " is" + machine;
+    // What --keep has brought in there.
+    if (opens && change == Change::of_mount && is_of_host(mounts, call.path, host))
+      return "what is on " + call.path + " may be" + machine;
     return change != Change::of_mount && is_of_host(mounts, call.path, host)
                ? "a remount of " + call.path + " may be one of a filesystem" + machine
                : "";

@@ -14,11 +14,11 @@ namespace dboot {
 
 /// A system call that mounts or unmounts, with what of its arguments matters.
 struct MountCall {
-  enum class Kind : std::uint8_t { mount, unmount, open_type, reconfigure };
+  enum class Kind : std::uint8_t { mount, unmount, open_type, reconfigure, set_attributes };
   Kind kind = Kind::mount;
   std::string type;         ///< of mount, open_type (fsopen(2))
   std::string path;         ///< where, absolute and without "..", of reconfigure (fspick(2)) too
-  std::uint64_t flags = 0;  ///< of mount(2), umount2(2)
+  std::uint64_t flags = 0;  ///< of mount(2), umount2(2); those that mount_setattr(2) clears
 };
 
 /// What it would do to the machine around a rehearsal, in words for the person who rehearses; empty

@@ -70,7 +70,7 @@ constexpr std::array refused{SYS_swapon, SYS_swapoff, SYS_kexec_load, SYS_kexec_
 /// They need no more than a file of the filesystem, and that may be one that is read-only.
 constexpr std::array<std::uint32_t, 3> refused_ioctls{
     FIFREEZE, FITRIM, 0x8004587d};  // FS_IOC_SHUTDOWN of ext4, xfs and f2fs: in no header
-constexpr std::array asked{SYS_mount, SYS_umount2, SYS_fsopen, SYS_fspick};
+constexpr std::array asked{SYS_mount, SYS_umount2, SYS_fsopen, SYS_fspick, SYS_mount_setattr};
 
 using Code = std::vector<sock_filter>;
 

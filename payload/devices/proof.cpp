@@ -164,10 +164,17 @@ Task<std::string> Proof::name_holders(const Seen& seen, const std::string& reaso
   auto holders = graph.holders(seen.device.name);
   std::vector<std::string> commands;
   for (const auto& holder : holders) {
-    if (holder == "swap") commands.push_back("swapoff " + path_of(seen.device));
     const auto* const device = graph.find(holder);
     if (device == nullptr) continue;
     if (const auto lasts = lasting(*device)) commands.push_back(lasts->to_end_it);
+  }
+  for (const auto& use : graph.uses()) {
+    const bool is_in_it =
+        std::find(use.devices.begin(), use.devices.end(), seen.device.name) != use.devices.end();
+    if (use.kind != DeviceGraph::Kind::swap || !is_in_it) continue;
+    // Of a device, whose path may be that of the old root's /dev.
+    const auto node = node_of(seen.device.name);
+    commands.push_back("swapoff " + (use.where.ends_with('/' + node) ? "/dev/" + node : use.where));
   }
   auto looking = users_of(children_, seen.traces);
   auto users = co_await std::move(looking);
@@ -182,11 +189,11 @@ Task<std::string> Proof::name_holders(const Seen& seen, const std::string& reaso
 }
 
 /// To servers, of disks that are free.
-void Proof::note_connections() const {
+void Proof::note_connections(const std::set<std::string>& kept) const {
   const DeviceGraph graph(read_storage());
   for (const auto& seen : seen_) {
     const auto* const device = graph.find(seen.device.name);
-    if (device == nullptr) continue;
+    if (device == nullptr || kept.contains(seen.device.name)) continue;
     const auto lasts = lasting(*device);
     if (!lasts || lasts->keeps_what_is_below) continue;
     log_.warning(
@@ -226,7 +233,7 @@ Task<std::string> Proof::give(const std::set<std::string>& kept) const {
   log_.write(busy.empty() ? Log::Level::info : Log::Level::warning,
              busy.empty() ? "old root released" : "disks stay busy",
              {{"disks", seen_.size()}, {"busy", busy.size()}, {"kept", in_new_use}});
-  note_connections();
+  note_connections(kept);
   for (const auto& pool : pools_) busy.push_back("the disks of " + pool + " (not known)");
   co_return joined(busy, ", ");
 }

@@ -47,7 +47,7 @@ class Proof {
   Task<std::string> what_keeps(const std::string& name) const;
   Task<std::string> why_busy(const std::string& name) const;
   Task<std::string> name_holders(const Seen& seen, const std::string& reason) const;
-  void note_connections() const;
+  void note_connections(const std::set<std::string>& kept) const;
 
   Log& log_;
   Children& children_;

@@ -5,8 +5,12 @@
 #include <unistd.h>
 
 #include <array>
+#include <set>
+#include <string>
 
 #include "payload/children/blocking.hpp"
+#include "payload/release/loop.hpp"
+#include "payload/release/stack.hpp"
 #include "payload/release/write_back.hpp"
 #include "shared/proc/mount_table.hpp"
 #include "shared/system/syscalls.hpp"
@@ -16,21 +20,57 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Disks that are mounted: unmounted, or at least read-only. A child for each, for one that does
-/// not answer must not keep the others.
+Task<blocking::Outcome> run_for(Context& context, const Mount& mount, std::string_view call,
+                                blocking::Work work) {
+  auto child = blocking::run(context.children, std::string(call) + ' ' + mount.mount_point, 20s,
+                             std::move(work));
+  auto outcome = co_await std::move(child);
+  blocking::note_call(context.log, call, mount.mount_point, outcome);
+  co_return outcome;
+}
+
+/// What lies on a disk, but for the root.
+MountTable mounts_of_disks() {
+  MountTable mounts;
+  for (auto& mount : unmount_order(read_mount_table(), "/")) {
+    if (lies_on_disk(mount) && mount.mount_point != "/") mounts.push_back(std::move(mount));
+  }
+  return mounts;
+}
+
+/// A child for each, for one that does not answer must not keep the others. In rounds, for a file
+/// that a loop device shows keeps the filesystem that it is in. `hung`: those that do not answer.
+Task<> unmount_disks(Context& context, std::set<int>& hung) {
+  Stack loops(loop_devices, context.log, context.children, context.devices, context.permissions,
+              {});
+  for (;;) {
+    for (const auto& mount : mounts_of_disks()) {
+      if (hung.contains(mount.id)) continue;
+      auto unmounting = run_for(context, mount, "umount2", [&mount](const blocking::Report&) {
+        sys::check(::umount2(mount.mount_point.c_str(), UMOUNT_NOFOLLOW), "unmount ",
+                   mount.mount_point);
+      });
+      const auto outcome = co_await std::move(unmounting);
+      if (outcome.end == blocking::Outcome::End::late) hung.insert(mount.id);
+    }
+    auto releasing = loops.release(Round::usual);
+    if (co_await std::move(releasing) == 0) break;
+  }
+}
+
+/// Those that do not go become read-only, and so does a root on a disk.
 Task<> let_go_of_disks(Context& context) {
+  std::set<int> hung;
+  auto unmounting = unmount_disks(context, hung);
+  co_await std::move(unmounting);
   for (const auto& mount : unmount_order(read_mount_table(), "/")) {
-    if (!lies_on_disk(mount)) continue;
-    blocking::Work work = [&mount](const blocking::Report&) {
-      const char* path = mount.mount_point.c_str();
-      if (mount.mount_point != "/" && ::umount2(path, UMOUNT_NOFOLLOW) == 0) return;
-      sys::check(::mount(nullptr, path, nullptr, MS_REMOUNT | MS_RDONLY, nullptr),
-                 "make read-only ", path);
-    };
-    auto child =
-        blocking::run(context.children, "unmount " + mount.mount_point, 20s, std::move(work));
-    const auto outcome = co_await std::move(child);
-    blocking::note_call(context.log, "umount2 or remount", mount.mount_point, outcome);
+    if (!lies_on_disk(mount) || hung.contains(mount.id)) continue;
+    auto changing = run_for(context, mount, "remount read-only", [&](const blocking::Report&) {
+      sys::check(
+          ::mount(nullptr, mount.mount_point.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr),
+          "make read-only ", mount.mount_point);
+    });
+    const auto outcome = co_await std::move(changing);
     if (!outcome.finished())
       context.log.warning("disk not unmounted",
                           {{"mount", mount.mount_point}, {"reason", outcome.error}});

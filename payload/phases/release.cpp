@@ -52,11 +52,11 @@ void note_mounts(Log& log) {
   }
 }
 
-/// What the filesystems that are mounted in the new root lie on.
-std::set<std::string> devices_of_new_root() {
+/// What is kept lies on, which is to be asked before its mounts and files have other names.
+std::set<std::string> devices_to_keep(const std::vector<std::string>& mount_points) {
+  if (mount_points.empty()) return {};
   const DeviceGraph graph(read_storage());
-  return graph.devices_below(
-      [](const Mount& mount) { return !lies_in(mount.mount_point, layout::old_root); });
+  return graph.devices_below(moved_along(read_mount_table(), mount_points));
 }
 
 Task<> release_old_root(Context& context, const std::set<std::string>& kept) {
@@ -75,8 +75,11 @@ Task<> release_old_root(Context& context, const std::set<std::string>& kept) {
   // A step each for what still keeps something.
   co_await stop_nfs_server(log, children, permissions);
   if (mounts.spare_no_server()) co_await release_in_rounds(log, in_rounds);
-  auto ending = context.terminator.end_storage_daemons();
-  if (co_await std::move(ending)) co_await release_in_rounds(log, in_rounds);
+  // Who keeps a filesystem alive may do so for one that is kept.
+  if (kept.empty()) {
+    auto ending = context.terminator.end_storage_daemons();
+    if (co_await std::move(ending)) co_await release_in_rounds(log, in_rounds);
+  }
   auto settling = mounts.settle_servers();
   if (co_await std::move(settling)) co_await release_in_rounds(log, in_rounds);
 
@@ -96,10 +99,10 @@ Task<> release(Context& context) {
   co_await leave_note(log, context.children, permissions, context.plan);
   co_await clear_binfmt_misc(log, context.children, permissions);
   co_await reset_kernel_helpers(log, context.children, permissions);
+  const auto kept = devices_to_keep(context.plan.kept_mounts);
   change_root(context);
   co_await context.disk_log.let_go();
   co_await carry_mounts_over(log, context.children, context.plan.kept_mounts);
-  const auto kept = devices_of_new_root();
   co_await release_old_root(context, kept);
   co_await write_all_back(log, context.children, permissions, std::chrono::seconds(10));
   const int removed = ::rmdir(layout::old_root) == 0 ? 0 : errno;

@@ -10,8 +10,8 @@
 namespace dboot {
 
 /// Moves what is mounted at each of these paths of the old root, and below, to the same path of the
-/// new one, as it is: in a rehearsal, read-only. What cannot be moved is logged, and goes with the
-/// rest of the old root.
+/// new one, as it is: in a rehearsal, read-only. Throws std::runtime_error when one of them cannot
+/// be moved, after all have been tried: who finds nothing where data was to be may write anew.
 Task<> carry_mounts_over(Log& log, Children& children,
                          const std::vector<std::string>& mount_points);
 

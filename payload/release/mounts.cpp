@@ -116,6 +116,17 @@ std::vector<std::string> holders_of(const Mount& mount, const MountTable& table)
   return holders;
 }
 
+/// A filesystem that is kept by another mount of it.
+bool is_mounted_outside(const Mount& mount, const std::string& directory) {
+  const auto table = read_mount_table();
+  return std::any_of(table.begin(), table.end(), [&](const Mount& other) {
+    // The subvolumes of a btrfs have numbers of their own.
+    const bool is_same =
+        other.device == mount.device || (is_pool(mount.type) && other.source == mount.source);
+    return is_same && !lies_in(other.mount_point, directory);
+  });
+}
+
 void detach(const Mount& mount) {
   sys::check(::umount2(mount.mount_point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW), "detach ",
              mount.mount_point);
@@ -242,7 +253,8 @@ Task<> Mounts::detach_what_is_left() {
   log_.info("unmounted", {{"mounts", gone_}, {"left", left.size()}});
   for (const auto& mount : left) {
     // The others, such as devtmpfs, are the new system's as well.
-    if (may_change_filesystems_ && lies_on_disk(mount) && !hung_.contains(mount.id)) {
+    if (may_change_filesystems_ && lies_on_disk(mount) && !hung_.contains(mount.id) &&
+        !is_mounted_outside(mount, directory_)) {
       blocking::Work work = [&](const blocking::Report& report) {
         const char* path = mount.mount_point.c_str();
         const int result = ::mount(nullptr, path, nullptr, MS_REMOUNT | MS_RDONLY, nullptr);

@@ -38,13 +38,13 @@ const std::string& name_of(const BlockDevice& device) {
 }  // namespace
 
 Stack::Stack(const StackKind& kind, Log& log, Children& children, const DeviceNodes& nodes,
-             Permissions permissions, const std::set<std::string>& kept)
+             Permissions permissions, std::set<std::string> kept)
     : kind_(kind),
       log_(log),
       children_(children),
       nodes_(nodes),
       allowed_(permissions.allows(kind.action)),
-      kept_(kept) {}
+      kept_(std::move(kept)) {}
 
 Task<bool> Stack::take_apart(const BlockDevice& device, Round round) {
   const auto rounds = ++rounds_[device.name];

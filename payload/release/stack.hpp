@@ -29,7 +29,7 @@ struct StackKind {
 class Stack final : public Releaser {
  public:
   Stack(const StackKind& kind, Log& log, Children& children, const DeviceNodes& nodes,
-        Permissions permissions, const std::set<std::string>& kept);
+        Permissions permissions, std::set<std::string> kept);
 
   std::string_view name() const noexcept override { return kind_.name; }
   Task<std::size_t> release(Round round) override;
@@ -42,7 +42,7 @@ class Stack final : public Releaser {
   Children& children_;
   const DeviceNodes& nodes_;
   bool allowed_;
-  const std::set<std::string>& kept_;
+  std::set<std::string> kept_;
   std::map<std::string, std::size_t> rounds_;  ///< that a device has been tried in
 };
 

@@ -64,6 +64,7 @@ std::vector<std::string> DeviceGraph::devices_of(const Mount& mount) const {
     const auto* const device = find(mount.device);
     return device == nullptr ? std::vector<std::string>() : std::vector{device->name};
   }
+  if (mount.type == "overlay") return devices_of_directories(mount);
   if (!is_pool(mount.type)) return {};
   std::vector<std::string> names;
   // That of a bcachefs has all of them.
@@ -78,6 +79,14 @@ std::vector<std::string> DeviceGraph::devices_of(const Mount& mount) const {
   return names;
 }
 
+std::vector<std::string> DeviceGraph::devices_of_directories(const Mount& overlay) const {
+  std::vector<std::string> names;
+  for (const auto& directory : directories_of_overlay(overlay)) {
+    for (auto& name : devices_of_file(directory)) names.push_back(std::move(name));
+  }
+  return names;
+}
+
 /// Of two mounts on one another, the later one is seen.
 std::vector<std::string> DeviceGraph::devices_of_file(std::string_view path) const {
   const Mount* nearest = nullptr;
@@ -86,6 +95,8 @@ std::vector<std::string> DeviceGraph::devices_of_file(std::string_view path) con
     if (nearest == nullptr || mount.mount_point.size() >= nearest->mount_point.size())
       nearest = &mount;
   }
+  // An overlay may be made of directories in an overlay; of itself it is not.
+  if (nearest != nullptr && nearest->type == "overlay") return {};
   return nearest == nullptr ? std::vector<std::string>() : devices_of(*nearest);
 }
 
@@ -93,6 +104,8 @@ void DeviceGraph::add_filesystems() {
   std::set<dev_t> seen;
   const auto add = [&](const Mount& mount) {
     if (!seen.insert(mount.device).second) return;
+    // What an overlay lies on are filesystems that are in here themselves.
+    if (mount.type == "overlay") return;
     auto devices = devices_of(mount);
     // The subvolumes of a btrfs have numbers of their own.
     const auto same = [&](const Use& use) { return !devices.empty() && use.devices == devices; };
@@ -197,19 +210,24 @@ std::vector<DeviceGraph::DeviceInUse> DeviceGraph::devices_in_use() const {
   return result;
 }
 
-std::set<std::string> DeviceGraph::devices_below(
-    const std::function<bool(const Mount&)>& wanted) const {
+std::set<std::string> DeviceGraph::devices_below(const std::set<int>& mounts) const {
   std::set<std::string> names;
   std::vector<std::string> to_visit;
   for (const auto& mount : storage_.mounts) {
-    if (!wanted(mount)) continue;
+    if (!mounts.contains(mount.id)) continue;
     for (auto& name : devices_of(mount)) to_visit.push_back(std::move(name));
   }
   while (!to_visit.empty()) {
-    auto name = std::move(to_visit.back());
+    const auto name = std::move(to_visit.back());
     to_visit.pop_back();
     if (!names.insert(name).second) continue;
     for (auto& lower : below(name)) to_visit.push_back(std::move(lower));
+    // What is written to the origin goes through its snapshots, which keep what was there.
+    const auto* const device = find(name);
+    if (device == nullptr || !device->mapped_name.ends_with("-real")) continue;
+    for (const auto& other : storage_.devices) {
+      if (contains(other.slaves, name)) to_visit.push_back(other.name);
+    }
   }
   return names;
 }

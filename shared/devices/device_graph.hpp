@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -60,8 +59,11 @@ class DeviceGraph {
 
   /// What the device lies on directly.
   std::vector<std::string> below(std::string_view name) const;
-  /// What the mounts that are `wanted` lie on, down to the disks.
-  std::set<std::string> devices_below(const std::function<bool(const Mount&)>& wanted) const;
+  /// Those that a mounted filesystem lies on directly; of an overlay, those of its directories.
+  std::vector<std::string> devices_of(const Mount& mount) const;
+  /// What the mounts with these numbers lie on, down to the disks; with snapshots of LVM, which
+  /// must not be taken apart as long as somebody writes to their origin.
+  std::set<std::string> devices_below(const std::set<int>& mounts) const;
   /// Who keeps the device: stacked devices, mount points, "swap"; of its partitions, too.
   std::vector<std::string> holders(std::string_view name) const;
   /// The same with commas between them; "unknown" when there are none.
@@ -74,7 +76,7 @@ class DeviceGraph {
   const BlockDevice* find(dev_t number) const;
   /// By its path below /dev.
   const BlockDevice* find_node(std::string_view path) const;
-  std::vector<std::string> devices_of(const Mount& mount) const;
+  std::vector<std::string> devices_of_directories(const Mount& overlay) const;
   /// Those of the filesystem that a file is in.
   std::vector<std::string> devices_of_file(std::string_view path) const;
   std::vector<std::string> devices_of_area(std::string_view path) const;

@@ -3,9 +3,12 @@
 #include <flatbuffers/flatbuffers.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/crc.hpp>
 #include <boost/endian/conversion.hpp>
 #include <cstring>
+#include <filesystem>
+#include <iterator>
 #include <limits>
 #include <string_view>
 
@@ -163,6 +166,16 @@ void check(const Companion& companion) {
     throw Error(fmt::format("the plan's companion {} names no absolute path", companion.name));
 }
 
+/// An absolute path as the kernel writes it, of nothing that the payload mounts itself.
+bool can_be_kept(const std::string& mount) {
+  const std::filesystem::path path(mount);
+  if (!path.is_absolute() || path.lexically_normal().string() != mount || !path.has_filename())
+    return false;
+  const auto first = std::next(path.begin())->string();
+  return std::find(layout::mount_points.begin(), layout::mount_points.end(), first) ==
+         layout::mount_points.end();
+}
+
 void check_values(const Plan& plan) {
   if (plan.arguments.empty()) throw Error("the plan has no arguments: argv[0] is missing");
   for (const auto& hook : plan.hooks) {
@@ -179,8 +192,8 @@ void check_values(const Plan& plan) {
   if (plan.stop_signal < 1 || plan.stop_signal > last_signal)
     throw Error(fmt::format("the plan's stop signal is {}, which is none", plan.stop_signal));
   for (const auto& mount : plan.kept_mounts) {
-    if (mount.size() < 2 || !mount.starts_with('/'))
-      throw Error(fmt::format("the plan's kept mount '{}' is no absolute path below /", mount));
+    if (!can_be_kept(mount))
+      throw Error(fmt::format("the plan's kept mount '{}' is none that can be kept", mount));
   }
   for (const auto& [field, path] : {std::pair{"executable", &plan.executable},
                                     std::pair{"working directory", &plan.working_directory}}) {

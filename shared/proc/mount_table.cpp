@@ -67,6 +67,20 @@ bool has_a_server(std::string_view type) {
   return type.starts_with("fuse.") || std::find(types.begin(), types.end(), type) != types.end();
 }
 
+std::vector<std::string> directories_of_overlay(const Mount& mount) {
+  constexpr std::array<std::string_view, 3> options{"lowerdir=", "lowerdir+=", "upperdir="};
+  std::vector<std::string> directories;
+  if (mount.type != "overlay") return directories;
+  for (const auto setting : split(mount.settings, ',')) {
+    for (const auto option : options) {
+      if (!setting.starts_with(option)) continue;
+      for (const auto directory : split(setting.substr(option.size()), ':'))
+        directories.push_back(decode_octal(directory));
+    }
+  }
+  return directories;
+}
+
 std::string upper_directory(const Mount& mount) {
   constexpr std::string_view option = "upperdir=";
   if (mount.type != "overlay") return "";
@@ -131,6 +145,20 @@ const Mount* mounted_at(const MountTable& table, std::string_view path) {
     }
   }
   return seen != nullptr && seen->mount_point == path ? seen : nullptr;
+}
+
+std::set<int> moved_along(const MountTable& table, const std::vector<std::string>& paths) {
+  std::set<int> moved;
+  for (const auto& path : paths) {
+    if (const auto* const mount = mounted_at(table, path)) moved.insert(mount->id);
+  }
+  for (bool is_more = !moved.empty(); is_more;) {
+    is_more = false;
+    for (const auto& mount : table) {
+      if (moved.contains(mount.parent) && moved.insert(mount.id).second) is_more = true;
+    }
+  }
+  return moved;
 }
 
 MountTable unmount_order(const MountTable& table, std::string_view directory) {

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,10 @@ MountTable read_mount_table(const std::string& process = "self");
 /// one. Null where none is there, or where it is hidden by one above it. Pure.
 const Mount* mounted_at(const MountTable& table, std::string_view path);
 
+/// The numbers of those that move along when what somebody finds at each of these paths is moved:
+/// these and what is mounted on them. Pure.
+std::set<int> moved_along(const MountTable& table, const std::vector<std::string>& paths);
+
 /// The mounts at or below `directory` (an absolute path, "/" for all) in an order in which they can
 /// be unmounted: no mount before one that lies on it. Parent links decide, for mounts hide one
 /// another.
@@ -50,6 +55,8 @@ bool lies_on_disk(const Mount& mount);
 /// Whether another machine, or a program, answers for what is in a filesystem of that type.
 bool has_a_server(std::string_view type);
 
+/// All that an overlay is made of, as far as the kernel shows it.
+std::vector<std::string> directories_of_overlay(const Mount& mount);
 /// The directory that an overlay writes to; empty for one that is read-only, and for others.
 std::string upper_directory(const Mount& mount);
 

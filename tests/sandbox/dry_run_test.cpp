@@ -110,9 +110,45 @@ TEST_F(DryRun, TellsWhatIsKept) {
   EXPECT_THAT(page, AllOf(HasSubstr("what is mounted on /srv, at the same place\n"),
                           HasSubstr("\nkept mounts: [\"/srv\"]\n")));
   EXPECT_THAT(page, Not(ContainsRegex("what is in memory only: [^\n]*/srv")));
-  const auto refused = host_.run({DBOOT_INJECT, "--dry-run", "--keep", "/usr", image(), "sh"});
-  EXPECT_EQ(refused.status, 125);
-  EXPECT_THAT(refused.output, HasSubstr("/usr is no mount point"));
+  EXPECT_THAT(host_.run({DBOOT_INJECT, "--doctor", "--keep", "/srv"}).output,
+              AllOf(HasSubstr("good      kept      what is mounted on /srv\n"),
+                    Not(ContainsRegex("what is in memory only: [^\n]*/srv"))));
+}
+
+TEST_F(DryRun, RefusesWhatCannotBeKept) {
+  const auto place = image().substr(0, image().rfind('/'));
+  const std::string prepare = "mount -t tmpfs kept /srv && mkdir /srv/there && cd " + place +
+                              " && mkdir mount && mount -t tmpfs other mount && touch file && "
+                              "mount --bind /etc/hostname file";
+  ASSERT_EQ(host_.run({"/bin/sh", "-e", "-c", prepare}).status, 0);
+  const auto refusal = [&](std::vector<std::string> options) {
+    options.insert(options.begin(), {DBOOT_INJECT, "--dry-run"});
+    options.insert(options.end(), {image(), "sh"});
+    const auto result = host_.run(options);
+    return result.status == 125 ? result.output : "status " + std::to_string(result.status);
+  };
+  EXPECT_THAT(refusal({"--keep", "/usr"}), HasSubstr("/usr is no mount point"));
+  EXPECT_THAT(refusal({"--keep", place + "/file"}),
+              HasSubstr("/file cannot be kept: it is no dir"));
+  EXPECT_THAT(refusal({"--rehearse", "--keep", place + "/mount"}),
+              HasSubstr("a rehearsal does not have what is in /tmp"));
+  EXPECT_THAT(refusal({"--keep", "/srv", "--copy", "/etc/hostname:/srv/name"}),
+              HasSubstr("--copy is /srv/name, which /srv hides"));
+  EXPECT_THAT(refusal({"--keep", "/srv", "--log-to", "/srv/log"}),
+              HasSubstr("--log-to is /srv/log"));
+  EXPECT_THAT(refusal({"--keep", "/srv", "--workdir", "/srv/new"}),
+              HasSubstr("the working directory is /srv/new"));
+  EXPECT_EQ(refusal({"--keep", "/srv", "--workdir", "/srv/there"}), "status 0");
+  const auto hidden = host_.run({DBOOT_INJECT, "--dry-run", "--keep", "/srv", "--copy",
+                                 "/bin/busybox:/srv/sh", image(), "/srv/sh"});
+  EXPECT_EQ(hidden.status, 125);
+  EXPECT_THAT(host_
+                  .run({"unshare", "--mount", "sh", "-c",
+                        "mkdir -p /srv/own && mount -t tmpfs own /srv/own && exec " DBOOT_INJECT
+                        " --dry-run --keep /srv/own " +
+                            image() + " sh"})
+                  .output,
+              HasSubstr("/srv/own cannot be kept: it is mounted for this process"));
 }
 
 TEST_F(DryRun, OfARehearsalEndsNothingOfTheHost) {

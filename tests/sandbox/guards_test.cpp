@@ -117,6 +117,20 @@ TEST_F(Guards, ProcessThatFillsTheRootIsTheFirstToGoWhenMemoryEnds) {
   EXPECT_EQ(sys::read_file("/proc/" + std::to_string(injector.pid()) + "/oom_score_adj"), "1000\n");
 }
 
+/// Nor can what is kept be made so, in any way that there is.
+TEST_F(Guards, WhatIsKeptIsReadOnlyInARehearsal) {
+  ASSERT_EQ(host_.run({"sh", "-ec", "mount -t tmpfs kept /srv && echo before >/srv/file"}).status,
+            0);
+  const auto result = host_.run(
+      {DBOOT_INJECT, "--rehearse", "--keep", "/srv", image(), "sh", "-c",
+       "cat /srv/file; for how in rw bind,rw; do mount -o remount,$how /srv; echo $how >/srv/file; "
+       "done; mkdir /other && mount -o bind /srv /other && mount -o remount,bind,rw /other; "
+       "echo other >/other/file; cat /srv/file; exit 7"});
+  EXPECT_EQ(result.status, 7) << result.output;
+  EXPECT_THAT(result.output, HasSubstr("before"));
+  EXPECT_THAT(host_.run({"cat", "/srv/file"}).output, "before\n");
+}
+
 TEST_F(Guards, WhatIsStartedIsAsUnlikelyToGoAsAnyOther) {
   const auto result = host_.run({DBOOT_INJECT, "--rehearse", image(), "sh", "-c",
                                  "echo \"<$(cat /proc/self/oom_score_adj)>\""});

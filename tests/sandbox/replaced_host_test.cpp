@@ -69,6 +69,16 @@ TEST_F(ReplacedHost, HasTheMountsThatAreKept) {
   EXPECT_THAT(console_, Not(HasSubstr("mount left")));
 }
 
+/// Who finds an empty directory might write anew.
+TEST_F(ReplacedHost, IsNoneWhereAMountIsNotThereAnyMore) {
+  ASSERT_EQ(host_.run({"mount", "-t", "tmpfs", "kept", "/srv"}).status, 0);
+  const std::string image_in_pieces = "{ cat " + (directory_ / "image.tar").string() +
+                                      "; umount /srv; } | " DBOOT_INJECT " --yes --keep /srv - sh";
+  const auto result = host_.run({"/bin/sh", "-c", image_in_pieces});
+  EXPECT_EQ(result.status, 125);
+  EXPECT_THAT(result.output, HasSubstr("/srv is no mount point"));
+}
+
 TEST_F(ReplacedHost, StartsItsCommandWithASignalStateAsFresh) {
   // Busybox's shell ignores SIGQUIT for the last command of a script.
   const SandboxProcess injector =

@@ -32,9 +32,20 @@ TEST(CallGuard, LetsNobodyRemountAFilesystemOfTheHost) {
   EXPECT_TRUE(harms({Kind::mount, "", "/srv", change}));
   EXPECT_TRUE(harms({Kind::mount, "", "a path that nobody knows", change}));
   EXPECT_TRUE(harms({Kind::reconfigure, "", "/srv", 0}));
-  EXPECT_FALSE(harms({Kind::mount, "", "/srv", change | MS_BIND}));
+  EXPECT_FALSE(harms({Kind::mount, "", "/srv", change | MS_BIND | MS_RDONLY}));
   EXPECT_FALSE(harms({Kind::mount, "", "/home", change}));
   EXPECT_FALSE(harms({Kind::reconfigure, "", "/home", 0}));
+}
+
+/// What --keep brings in is read-only.
+TEST(CallGuard, LetsNobodyMakeAMountOfTheHostWritable) {
+  EXPECT_TRUE(harms({Kind::mount, "", "/srv", MS_REMOUNT | MS_BIND}));
+  EXPECT_TRUE(harms({Kind::mount, "", "a path that nobody knows", MS_REMOUNT | MS_BIND}));
+  EXPECT_FALSE(harms({Kind::mount, "", "/home", MS_REMOUNT | MS_BIND}));
+  EXPECT_TRUE(harms({Kind::set_attributes, "", "/srv", MOUNT_ATTR_RDONLY}));
+  EXPECT_FALSE(harms({Kind::set_attributes, "", "/srv", MOUNT_ATTR_NOSUID}));
+  EXPECT_TRUE(harms({Kind::unmount, "", "/srv", MNT_FORCE}));
+  EXPECT_FALSE(harms({Kind::unmount, "", "/home", MNT_FORCE}));
 }
 
 TEST(CallGuard, LetsNobodyUnmountTheRootOfTheHost) {

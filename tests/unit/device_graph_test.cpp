@@ -120,14 +120,26 @@ TEST(DeviceGraph, TellsWhatSomeOfTheMountsLieOn) {
   const DeviceGraph graph(storage(std::move(devices),
                                   "22 1 254:1 / / rw - ext4 /dev/vda1 rw\n"
                                   "23 22 254:16 / /srv rw - ext4 /dev/vdb rw\n"
-                                  "24 22 7:0 / /loop rw - ext4 /dev/loop0 rw\n"));
-  const auto below = [&](const std::string& mount_point) {
-    return graph.devices_below(
-        [&](const Mount& mount) { return mount.mount_point == mount_point; });
-  };
-  EXPECT_THAT(below("/"), ElementsAre("vda", "vda1"));
-  EXPECT_THAT(below("/loop"), ElementsAre("loop0", "vdb"));
-  EXPECT_THAT(below("/nowhere"), IsEmpty());
+                                  "24 22 7:0 / /loop rw - ext4 /dev/loop0 rw\n"
+                                  "25 22 0:40 / /layers rw - overlay overlay "
+                                  "rw,lowerdir=/srv/a:/srv/b,upperdir=/c,workdir=/w\n"));
+  EXPECT_THAT(graph.devices_below({22}), ElementsAre("vda", "vda1"));
+  EXPECT_THAT(graph.devices_below({24}), ElementsAre("loop0", "vdb"));
+  EXPECT_THAT(graph.devices_below({25}), ElementsAre("vda", "vda1", "vdb"));
+  EXPECT_THAT(graph.devices_below({}), IsEmpty());
+}
+
+/// What is written to the origin of a snapshot goes through it.
+TEST(DeviceGraph, HasSnapshotsBelowWhatTheyAreOf) {
+  auto devices = two_disks();
+  devices.push_back(mapped(0, "vg-srv-real", {"vdb"}));
+  devices.push_back(mapped(1, "vg-srv", {"dm-0"}));
+  devices.push_back(mapped(2, "vg-old-cow", {"vdb"}));
+  devices.push_back(mapped(3, "vg-old", {"dm-0", "dm-2"}));
+  devices.push_back(mapped(4, "vg-other", {"vdb"}));
+  const DeviceGraph graph(
+      storage(std::move(devices), "22 1 253:1 / /srv rw - ext4 /dev/mapper/vg-srv rw\n"));
+  EXPECT_THAT(graph.devices_below({22}), ElementsAre("dm-0", "dm-1", "dm-2", "dm-3", "vdb"));
 }
 
 TEST(DeviceGraph, NamesBothHalvesOfAMirror) {

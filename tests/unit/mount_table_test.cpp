@@ -120,6 +120,19 @@ TEST(MountTable, HasWhatIsFoundAtAPathAndNotWhatIsHidden) {
   EXPECT_EQ(source_at("/sr"), "none");
 }
 
+TEST(MountTable, KnowsWhatMovesAlong) {
+  const auto table = parse_mount_table(
+      "30 26 0:9 / /srv/below rw - tmpfs below rw\n"
+      "22 1 254:1 / / rw - ext4 /dev/vda1 rw\n"
+      "25 22 0:7 / /srv rw - autofs hidden rw\n"
+      "26 25 0:8 / /srv rw - tmpfs seen rw\n"
+      "31 30 0:10 / /srv/below/deep rw - tmpfs deep rw\n"
+      "27 22 0:11 / /mnt rw - tmpfs other rw\n");
+  EXPECT_EQ(moved_along(table, {"/srv"}), (std::set<int>{26, 30, 31}));
+  EXPECT_EQ(moved_along(table, {"/srv/below", "/mnt"}), (std::set<int>{27, 30, 31}));
+  EXPECT_EQ(moved_along(table, {"/nowhere"}), std::set<int>());
+}
+
 TEST(Mount, LiesOnADiskOrIsTheKernelsOrAnotherMachines) {
   const auto table = parse_mount_table(
       "22 1 254:1 / / rw - ext4 /dev/vda1 rw\n"

@@ -123,6 +123,16 @@ TEST(Plan, WithAUserThatIsNoneIsRefused) {
   }
 }
 
+TEST(Plan, WithAKeptMountThatCannotBeMovedIsRefused) {
+  for (const auto* const mount : {"srv", "/", "/.", "/a/../b", "/a/", "//a", "/proc", "/run/x"}) {
+    Plan plan = example();
+    plan.kept_mounts = {mount};
+    EXPECT_THAT([&] { plan::encode(plan); },
+                testing::ThrowsMessage<plan::Error>(testing::HasSubstr("kept mount")))
+        << mount;
+  }
+}
+
 TEST(Plan, WithATimeBeforeTheMachineIsRefused) {
   auto plan = example();
   plan.began = std::chrono::nanoseconds(-1);

@@ -352,6 +352,7 @@ void Teller::note_rest(const Record& record) {
   if (record.message == "still waiting") return account.waited.add(record);
   if (record.message == "lines left out")
     account.lines_lost += number_in<std::size_t>(text_of(record, "count")).value_or(0);
+  if (record.message == "mount kept" || record.message == "kept") return account.kept.add(record);
   if (frees(record)) return account.freed.add(record);
   if (stays_busy(record)) return account.busy.add(record);
   if (leaves_out(record)) return account.skipped.add(record);

@@ -83,6 +83,7 @@ struct Account {
   std::size_t processes = 0;  ///< that were ended
   std::size_t killed = 0;
   Records freed;     ///< unmounted, detached, released
+  Records kept;      ///< mounts that the new system has, too, and what they lie on
   Records busy;      ///< what stayed busy, and why
   Records skipped;   ///< what was not done
   Records waited;    ///< what took longer than a tenth of its time

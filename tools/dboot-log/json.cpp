@@ -147,6 +147,7 @@ std::string json(const Account& account) {
            {"running",
             array_of(account.running, [](const auto& entry) { return running(entry.second); })}}},
       {"freed", json_of(account.freed)},
+      {"kept", json_of(account.kept)},
       {"busy", json_of(account.busy)},
       {"left_out", json_of(account.skipped)},
       {"waited", json_of(account.waited)},

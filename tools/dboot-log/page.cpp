@@ -179,6 +179,7 @@ std::string text(const Account& account) {
   show_phases(page, account);
   show_path(page, account);
   show_running(page, account);
+  show_records(page, "Kept", account.kept);
   show_records(page, "Stayed busy", account.busy);
   show_records(page, "Warnings and errors", account.troubles);
   show_records(page, "Waited for", account.waited);

@@ -74,8 +74,8 @@ Terminator::Terminator(Log& log, Children& children, Permissions permissions,
 
 /// Empty when there is nothing to end: a kernel thread, a zombie, one that has just gone.
 Terminator::Pointer Terminator::look_at(pid_t pid) const {
-  // Most are, and each look comes past all of them. (One that has got the pid of such a thread since
-  // is seen by the next look.)
+  // Most are, and each look comes past all of them. (One that has got the pid of such a thread
+  // since is seen by the next look.)
   if (is_kernel_thread(pid)) return nullptr;
   auto handle = ProcessHandle::open(executor_, pid, descriptors_);
   if (!handle) return nullptr;

@@ -97,7 +97,7 @@ std::string check_port(const std::string& port) {
 }
 
 std::string check_absolute(const std::string& path) {
-  return path.starts_with('/') ? "" : quoted(path) + " is no absolute path";
+  return path.starts_with('/') ? "" : quoted(path) + " is no absolute path: it begins with /";
 }
 
 std::string check_break_timeout(const std::string& text) {

@@ -113,8 +113,9 @@ void show_disks(Page& page, const Disks& disks) {
 void show_what_ends(Page& page, const Host& host, const Plan& plan) {
   const auto& processes = host.processes;
   page.line("ends", std::to_string(processes.count) +
-                        " processes: " + std::to_string(processes.asked) + " are asked and have " +
-                        seconds(plan.grace) + "; " + std::to_string(processes.killed) +
+                        (processes.count == 1 ? " process: " : " processes: ") +
+                        std::to_string(processes.asked) + " asked, with " + seconds(plan.grace) +
+                        "; " + std::to_string(processes.killed) +
                         " ignoring SIGTERM, killed at once");
   for (const auto& [name, why, pids] : processes.slow) {
     const auto which = pids.size() == 1 ? "pid " + std::to_string(pids.front())
@@ -211,6 +212,8 @@ std::string text(const Forecast& forecast) {
       show_disks(page, host->disks);
     } else if (forecast.plan.scope == Scope::machine) {
       page.line("disks", "not known: there is no /sys that has them");
+    } else {
+      page.line("disks", "none is let go of in a namespace");
     }
     show_what_ends(page, *host, forecast.plan);
     show_what_stays(page, *host, forecast.plan);

@@ -19,6 +19,7 @@
 #include "shared/devices/lasting.hpp"
 #include "shared/log/destination.hpp"
 #include "shared/plan/layout.hpp"
+#include "shared/proc/fields.hpp"
 #include "shared/proc/mount_table.hpp"
 #include "shared/system/directory.hpp"
 #include "shared/system/syscalls.hpp"
@@ -47,7 +48,7 @@ void refuse_what_the_new_system_has(const std::string& path) {
   for (const auto* name : layout::mount_points) {
     const auto own = std::string("/").append(name);
     if (!lies_in(path, own)) continue;
-    throw Failure(path + " cannot be kept: the new system has a " + own + " of its own",
+    throw Failure(joined({path, "cannot be kept: the new system has a", own, "of its own"}, " "),
                   path == own || own != "/run" ? "leave it out" : keep_it_elsewhere(path));
   }
 }
@@ -136,7 +137,7 @@ std::string path_of(int root, const std::string& wanted) {
   const auto fd = sys::try_open_at2(root, wanted, O_PATH, 0, RESOLVE_IN_ROOT);
   if (!fd) refuse(std::generic_category().message(errno));
   std::error_code error;
-  const auto path =
+  auto path =
       std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd.get()), error).string();
   if (error) refuse(error.message());
   struct stat status {};
@@ -180,6 +181,7 @@ std::string what_is_in_the_way(int parent, const std::string& name,
 
 std::vector<std::string> chosen(const std::vector<std::string>& wanted, const MountTable& mounts) {
   std::vector<std::string> found;
+  found.reserve(wanted.size());
   for (const auto& path : wanted) found.push_back(mount_to_keep(path, mounts).mount_point);
   std::sort(found.begin(), found.end());
   std::vector<std::string> outermost;
@@ -209,8 +211,9 @@ void refuse_hidden(std::string_view what, const std::string& path,
                    const std::vector<std::string>& kept) {
   for (const auto& directory : kept) {
     if (lies_in(path, directory))
-      throw Failure(std::string(what).append(" is ") + path + ", which " + directory +
-                        " hides in the new system, for that is kept",
+      throw Failure(joined({std::string(what), "is", path + ", which", directory,
+                            "hides in the new system, for that is kept"},
+                           " "),
                     "take another path");
   }
 }

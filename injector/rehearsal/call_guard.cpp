@@ -71,6 +71,14 @@ std::uint64_t without_magic(std::uint64_t flags) {
   return (flags & mask) == MS_MGC_VAL ? flags & ~mask : flags;
 }
 
+/// Of another process's memory; how many bytes there were.
+std::size_t read_memory(pid_t pid, std::uint64_t address, void* to, std::size_t size) {
+  const iovec here{to, size};
+  const iovec there{reinterpret_cast<void*>(address), size};  // NOLINT: an address of that process
+  const ssize_t count = ::process_vm_readv(pid, &here, 1, &there, 1, 0);
+  return count < 0 ? 0 : static_cast<std::size_t>(count);
+}
+
 /// A C string of the caller's, cut at 4 KiB. Empty when it cannot be read.
 std::optional<std::string> read_string(pid_t pid, std::uint64_t address) {
   constexpr std::size_t most = 4096;
@@ -78,15 +86,12 @@ std::optional<std::string> read_string(pid_t pid, std::uint64_t address) {
   while (address != 0 && text.size() < most) {
     // Never over the end of a page, behind which there may be nothing.
     std::array<char, 256> part{};
-    const std::size_t size = part.size() - address % part.size();
-    const iovec here{part.data(), size};
-    iovec there{reinterpret_cast<void*>(address), size};  // NOLINT: an address of the other process
-    const ssize_t count = ::process_vm_readv(pid, &here, 1, &there, 1, 0);
-    if (count <= 0) return std::nullopt;
-    const std::string_view got(part.data(), static_cast<std::size_t>(count));
+    const auto count = read_memory(pid, address, part.data(), part.size() - address % part.size());
+    if (count == 0) return std::nullopt;
+    const std::string_view got(part.data(), count);
     text += got.substr(0, got.find('\0'));
     if (got.find('\0') != std::string_view::npos) break;
-    address += static_cast<std::uint64_t>(count);
+    address += count;
   }
   return text;
 }
@@ -139,10 +144,8 @@ std::optional<MountCall> read_call(const seccomp_notif& notification, int proces
     case SYS_mount_setattr: {
       call.kind = MountCall::Kind::set_attributes;
       mount_attr attributes{};
-      const iovec here{&attributes, sizeof attributes};
-      iovec there{reinterpret_cast<void*>(arguments[3]),
-                  sizeof attributes};  // NOLINT: of the other
-      if (::process_vm_readv(pid, &here, 1, &there, 1, 0) != sizeof attributes) return std::nullopt;
+      if (read_memory(pid, arguments[3], &attributes, sizeof attributes) != sizeof attributes)
+        return std::nullopt;
       call.flags = attributes.attr_clr;
       break;
     }

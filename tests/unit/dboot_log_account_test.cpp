@@ -94,6 +94,15 @@ TEST(DbootLogPath, HasEveryLongWaitOfAPhaseAndNothingThatCameLate) {
                           "1.000 s release: up to its end"));
 }
 
+TEST(DbootLogAccount, HasWhatIsKeptApart) {
+  const auto account = account_of(
+      "[1.000000] info release mount kept mount=/srv type=ext4 source=/dev/vdb\n"
+      "[1.500000] info release released device=/dev/vda was=\"ext4 on /\"\n"
+      "[1.600000] info release kept device=/dev/vdb was=\"ext4 on /srv\"\n");
+  EXPECT_EQ(account.kept.count, 2U);
+  EXPECT_EQ(account.freed.count, 1U);
+}
+
 TEST(DbootLogAccount, KnowsHowTheNewSystemHasEnded) {
   const std::string begin =
       "[1.000000] info start started line=2\n[1.100000] info supervise started line=3\n"

@@ -166,7 +166,7 @@ disks        vda is released
              vdc is released
                taken apart: dm-2 (vg-idle), device mapper
              zfs on /pool: its disks are not known, and may stay busy (to end it: zpool export -a)
-ends         8 processes: 7 are asked and have 10 s; 1 ignoring SIGTERM, killed at once
+ends         8 processes: 7 asked, with 10 s; 1 ignoring SIGTERM, killed at once
                may be slow: postgres (2 processes): a database, which writes back what it has in memory
                may be slow: dd (pid 14): waits in the kernel, where no signal reaches it
                may be slow: qemu-system-x86 (pid 15): a virtual machine, whose system is switched off

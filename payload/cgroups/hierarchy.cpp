@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "payload/children/blocking.hpp"
 #include "shared/proc/fields.hpp"
 #include "shared/system/detached_mount.hpp"
 #include "shared/system/syscalls.hpp"
@@ -30,8 +31,16 @@ std::vector<CgroupHierarchy> parse_cgroup_hierarchies(std::string_view cgroup) {
   return hierarchies;
 }
 
-std::vector<CgroupHierarchy> read_cgroup_hierarchies() {
-  return parse_cgroup_hierarchies(sys::read_file_or_empty("/proc/self/cgroup"));
+Task<std::vector<CgroupHierarchy>> read_cgroup_hierarchies(Log& log, Children& children) {
+  using namespace std::chrono_literals;
+  // The kernel may ask for a lock that somebody holds who waits for a disk (cgroup_mutex).
+  blocking::Work work = [](const blocking::Report& report) {
+    report.write(sys::read_file("/proc/self/cgroup"));
+  };
+  auto child = blocking::run(children, "look for cgroups", 2s, std::move(work));
+  const auto outcome = co_await std::move(child);
+  if (!outcome.finished()) log.warning("cgroups are not known", {{"reason", outcome.error}});
+  co_return parse_cgroup_hierarchies(outcome.text);
 }
 
 UniqueFd mount_root_of(const CgroupHierarchy& hierarchy) {

@@ -4,6 +4,9 @@
 #include <string_view>
 #include <vector>
 
+#include "payload/children/children.hpp"
+#include "payload/task.hpp"
+#include "shared/log/log.hpp"
 #include "shared/system/unique_fd.hpp"
 
 namespace dboot {
@@ -22,8 +25,9 @@ struct CgroupHierarchy {
 /// The lines of a /proc/PID/cgroup file; what is none is passed over.
 std::vector<CgroupHierarchy> parse_cgroup_hierarchies(std::string_view cgroup);
 
-/// All that there are, whether or not the old system has mounted them.
-std::vector<CgroupHierarchy> read_cgroup_hierarchies();
+/// All that there are, whether or not the old system has mounted them; none, and a line in the log,
+/// where the kernel does not say so within two seconds.
+Task<std::vector<CgroupHierarchy>> read_cgroup_hierarchies(Log& log, Children& children);
 
 /// Its root directory, on a mount without a place. May block: for a child. Throws
 /// std::system_error.

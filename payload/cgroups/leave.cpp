@@ -65,7 +65,8 @@ Removal leave(int root) {
 Task<> leave_old_cgroups(Log& log, Children& children, Permissions permissions) {
   using namespace std::chrono_literals;
   if (!permissions.allows(Action::leave_cgroup)) co_return;
-  const auto hierarchies = read_cgroup_hierarchies();
+  auto looking = read_cgroup_hierarchies(log, children);
+  const auto hierarchies = co_await std::move(looking);
   // One that fails must not keep the others.
   std::size_t removed = 0;
   std::size_t stay = 0;

@@ -59,7 +59,8 @@ void thaw_below(int parent, const std::string& path, const Freezer& freezer,
 Task<> thaw_cgroups(Log& log, Children& children, Permissions permissions) {
   using namespace std::chrono_literals;
   if (!permissions.allows(Action::thaw_cgroups)) co_return;
-  const auto hierarchies = read_cgroup_hierarchies();
+  auto looking = read_cgroup_hierarchies(log, children);
+  const auto hierarchies = co_await std::move(looking);
   for (const auto& hierarchy : hierarchies) {
     if (!hierarchy.unified() && !hierarchy.controls("freezer")) continue;
     blocking::Work work = [&hierarchy](const blocking::Report& report) {

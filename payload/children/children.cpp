@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -28,12 +29,18 @@ void Children::listen() {
   });
 }
 
-/// Signals coalesce: one SIGCHLD may stand for many children.
+/// Signals coalesce: one SIGCHLD may stand for many children. Where they end faster than they are
+/// collected, others have their turn in between.
 void Children::reap() {
+  constexpr int most_at_once = 500;
   // Where nobody has ended it is 0, and ECHILD where nobody is left.
   constexpr int most_failures = 10;
   int status = 0;
-  for (int failures = 0; failures < most_failures;) {
+  for (int failures = 0, collected = 0; failures < most_failures; ++collected) {
+    if (collected == most_at_once) {
+      ::kill(::getpid(), SIGCHLD);
+      break;
+    }
     const pid_t pid = ::waitpid(-1, &status, WNOHANG);
     if (pid == 0 || (pid < 0 && errno == ECHILD)) break;
     if (pid < 0) {

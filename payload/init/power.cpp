@@ -107,7 +107,8 @@ Task<> end_machine(Context& context, Power power) {
     const auto command = commands.at(static_cast<std::size_t>(power));
     sys::check(::reboot(static_cast<int>(command)), to_string(power));
   };
-  auto child = blocking::run(context.children, "reboot", 30s, std::move(work));
+  // Drivers may be slow to stop many disks.
+  auto child = blocking::run(context.children, "reboot", 5min, std::move(work));
   const auto outcome = co_await std::move(child);
   context.log.error("the kernel does not end the machine", {{"reason", outcome.error}});
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 #include <system_error>
 
@@ -37,8 +38,12 @@ std::set<int> mounts_of(const std::string& process) {
   return ids;
 }
 
+constexpr auto for_all = 2s;
+
 void tell(const std::vector<pid_t>& pids, const blocking::Report& report) {
+  const auto end = std::chrono::steady_clock::now() + for_all;
   for (const pid_t pid : pids) {
+    if (std::chrono::steady_clock::now() >= end) return;
     try {
       const auto name = std::to_string(pid);
       const auto ids = mounts_of("/proc/" + name);
@@ -56,7 +61,7 @@ void tell(const std::vector<pid_t>& pids, const blocking::Report& report) {
 Task<std::map<pid_t, std::vector<std::string>>> mounts_held_by(Children& children,
                                                                std::vector<pid_t> pids) {
   blocking::Work work = [&pids](const blocking::Report& report) { tell(pids, report); };
-  auto child = blocking::run(children, "look for what processes hold", 2s, std::move(work));
+  auto child = blocking::run(children, "look for what processes hold", for_all, std::move(work));
   const auto outcome = co_await std::move(child);
   std::map<pid_t, std::vector<std::string>> held;
   for (const auto line : lines_of(outcome.text)) {

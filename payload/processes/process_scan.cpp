@@ -18,6 +18,7 @@ namespace dboot::process_scan {
 namespace {
 
 using namespace std::chrono_literals;
+using TimePoint = std::chrono::steady_clock::time_point;
 
 /// For one process: the one that takes longer holds its lock. Where one hangs others may, and
 /// everybody waits for them.
@@ -42,21 +43,36 @@ bool awaits_signals(pid_t pid) {
   return call.starts_with(std::to_string(SYS_rt_sigtimedwait) + ' ');
 }
 
-void report_each(const std::vector<pid_t>& pids, const blocking::Report& report) {
+/// Its path in the unified hierarchy, "/system.slice/docker.service"; empty when it has none.
+std::string cgroup_of(pid_t pid) {
+  const auto groups = "\n" + sys::read_file_or_empty("/proc/" + std::to_string(pid) + "/cgroup");
+  constexpr std::string_view unified = "\n0::";
+  const auto at = groups.find(unified);
+  if (at == std::string::npos) return "";
+  const auto start = at + unified.size();
+  return groups.substr(start, groups.find('\n', start) - start);
+}
+
+/// As many as there is time for.
+void report_each(const std::vector<pid_t>& pids, TimePoint end, const blocking::Report& report) {
   for (const pid_t pid : pids) {
+    if (std::chrono::steady_clock::now() >= end) return;
     std::string line = std::to_string(pid) + ' ';
     if (is_storage_daemon(pid)) line += is_daemon;
     if (awaits_signals(pid)) line += is_waiting;
-    report.write(line + '\n');
+    report.write(line + ' ' + cgroup_of(pid) + '\n');
   }
 }
 
 void note(std::string_view answer, Details& details) {
-  const auto space = answer.find(' ');
-  const auto pid = number_in<pid_t>(answer.substr(0, space)).value_or(0);
-  if (answer.find(is_daemon, space) != std::string_view::npos) details.storage_daemons.insert(pid);
-  if (answer.find(is_waiting, space) != std::string_view::npos)
-    details.awaiting_signals.insert(pid);
+  const auto first = answer.find(' ');
+  const auto second = answer.find(' ', first + 1);
+  if (second == std::string_view::npos) return;
+  const auto pid = number_in<pid_t>(answer.substr(0, first)).value_or(0);
+  const auto what = answer.substr(first + 1, second - first - 1);
+  if (what.find(is_daemon) != std::string_view::npos) details.storage_daemons.insert(pid);
+  if (what.find(is_waiting) != std::string_view::npos) details.awaiting_signals.insert(pid);
+  details.cgroups.emplace(pid, answer.substr(second + 1));
 }
 
 }  // namespace
@@ -80,14 +96,20 @@ Task<Details> read_details(Log& log, Children& children, std::vector<pid_t> pids
   std::chrono::milliseconds patience = for_the_first;
   const auto end = std::chrono::steady_clock::now() + for_all;
   while (!pids.empty()) {
-    blocking::Work work = [&pids](const blocking::Report& report) { report_each(pids, report); };
+    blocking::Work work = [&pids, end](const blocking::Report& report) {
+      report_each(pids, end, report);
+    };
     auto child = blocking::run(children, "look at the processes", patience, std::move(work));
     const auto outcome = co_await std::move(child);
     // The last one may be cut off.
     const std::string_view report = outcome.text;
     const auto answers = lines_of(report.substr(0, report.rfind('\n') + 1));
     for (const auto answer : answers) note(answer, details);
-    if (outcome.finished()) break;
+    if (outcome.finished()) {
+      if (answers.size() < pids.size())
+        log.warning("processes not looked at", {{"processes", pids.size() - answers.size()}});
+      break;
+    }
     if (outcome.end == blocking::Outcome::End::failed) {
       log.warning("storage daemons not looked for", {{"reason", outcome.error}});
       break;
@@ -102,15 +124,6 @@ Task<Details> read_details(Log& log, Children& children, std::vector<pid_t> pids
     break;
   }
   co_return details;
-}
-
-std::string cgroup(pid_t pid) {
-  const auto groups = "\n" + sys::read_file_or_empty("/proc/" + std::to_string(pid) + "/cgroup");
-  constexpr std::string_view unified = "\n0::";
-  const auto at = groups.find(unified);
-  if (at == std::string::npos) return "";
-  const auto start = at + unified.size();
-  return groups.substr(start, groups.find('\n', start) - start);
 }
 
 }  // namespace dboot::process_scan

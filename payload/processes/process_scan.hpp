@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "payload/children/children.hpp"
@@ -14,7 +16,8 @@ namespace dboot::process_scan {
 /// The PID namespaces of a process, innermost first, up to but without the reader's own.
 std::vector<ino_t> nested_namespaces(const ProcessStatus& status);
 
-/// What /proc tells under a lock of the process itself: mmap_lock, exec_update_lock.
+/// What /proc tells under a lock that somebody may hold for long: of the process itself (mmap_lock,
+/// exec_update_lock), or of all cgroups (cgroup_mutex, up to Linux 6.7).
 struct Details {
   /// Root's, with an argv[0] that begins with '@'.
   std::set<pid_t> storage_daemons;
@@ -22,13 +25,12 @@ struct Details {
   /// shows what it waits for as not blocked, although it is neither ignored nor fatal then
   /// (kernel/signal.c: do_sigtimedwait, real_blocked).
   std::set<pid_t> awaiting_signals;
+  /// Their paths in the unified hierarchy, "/system.slice/docker.service"; empty for none.
+  std::map<pid_t, std::string> cgroups;
 };
 
 /// Of these processes. A child reads it, for one that hangs may hold its lock. What cannot be read
-/// in time is in neither set.
+/// in fifteen seconds is in none of these.
 Task<Details> read_details(Log& log, Children& children, std::vector<pid_t> pids);
-
-/// Its path in the unified hierarchy, "/system.slice/docker.service"; empty when it has none.
-std::string cgroup(pid_t pid);
 
 }  // namespace dboot::process_scan

@@ -23,6 +23,8 @@ using Clock = std::chrono::steady_clock;
 constexpr auto until_pending_is_deaf = 1s;
 /// See Terminator::end_of_patience().
 constexpr auto after_keeping = 500ms;
+/// For those that are asked last, whoever has used up the time of all.
+constexpr auto for_keepers = 2s;
 /// A shell saves its history and passes SIGHUP on to its jobs.
 constexpr auto after_hangup = 500ms;
 constexpr auto until_stuck = 5s;
@@ -81,8 +83,7 @@ Terminator::Pointer Terminator::look_at(pid_t pid) const {
   if (!handle) return nullptr;
   auto status = read_process_status(pid);
   if (!status) return nullptr;
-  Process process{*status, false, process_scan::nested_namespaces(*status), false,
-                  process_scan::cgroup(pid)};
+  Process process{*status, false, process_scan::nested_namespaces(*status)};
   const auto kind = classify(process, handle->has_ended());
   if (kind == ProcessClass::kernel_thread || kind == ProcessClass::zombie) return nullptr;
   return std::make_shared<OldProcess>(std::move(process), kind, std::move(*handle));
@@ -107,6 +108,8 @@ Task<Terminator::Found> Terminator::find_new() {
     process->process.network_daemon = keeps_network_ && configures_network(process->process.status);
     process->process.session = std::find(session_.begin(), session_.end(), pid) != session_.end();
     process->process.awaits_signals = details.awaiting_signals.contains(pid);
+    const auto cgroup = details.cgroups.find(pid);
+    if (cgroup != details.cgroups.end()) process->process.cgroup = cgroup->second;
     process->kind = classify(process->process, false);
   }
   processes_.add(found);
@@ -168,7 +171,8 @@ void Terminator::ask(const Pointer& process) {
   process->asked = Clock::now();
   if (!signal) return;  // after its members
   if (signal == SIGKILL) return kill(*process, "it ignores SIGTERM");
-  if (process->kind == ProcessClass::reacts) asked_.push_back(process);
+  if (process->kind == ProcessClass::reacts)
+    asked_.push_back({process, process->asked + until_pending_is_deaf});
   process->handle.send(*signal);
   process->handle.send(SIGCONT);  // one that is stopped cannot act on it
 }
@@ -183,6 +187,7 @@ void Terminator::kill(OldProcess& process, std::string_view why) {
 /// to a manager that is gone by now. Once the last container of such a keeper has ended, there is
 /// nothing left that it protects, and it gets a moment instead of the whole grace period.
 std::optional<Terminator::TimePoint> Terminator::end_of_patience(const OldProcess& process) const {
+  if (process.kind == ProcessClass::namespace_init) return std::nullopt;  // for its members
   if (process.kind == ProcessClass::shell) return process.asked + after_hangup;
   if (const auto end = processes_.end_of_keeping(process)) return *end + after_keeping;
   return std::nullopt;
@@ -200,16 +205,22 @@ bool Terminator::waits_in_vain(const OldProcess& process) const {
   return end && Clock::now() >= *end;
 }
 
-/// The front of `asked_` is who was asked first among those that have not answered. Everybody is
-/// looked at once, a second after they were asked.
+/// Each is looked at a second after it was asked, and again a second later while it is at something
+/// else than waiting: it may take the signal yet.
 Terminator::Found Terminator::take_those_that_leave_it_pending() {
   Found pending;
-  for (; !asked_.empty(); asked_.pop_front()) {
-    const auto& process = asked_.front();
+  const auto now = Clock::now();
+  while (!asked_.empty() && asked_.front().look <= now) {
+    const auto process = asked_.front().process;
+    asked_.pop_front();
     if (!process->open) continue;
-    if (Clock::now() < process->asked + until_pending_is_deaf) break;
     const auto status = read_process_status(process->process.status.pid);
-    if (status && leaves_sigterm_pending(*status)) pending.push_back(process);
+    if (!status || !leaves_sigterm_pending(*status)) continue;
+    if (status->state == 'S') {
+      pending.push_back(process);
+    } else {
+      asked_.push_back({process, now + until_pending_is_deaf});
+    }
   }
   return pending;
 }
@@ -227,6 +238,11 @@ Task<> Terminator::kill_those_that_cannot_answer() {
     if (process->kind == ProcessClass::namespace_init && processes_.has_members(*process)) continue;
     if (process->gone) continue;
     const bool ignores = std::find(pending.begin(), pending.end(), process) != pending.end();
+    if (ignores) {
+      // The look at the others has taken its time.
+      const auto status = read_process_status(process->process.status.pid);
+      if (!status || !leaves_sigterm_pending(*status)) continue;
+    }
     kill(*process, ignores ? "it leaves SIGTERM pending" : why_in_vain(*process));
   }
 }
@@ -234,7 +250,7 @@ Task<> Terminator::kill_those_that_cannot_answer() {
 /// When a rule about time has to be looked at again.
 Terminator::TimePoint Terminator::next_look(TimePoint end) {
   TimePoint next = end;
-  if (!asked_.empty()) next = std::min(next, asked_.front()->asked + until_pending_is_deaf);
+  if (!asked_.empty()) next = std::min(next, asked_.front().look);
   for (const auto& process : processes_.with_rules()) {
     if (const auto patience = end_of_patience(*process)) next = std::min(next, *patience);
   }
@@ -261,11 +277,16 @@ Task<> Terminator::wait_for_answers(TimePoint end) {
   }
 }
 
-/// When everything else has ended. False when there are none.
-bool Terminator::ask_keepers() {
+/// When everything else has ended, or has used up its time, which is no reason to take theirs.
+Task<> Terminator::end_keepers(TimePoint end) {
   const Found keepers = processes_.take_keepers();
+  if (keepers.empty()) co_return;
+  const auto at_least = Clock::now() + for_keepers;
   for (const auto& process : keepers) ask(process);
-  return !keepers.empty();
+  co_await wait_for_answers(end);
+  const auto lives = [](const Pointer& process) { return !process->gone; };
+  while (std::any_of(keepers.begin(), keepers.end(), lives) && Clock::now() < at_least)
+    co_await wait_for_an_end(at_least);
 }
 
 /// The ssh server takes nobody in any more. The sessions that it has taken in go on.
@@ -292,7 +313,7 @@ Task<> Terminator::end_all(std::chrono::milliseconds grace) {
     if (!end) stop_listening();
     if (!end) end = Clock::now() + grace;  // the first look may have taken its time
     co_await wait_for_answers(*end);
-    if (ask_keepers()) co_await wait_for_answers(*end);
+    co_await end_keepers(*end);
   } while (processes_.seen() > known && Clock::now() < *end);
   account::tell_answers(log_, processes_);
   if (!session_.empty()) {

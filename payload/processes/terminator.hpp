@@ -47,7 +47,7 @@ class Terminator {
   Pointer look_at(pid_t pid) const;
   Task<> ask_new_ones();
   void ask(const Pointer& process);
-  bool ask_keepers();
+  Task<> end_keepers(TimePoint end);
   Task<> wait_for_answers(TimePoint end);
   Found take_those_that_leave_it_pending();
   Task<> kill_those_that_cannot_answer();
@@ -80,8 +80,13 @@ class Terminator {
   unsigned descriptors_;        ///< for pidfds
   Condition gone_;
   OldProcesses processes_;
-  std::deque<Pointer> asked_;  ///< by SIGTERM, the earliest first
-  Found silent_;               ///< those alive whose end nobody tells
+  /// Somebody who was asked by SIGTERM.
+  struct Asked {
+    Pointer process;
+    TimePoint look;  ///< when it is looked whether it takes that
+  };
+  std::deque<Asked> asked_;  ///< the earliest look first
+  Found silent_;             ///< those alive whose end nobody tells
 };
 
 }  // namespace dboot

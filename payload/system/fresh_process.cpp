@@ -16,7 +16,9 @@
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+#include <vector>
 
+#include "shared/proc/fields.hpp"
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
@@ -43,6 +45,13 @@ void check_if_known(long result, const char* what) {
   if (result < 0 && errno != ENOSYS && errno != EINVAL) sys::fail(errno, {what});
 }
 
+/// Those that the kernel keeps free of processes (isolcpus=), unless these ask for them.
+std::vector<std::size_t> isolated_processors() {
+  auto list = sys::read_file_or_empty("/sys/devices/system/cpu/isolated");
+  if (list.ends_with('\n')) list.pop_back();
+  return numbers_in_ranges(list);
+}
+
 void be_scheduled_as_others(Log& log) {
   const sched_param no_priority{};
   attempt(log, [&] {
@@ -53,6 +62,8 @@ void be_scheduled_as_others(Log& log) {
     // More than any machine has: the kernel takes those that are there.
     std::array<cpu_set_t, 8> processors;
     std::memset(processors.data(), 0xff, sizeof processors);
+    for (const auto number : isolated_processors())
+      CPU_CLR_S(number, sizeof processors, processors.data());
     sys::check(::sched_setaffinity(0, sizeof processors, processors.data()),
                "allow every processor");
   });
@@ -85,6 +96,9 @@ void use_memory_as_others(Log& log) {
 
 void have_rights_as_others(Log& log) {
   ::personality(PER_LINUX);
+  // Where they may be enabled again.
+  for (const auto speculation : {PR_SPEC_STORE_BYPASS, PR_SPEC_INDIRECT_BRANCH})
+    ::prctl(PR_SET_SPECULATION_CTRL, speculation, PR_SPEC_ENABLE, 0, 0);
   attempt(log, [] { sys::check(::prctl(PR_SET_SECUREBITS, 0), "clear the securebits"); });
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   attempt(log, [] {

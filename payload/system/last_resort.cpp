@@ -62,15 +62,29 @@ void begin_anew(const char* why) noexcept {
     ::execve(program, arguments.data(), environment.data());
 }
 
+void reset_now() noexcept {
+  const int trigger = ::open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
+  [[maybe_unused]] const auto written = ::write(trigger, "b", 1);
+}
+
+/// Where a reboot hangs, every other one waits for it.
+void reset_when_a_reboot_hangs() noexcept {
+  constexpr unsigned seconds_for_a_reboot = 300;
+  if (::fork() != 0) return;
+  ::sleep(seconds_until_reboot + seconds_for_a_reboot);
+  reset_now();
+  ::_exit(1);
+}
+
 [[noreturn]] void reboot_after_a_while() noexcept {
+  reset_when_a_reboot_hangs();
   const pid_t child = ::fork();
   // In a child, for the end of this process is a panic; without one, there is no choice.
   if (child <= 0) {
     ::sleep(seconds_until_reboot);
     ::reboot(RB_AUTOBOOT);
     // It may have been forbidden.
-    const int trigger = ::open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
-    [[maybe_unused]] const auto written = ::write(trigger, "b", 1);
+    reset_now();
   }
   if (child == 0) ::_exit(1);
   for (;;) {

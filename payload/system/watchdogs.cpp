@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <stdexcept>
 #include <string_view>
 #include <system_error>
 
@@ -34,13 +36,12 @@ bool is_armed(const std::string& name) {
   return attribute(name, "state") == "active";
 }
 
-std::vector<std::string> armed_ones() {
+std::vector<std::string> all_names() {
   std::vector<std::string> names;
   const UniqueFd directory(::open(all_watchdogs, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return names;
-  for (auto& [name, type] : entries_of(directory.get(), all_watchdogs)) {
-    if (is_armed(name)) names.push_back(std::move(name));
-  }
+  for (auto& [name, type] : entries_of(directory.get(), all_watchdogs))
+    names.push_back(std::move(name));
   return names;
 }
 
@@ -59,8 +60,19 @@ UniqueFd try_open(const DeviceNodes& devices, const std::string& name) {
   }
 }
 
+/// The machine is reset without it: it is not swapped out, nor ended when memory ends.
+void be_there_at_all_times() {
+  ::mlockall(MCL_CURRENT);
+  try {
+    sys::write_file("/proc/self/oom_score_adj", "-1000");
+  } catch (const std::system_error&) {
+    // As it is.
+  }
+}
+
 /// In the child, until there is an order, or the end of the pipe.
 void feed(const DeviceNodes& devices, const std::string& name, int orders) {
+  be_there_at_all_times();
   constexpr int second_ms = 1000;
   UniqueFd watchdog;
   pollfd order{orders, POLLIN, 0};
@@ -82,8 +94,10 @@ Watchdogs::~Watchdogs() {
 
 Task<> Watchdogs::keep_fed() {
   if (!permissions_.allows(Action::feed_watchdog)) co_return;
-  const auto names = armed_ones();
-  for (const auto& name : names) {
+  for (const auto& name : all_names()) {
+    if (attribute(name, "state").empty())
+      log_.warning("a watchdog may be armed: the kernel does not say so", {{"device", name}});
+    if (!is_armed(name)) continue;
     try {
       auto starting = start_feeding(name);
       co_await std::move(starting);
@@ -97,26 +111,43 @@ Task<> Watchdogs::keep_fed() {
 }
 
 Task<> Watchdogs::start_feeding(std::string name) {
-  auto pipe = sys::make_pipe();
   auto feeder = std::make_unique<Feeder>();
   auto* const child = feeder.get();
-  const int orders = pipe.read.get();
-  auto starting = fork_patiently([this, child, orders, &name] {
-    const auto body = [this, orders, &name] {
-      feed(devices_, name, orders);
-      ::_exit(0);
-    };
-    const pid_t pid = fork_child("feed " + name, {orders, devices_.mount()}, body);
-    children_.add(pid, Children::Kind::helper, [this, child](int) {
-      child->pid = 0;
-      ended_.notify();
-    });
-    return pid;
-  });
-  feeder->pid = co_await std::move(starting);
-  feeder->name = std::move(name);
-  feeder->orders = std::move(pipe.write);
+  child->name = std::move(name);
+  auto starting = fork_patiently([this, child] { return start(*child); });
+  co_await std::move(starting);
   feeders_.push_back(std::move(feeder));
+}
+
+pid_t Watchdogs::start(Feeder& feeder) {
+  auto pipe = sys::make_pipe();
+  const int orders = pipe.read.get();
+  const auto body = [this, orders, &feeder] {
+    feed(devices_, feeder.name, orders);
+    ::_exit(0);
+  };
+  feeder.pid = fork_child("feed " + feeder.name, {orders, devices_.mount()}, body);
+  feeder.orders = std::move(pipe.write);
+  children_.add(feeder.pid, Children::Kind::helper, [this, &feeder](int) {
+    feeder.pid = 0;
+    ended_.notify();
+    if (feeder.orders) start_again(feeder);
+  });
+  return feeder.pid;
+}
+
+/// Somebody has ended it: a command that kills all it can, say.
+void Watchdogs::start_again(Feeder& feeder) {
+  constexpr int most = 100;
+  try {
+    if (++feeder.starts > most) throw std::runtime_error("it ends again and again");
+    start(feeder);
+    log_.warning("watchdog fed by another process: the one before was killed",
+                 {{"device", feeder.name}});
+  } catch (const std::exception& error) {
+    log_.error("watchdog not fed: it will reset the machine",
+               {{"device", feeder.name}, {"reason", error.what()}});
+  }
 }
 
 Task<> Watchdogs::let_go(Start start) {

@@ -52,9 +52,12 @@ class Watchdogs {
     std::string name;  ///< "watchdog0"
     pid_t pid = 0;     ///< 0 when it has ended
     UniqueFd orders;   ///< a pipe; at its end the child ends
+    int starts = 0;    ///< in the place of one that was killed
   };
 
   Task<> start_feeding(std::string name);
+  pid_t start(Feeder& feeder);
+  void start_again(Feeder& feeder);
   Task<> stop(Feeder& feeder);
   Task<> end(Feeder& feeder);
 

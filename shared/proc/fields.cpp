@@ -34,4 +34,18 @@ std::string joined(const std::vector<std::string>& words, std::string_view betwe
   return text;
 }
 
+std::vector<std::size_t> numbers_in_ranges(std::string_view list) {
+  constexpr std::size_t most = 1U << 16U;  // more than any machine has
+  std::vector<std::size_t> numbers;
+  for (const auto range : split(list, ',')) {
+    const auto dash = range.find('-');
+    const auto first = number_in<std::size_t>(range.substr(0, dash));
+    const auto last =
+        dash == std::string_view::npos ? first : number_in<std::size_t>(range.substr(dash + 1));
+    if (!first || !last || *last >= most) continue;
+    for (auto number = *first; number <= *last; ++number) numbers.push_back(number);
+  }
+  return numbers;
+}
+
 }  // namespace dboot

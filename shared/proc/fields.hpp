@@ -1,6 +1,7 @@
 #pragma once
 
 #include <charconv>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,9 @@ std::vector<std::string_view> words_of(std::string&& text) = delete;
 
 /// All of them, with something between each two.
 std::string joined(const std::vector<std::string>& words, std::string_view between);
+
+/// "0-2,5" (Documentation/admin-guide/cputopology.rst); what is no range is passed over. Pure.
+std::vector<std::size_t> numbers_in_ranges(std::string_view list);
 
 /// The number that is the whole of a text.
 template <class Number>

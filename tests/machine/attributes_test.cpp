@@ -65,6 +65,8 @@ const std::map<std::string, std::string> allowed{
     {"cgroup", "the hierarchies that the old system has mounted"},
     {"Max processes", "by the memory that was free when the kernel began"},
     {"Max pending signals", "the same"},
+    {"session", "nothing takes setsid(2) back, which systemd calls"},
+    {"process_group", "the same"},
     {"session_keyring", "an empty one of its own; the kernel gives none, and a user's stands in"},
 };
 

@@ -130,6 +130,7 @@ void tell_all() {
 }
 
 void become_odd() {
+  ::setsid();
   ::umask(077);
   ::setpriority(PRIO_PROCESS, 0, 5);
   sched_param priority{};

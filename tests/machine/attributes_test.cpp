@@ -67,6 +67,7 @@ const std::map<std::string, std::string> allowed{
     {"Max pending signals", "the same"},
     {"session", "nothing takes setsid(2) back, which systemd calls"},
     {"process_group", "the same"},
+    {"autogroup", "a session has one of its own"},
     {"session_keyring", "an empty one of its own; the kernel gives none, and a user's stands in"},
 };
 
@@ -79,6 +80,7 @@ TEST(Attributes, OfPid1AreThoseOfAFreshBoot) {
     const auto found = taken_over.find(name);
     EXPECT_EQ(found == taken_over.end() ? "missing" : found->second, value) << name;
   }
+  EXPECT_THAT(taken_over.at("autogroup"), testing::EndsWith("nice 0"));
   for (const auto& [name, value] : taken_over)
     EXPECT_TRUE(booted.contains(name) || allowed.contains(name)) << name << ' ' << value;
 }

@@ -99,6 +99,23 @@ TEST(Termination, ProcessThatDoesNotEndIsKilledAfterTheGracePeriod) {
                             "pid=[0-9]+ command=[^ ]+ class=reacts"));
 }
 
+/// It is asked last, and others have used up the time of all.
+TEST(Termination, KeeperOfAContainerFinishesItsWorkBesideAProcessThatDoesNotEnd) {
+  OldSystem system;
+  system.plan().grace = 300ms;
+  system.processes(
+      "sh -c 'trap : TERM; while :; do sleep 0.05; done' </dev/null >/dev/null 2>&1 &"
+      "python3 -c '\nimport ctypes, os, signal, time\nw = os.environ[\"WITNESS\"]\n"
+      "def end(*_):\n  time.sleep(0.3)\n  open(w + \"/work\", \"w\").write(\"saved\")\n  "
+      "os._exit(0)\n"
+      "ctypes.CDLL(None).unshare(0x20000000)\nif os.fork() == 0: time.sleep(3600)\n"
+      "signal.signal(signal.SIGTERM, end)\nopen(w + \"/ready\", \"w\")\n"
+      "while True: time.sleep(0.05)\n'"
+      " </dev/null >/dev/null 2>&1 & while [ ! -e $WITNESS/ready ]; do sleep 0.01; done");
+  ASSERT_EQ(system.run(), 0);
+  EXPECT_EQ(system.witnessed("work"), "saved") << system.output();
+}
+
 TEST(Termination, ProcessOnATerminalFinishesItsWork) {
   OldSystem system;
   system.plan().grace = for_ever;

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "shared/proc/fields.hpp"
 #include "shared/proc/memory.hpp"
 
 namespace dboot {
@@ -22,6 +23,12 @@ TEST(Swaps, PathsAreDecodedAndTheHeadingIsNone) {
       ElementsAre(AllOf(Field(&SwapArea::path, "/dev/vda2"), Field(&SwapArea::used, 0U)),
                   AllOf(Field(&SwapArea::path, "/my swap"), Field(&SwapArea::used, 12U << 10U))));
   EXPECT_THAT(parse_swaps(""), IsEmpty());
+}
+
+TEST(Fields, HaveNumbersInRanges) {
+  EXPECT_THAT(numbers_in_ranges("0-2,5"), ElementsAre(0U, 1U, 2U, 5U));
+  EXPECT_THAT(numbers_in_ranges(""), IsEmpty());
+  EXPECT_THAT(numbers_in_ranges("a-b,3-,-4,7-6,0-99999999999"), IsEmpty());
 }
 
 TEST(Memory, ThatIsAvailableIsReadInBytes) {

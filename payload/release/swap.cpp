@@ -18,13 +18,8 @@ Task<std::size_t> Swap::release(Round round) {
   std::size_t gone = 0;
   for (const auto& [area, used] : read_swaps()) {
     if (late_.contains(area)) continue;
-    const auto available = parse_available_memory(sys::read_file_or_empty("/proc/meminfo"));
-    // It has not found room before: reading it back once more takes as long, and finds none either.
-    const auto before = available_before_.find(area);
-    if (round == Round::usual && before != available_before_.end() && available <= before->second)
-      continue;
-    available_before_.insert_or_assign(area, available);
     const auto rounds = ++rounds_[area];
+    const auto available = parse_available_memory(sys::read_file_or_empty("/proc/meminfo"));
     // As the kernel writes it, the path is valid from the root of who reads: below the old root's
     // new place, as long as that is mounted.
     blocking::Work work = [&path = area](const blocking::Report&) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -26,9 +25,7 @@ class Swap final : public Releaser {
   Children& children_;
   bool allowed_;
   std::map<std::string, std::size_t> rounds_;  ///< that an area has been tried in
-  /// Bytes of memory that there were when an area did not find room.
-  std::map<std::string, std::uint64_t> available_before_;
-  std::set<std::string> late_;  ///< areas that are not tried again
+  std::set<std::string> late_;                 ///< areas that are not tried again
 };
 
 }  // namespace dboot

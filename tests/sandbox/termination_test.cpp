@@ -108,9 +108,9 @@ TEST(Termination, KeeperOfAContainerFinishesItsWorkBesideAProcessThatDoesNotEnd)
       "python3 -c '\nimport ctypes, os, signal, time\nw = os.environ[\"WITNESS\"]\n"
       "def end(*_):\n  time.sleep(0.3)\n  open(w + \"/work\", \"w\").write(\"saved\")\n  "
       "os._exit(0)\n"
-      "ctypes.CDLL(None).unshare(0x20000000)\nif os.fork() == 0: time.sleep(3600)\n"
+      "ctypes.CDLL(None).unshare(0x20000000)\nif os.fork() == 0: signal.pause()\n"
       "signal.signal(signal.SIGTERM, end)\nopen(w + \"/ready\", \"w\")\n"
-      "while True: time.sleep(0.05)\n'"
+      "while True: signal.pause()\n'"
       " </dev/null >/dev/null 2>&1 & while [ ! -e $WITNESS/ready ]; do sleep 0.01; done");
   ASSERT_EQ(system.run(), 0);
   EXPECT_EQ(system.witnessed("work"), "saved") << system.output();

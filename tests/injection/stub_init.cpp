@@ -236,13 +236,4 @@ ProcessStatus status_of(pid_t pid) {
   return *status;
 }
 
-bool eventually(const std::function<bool()>& condition) {
-  const auto last = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > last) return false;
-    ::sched_yield();
-  }
-  return true;
-}
-
 }  // namespace dboot::testing

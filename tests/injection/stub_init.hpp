@@ -13,6 +13,7 @@
 #include "injector/target.hpp"
 #include "shared/proc/process_status.hpp"
 #include "shared/system/unique_fd.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace dboot::testing {
 
@@ -76,9 +77,5 @@ class StubInit {
 
 /// Its /proc/PID/status; throws when there is none.
 ProcessStatus status_of(pid_t pid);
-
-/// Waits until `condition` holds, for ten seconds at most; whether it does. For what the kernel
-/// announces to nobody: the state of a process.
-bool eventually(const std::function<bool()>& condition);
 
 }  // namespace dboot::testing

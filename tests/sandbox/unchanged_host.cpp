@@ -1,26 +1,15 @@
 #include "tests/sandbox/unchanged_host.hpp"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <stdexcept>
 
 #include "shared/system/syscalls.hpp"
 #include "tests/support/busybox_image.hpp"
 
 namespace dboot::testing {
-bool eventually(const std::function<bool()>& condition) {
-  const auto last = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > last) return false;
-    ::sched_yield();
-  }
-  return true;
-}
-
 UnchangedHost::UnchangedHost() {
   file("busybox.tar", busybox_image());
 }

@@ -2,19 +2,15 @@
 
 #include <gmock/gmock.h>
 
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "shared/proc/process_status.hpp"
 #include "tests/sandbox/sandbox_host.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace dboot::testing {
-
-/// Waits until `condition` holds, for ten seconds at most; whether it does. For what the kernel
-/// announces to nobody: the state of a process.
-bool eventually(const std::function<bool()>& condition);
 
 /// A host, an image for it, and what must be the same after a takeover that has failed.
 class UnchangedHost : public ::testing::Test {

@@ -52,6 +52,14 @@ void tell_answers(Log& log, const OldProcesses& processes) {
                                       {"killed_after_grace", cut_short}});
 }
 
+void tell_restless(Log& log, const OldProcesses::Found& found) {
+  const auto& first = found.front()->process;
+  log.info("new processes kept coming", {{"found", found.size()},
+                                         {"pid", first.status.pid},
+                                         {"command", first.status.name},
+                                         {"cgroup", first.cgroup}});
+}
+
 Task<> name_survivors(Log& log, Children& children, const OldProcesses& processes) {
   std::vector<pid_t> survivors;
   for (const auto& [pid, process] : processes.all()) {

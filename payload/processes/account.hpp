@@ -17,6 +17,10 @@ void name_those_waited_for(Log& log, const OldProcesses& processes);
 /// How many of each class were asked to end, and who did not within the grace period.
 void tell_answers(Log& log, const OldProcesses& processes);
 
+/// Who was found when all had been stopped since new ones kept coming: of them the first, which may
+/// be one of their kind.
+void tell_restless(Log& log, const OldProcesses::Found& found);
+
 /// Who is still there: in which state, where in the kernel, and what it keeps mounted.
 Task<> name_survivors(Log& log, Children& children, const OldProcesses& processes);
 

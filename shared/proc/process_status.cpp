@@ -123,9 +123,15 @@ std::optional<ProcessStatus> read_process_status_at(int process_directory) {
   }
 }
 
-bool is_kernel_thread(pid_t pid) {
+std::optional<Glance> glance_at(pid_t pid) {
   const auto stat = sys::read_file_or_empty("/proc/" + std::to_string(pid) + "/stat");
-  return (number<unsigned>(stat_field(stat, flags_field)).value_or(0) & pf_kthread) != 0;
+  const auto state = stat_field(stat, 3);
+  const auto parent = number<pid_t>(stat_field(stat, 4));
+  const auto flags = number<unsigned>(stat_field(stat, flags_field));
+  const auto threads = number<int>(stat_field(stat, 20));
+  if (state.empty() || !parent || !flags || !threads) return std::nullopt;
+  const bool is_dead = state.front() == 'Z' || state.front() == 'X';
+  return Glance{*parent, (*flags & pf_kthread) != 0, is_dead && *threads <= 1};
 }
 
 std::string wait_channel(pid_t pid) {

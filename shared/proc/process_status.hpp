@@ -45,8 +45,15 @@ std::optional<ProcessStatus> read_process_status(pid_t pid);
 /// The same of the process whose directory below /proc is open as `process_directory`.
 std::optional<ProcessStatus> read_process_status_at(int process_directory);
 
-/// As kernel_thread above, for half of the work; false for one that is not there.
-bool is_kernel_thread(pid_t pid);
+/// What there is to know of the many that are nothing to look at, for a part of the work.
+struct Glance {
+  pid_t parent = 0;
+  bool kernel_thread = false;
+  bool ended = false;  ///< with all its threads: a zombie
+};
+
+/// Empty for one that is not there.
+std::optional<Glance> glance_at(pid_t pid);
 
 /// Where in the kernel a process sleeps; "?" when that cannot be read.
 std::string wait_channel(pid_t pid);

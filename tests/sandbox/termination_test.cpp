@@ -116,6 +116,30 @@ TEST(Termination, KeeperOfAContainerFinishesItsWorkBesideAProcessThatDoesNotEnd)
   EXPECT_EQ(system.witnessed("work"), "saved") << system.output();
 }
 
+/// Each is the leader of a session of its own, and has ended before anybody could know it.
+TEST(Termination, ProcessesOfWhichEachStartsTheNextAndEndsAreAllEnded) {
+  OldSystem system;
+  system.plan().grace = 200ms;
+  system.processes(
+      DBOOT_SHORT_LIVED " 3 </dev/null >/dev/null 2>&1 & sleep 0.1");
+  system.command("ps; echo END");
+  ASSERT_EQ(system.run(), 0);
+  EXPECT_THAT(system.output(), HasSubstr("\nEND\n"));
+  EXPECT_THAT(system.output(), Not(HasSubstr("/short-lived 3\n")));
+}
+
+/// It is stopped together with them, and must go on.
+TEST(Termination, StorageDaemonBesideThemTakesItsSignal) {
+  OldSystem system;
+  system.plan().grace = 200ms;
+  system.processes(
+      "bash -c 'exec -a @storage sleep 3600' </dev/null >/dev/null 2>&1 &"
+      " while ! grep -q ^@storage /proc/$!/cmdline; do sleep 0.01; done;" DBOOT_SHORT_LIVED
+      " 3 </dev/null >/dev/null 2>&1 & sleep 0.1");
+  ASSERT_EQ(system.run(), 0);
+  EXPECT_THAT(system.output(), HasSubstr("release storage daemons signal=TERM left=none"));
+}
+
 TEST(Termination, ProcessOnATerminalFinishesItsWork) {
   OldSystem system;
   system.plan().grace = for_ever;

@@ -65,29 +65,6 @@ Scope scope_of(const Options& options) {
   }
 }
 
-/// While the new root is filled, the kernel may run out of memory. The one that it ends shall be
-/// this process, whose end frees all of it, and no service of the host.
-void go_first_when_memory_ends() {
-  try {
-    sys::write_file("/proc/self/oom_score_adj", "1000");
-  } catch (const std::exception& error) {
-    report::debug("the kernel may end others when memory ends", {{"reason", error.what()}});
-  }
-}
-
-/// The new root is charged to the memory cgroup of who fills it, and the limit of an ssh session is
-/// not the machine's. Not for a rehearsal, which must not change a thing outside.
-void leave_memory_limits() {
-  for (const char* procs : {"/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/memory/cgroup.procs"}) {
-    if (::access(procs, W_OK) != 0) continue;
-    try {
-      sys::write_file(procs, "0");
-    } catch (const std::exception& error) {
-      report::debug("the memory limits of this session stay", {{"reason", error.what()}});
-    }
-  }
-}
-
 claim::Wishes wishes_of(const Options& options, const kept_mounts::Kept& kept) {
   return {options.force, options.require_release, network::is_kept(options), kept.mount_points};
 }
@@ -302,7 +279,7 @@ int run(const Options& options) {
   guard::require_root();
   guard::require_kernel();
   if (options.rehearse) root::require_for_rehearsal();
-  go_first_when_memory_ends();
+  memory::go_first_when_it_ends();
   interruption::catch_signals();
   const auto kept = kept_mounts::find(options);
   kept_mounts::warn(kept.remarks);
@@ -344,7 +321,7 @@ int run(const Options& options) {
     show_summary(options, forecast, way_in);
     if (network::is_kept(options)) network::tell_what_changes();
     guard::confirm(source->description(), options.yes);
-    leave_memory_limits();
+    memory::leave_limits();
   }
 
   const auto size = memory::root_size(options.root_size, needed, available);

@@ -1,9 +1,14 @@
 #include "injector/preflight/memory.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <exception>
 
 #include "injector/byte_size.hpp"
 #include "injector/failure.hpp"
+#include "injector/report.hpp"
+#include "shared/system/syscalls.hpp"
 
 namespace dboot::memory {
 
@@ -34,6 +39,25 @@ RootSize root_size(std::uint64_t requested, std::uint64_t estimated, std::uint64
   const std::uint64_t rest = available > headroom ? available - headroom : available;
   const std::uint64_t bytes = requested != 0 ? requested : std::max(rest, page);
   return {bytes, std::max(bytes / page, fewest_entries)};
+}
+
+void go_first_when_it_ends() {
+  try {
+    sys::write_file("/proc/self/oom_score_adj", "1000");
+  } catch (const std::exception& error) {
+    report::debug("the kernel may end others when memory ends", {{"reason", error.what()}});
+  }
+}
+
+void leave_limits() {
+  for (const char* procs : {"/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/memory/cgroup.procs"}) {
+    if (::access(procs, W_OK) != 0) continue;
+    try {
+      sys::write_file(procs, "0");
+    } catch (const std::exception& error) {
+      report::debug("the memory limits of this session stay", {{"reason", error.what()}});
+    }
+  }
 }
 
 }  // namespace dboot::memory

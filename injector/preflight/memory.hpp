@@ -21,4 +21,13 @@ struct RootSize {
 /// `estimated` ones.
 RootSize root_size(std::uint64_t requested, std::uint64_t estimated, std::uint64_t available);
 
+/// While the new root is filled, the kernel may run out of memory. The one that it ends shall be
+/// this process, whose end frees all of it, and no service of the host.
+void go_first_when_it_ends();
+
+/// The new root is charged to the memory cgroup of who fills it, and the limit of an ssh session is
+/// not the machine's. In version 1 that group would also stay, and keep the controller from the new
+/// system. Not for a rehearsal, which must not change a thing outside.
+void leave_limits();
+
 }  // namespace dboot::memory

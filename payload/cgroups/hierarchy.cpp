@@ -8,9 +8,18 @@
 #include "shared/system/syscalls.hpp"
 
 namespace dboot {
+namespace {
+
+constexpr std::string_view named = "name=";
+
+}  // namespace
 
 bool CgroupHierarchy::controls(std::string_view controller) const {
   return std::find(controllers.begin(), controllers.end(), controller) != controllers.end();
+}
+
+bool CgroupHierarchy::has_controllers() const {
+  return !unified() && !controllers.front().starts_with(named);
 }
 
 std::string CgroupHierarchy::name() const {
@@ -45,7 +54,6 @@ Task<std::vector<CgroupHierarchy>> read_cgroup_hierarchies(Log& log, Children& c
 
 UniqueFd mount_root_of(const CgroupHierarchy& hierarchy) {
   if (hierarchy.unified()) return detached_mount::make("cgroup2");
-  constexpr std::string_view named = "name=";
   detached_mount::Options options;
   for (const auto& controller : hierarchy.controllers) {
     if (controller.starts_with(named)) {

@@ -15,6 +15,8 @@ namespace dboot {
 struct CgroupHierarchy {
   std::vector<std::string> controllers;  ///< version 1: "cpu", "cpuacct"; or "name=systemd"
 
+  /// Of version 1, and not only a name.
+  bool has_controllers() const;
   bool unified() const noexcept { return controllers.empty(); }
   bool controls(std::string_view controller) const;
   /// For the log: "unified", "cpu,cpuacct".

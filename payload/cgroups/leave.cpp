@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "payload/cgroups/free_controllers.hpp"
 #include "payload/cgroups/hierarchy.hpp"
 #include "payload/children/blocking.hpp"
 #include "shared/proc/fields.hpp"
@@ -36,10 +37,19 @@ void move_process(const UniqueFd& processes, pid_t pid) {
   [[maybe_unused]] const auto refused = ::write(processes.get(), text.data(), text.size());
 }
 
+/// In version 1: memory that is paid for by an old group would keep it, although removed
+/// (Documentation/admin-guide/cgroup-v1/memory.rst, 8).
+void bring_memory_along(int root) {
+  const UniqueFd file(::openat(root, "memory.move_charge_at_immigrate", O_WRONLY | O_CLOEXEC));
+  if (!file) return;
+  [[maybe_unused]] const auto refused = ::write(file.get(), "3", 1);
+}
+
 /// This process, PID 1 and whatever else is alive. What ends meanwhile, or belongs to the kernel,
 /// is refused.
 void move_processes(int root) {
   const UniqueFd processes = sys::open_at(root, "cgroup.procs", O_WRONLY);
+  bring_memory_along(root);
   // First of all: the children that it makes from here on are in the root.
   move_process(processes, 1);
   for (const pid_t pid : list_processes()) move_process(processes, pid);
@@ -61,6 +71,24 @@ Removal leave(int root) {
 }
 
 }  // namespace
+
+Task<> leave_memory_group(Log& log, Children& children, Permissions permissions) {
+  using namespace std::chrono_literals;
+  if (!permissions.allows(Action::leave_cgroup)) co_return;
+  auto looking = read_cgroup_hierarchies(log, children);
+  const auto hierarchies = co_await std::move(looking);
+  for (const auto& hierarchy : hierarchies) {
+    if (hierarchy.unified() || !hierarchy.controls("memory")) continue;
+    blocking::Work work = [&](const blocking::Report&) {
+      const UniqueFd root = mount_root_of(hierarchy);
+      bring_memory_along(root.get());
+      move_process(sys::open_at(root.get(), "cgroup.procs", O_WRONLY), 1);
+    };
+    auto child = blocking::run(children, "leave the old memory group", 2s, std::move(work));
+    const auto outcome = co_await std::move(child);
+    blocking::note_call(log, "move to the root of", hierarchy.name(), outcome);
+  }
+}
 
 Task<> leave_old_cgroups(Log& log, Children& children, Permissions permissions) {
   using namespace std::chrono_literals;
@@ -93,6 +121,7 @@ Task<> leave_old_cgroups(Log& log, Children& children, Permissions permissions) 
   }
   log.info("moved to the root cgroup",
            {{"hierarchies", left}, {"removed", removed}, {"stay", stay}});
+  co_await free_controllers(log, children, hierarchies);
 }
 
 }  // namespace dboot

@@ -1,5 +1,6 @@
 #include "payload/phases/terminate.hpp"
 
+#include "payload/cgroups/leave.hpp"
 #include "payload/cgroups/thaw.hpp"
 #include "payload/network/firewall.hpp"
 #include "payload/network/restore.hpp"
@@ -7,6 +8,7 @@
 namespace dboot::phases {
 
 Task<> terminate(Context& context) {
+  co_await leave_memory_group(context.log, context.children, context.permissions);
   co_await thaw_cgroups(context.log, context.children, context.permissions);
   co_await context.terminator.end_all(context.plan.grace);
   if (context.plan.flush_firewall)

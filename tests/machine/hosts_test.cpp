@@ -15,8 +15,9 @@ using new_system::count;
 using testing::HasSubstr;
 
 struct Kind {
-  const char* name;        ///< of tools/host-image
-  const char* executable;  ///< of PID 1, the end of its path
+  const char* name;               ///< of tools/host-image
+  const char* executable;         ///< of PID 1, the end of its path
+  const char* command_line = "";  ///< more of the kernel's
 };
 
 std::ostream& operator<<(std::ostream& out, const Kind& kind) {
@@ -41,7 +42,8 @@ class Hosts : public testing::TestWithParam<Kind> {
     Machine::Options options;
     options.kernel = files::made(made, "vmlinuz");
     options.initramfs = files::made(made, "initrd.img");
-    options.command_line = "root=LABEL=host ro console=tty0 console=ttyS0";
+    options.command_line = "root=LABEL=host ro console=tty0 console=ttyS0 ";
+    options.command_line += GetParam().command_line;
     options.disk = disk_.path();
     options.second_disk = tar_.path();
     machine_.emplace(options);
@@ -70,6 +72,8 @@ void expect_takeover(Machine& machine, const std::string& disk) {
   EXPECT_EQ(shell.output_of("cat /proc/1/comm"), "dboot-init");
   EXPECT_EQ(count(shell.output_of("cat /proc/mounts"), "/dev/vd"), 0U);
   EXPECT_EQ(shell.output_of("tail -n +2 /proc/swaps"), "");
+  // For an init that wants cgroups of version 2.
+  EXPECT_EQ(shell.output_of("awk '!/^#/ && $2 != 0' /proc/cgroups"), "");
   console.send("poweroff\n");
   EXPECT_EQ(machine.wait_for_end(), "guest-shutdown");
   const auto check = disk::check_root(disk);
@@ -83,8 +87,13 @@ TEST_P(Hosts, AreTakenOverByTheOneFile) {
 }
 
 constexpr Kind kinds[] = {
-    {"debian-11", "/systemd"}, {"debian-13", "/systemd"}, {"sysvinit", "/init"},
-    {"openrc", "/init"},       {"runit", "/runit"},       {"busybox", "/busybox"},
+    // As Ubuntu 20.04 and RHEL 8 have it: version 1, and version 2 beside it.
+    {"debian-11", "/systemd", "systemd.unified_cgroup_hierarchy=0"},
+    {"debian-13", "/systemd"},
+    {"sysvinit", "/init"},
+    {"openrc", "/init"},
+    {"runit", "/runit"},
+    {"busybox", "/busybox"},
 };
 INSTANTIATE_TEST_SUITE_P(Kind, Hosts, testing::ValuesIn(kinds), [](const auto& kind) {
   std::string name = kind.param.name;

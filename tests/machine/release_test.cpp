@@ -181,6 +181,35 @@ TEST(Release, MultipathWithoutAPathFailsInsteadOfWaiting) {
   EXPECT_THAT(log, HasSubstr(" busy=0"));
 }
 
+/// The RAM root is filled by who is in a group of the old system, which pays for its memory.
+TEST(Release, ControllersOfCgroupsOfVersion1AreFreeForAnInitThatWantsVersion2) {
+  SmallHost host;
+  Shell& shell = host.shell();
+  const std::vector<std::string> controllers{"memory", "cpu,cpuacct", "cpuset", "pids", "devices"};
+  shell.output_of("mount -t tmpfs tmpfs /sys/fs/cgroup");
+  for (const auto& controller : controllers) {
+    const auto directory = "/sys/fs/cgroup/" + controller;
+    shell.output_of("mkdir " + directory + " && mount -t cgroup -o " + controller + " cgroup " +
+                    directory);
+    shell.output_of("mkdir -p " + directory + "/user.slice/session-1.scope");
+    if (controller == "cpuset")
+      shell.output_of(
+          "for g in user.slice user.slice/session-1.scope; do for f in cpus mems; do "
+          "cat " +
+          directory + "/cpuset.$f >" + directory + "/$g/cpuset.$f; done; done");
+    shell.output_of("echo $$ >" + directory + "/user.slice/session-1.scope/cgroup.procs");
+    if (controller == "cpuset") continue;
+    shell.output_of("mkdir " + directory + "/init.scope");
+    shell.output_of("echo 1 >" + directory + "/init.scope/cgroup.procs");
+  }
+  host.take_over("--log-level debug", "sh");
+  host.console().expect("^/ # ", 120s);
+  host.console().send_line(
+      "mkdir /groups && mount -t cgroup2 cgroup2 /groups && "
+      "cat /groups/cgroup.controllers; cat /proc/cgroups");
+  host.console().expect("^(?=.*cpuset)(?=.*cpu )(?=.*memory).*pids", 20s);
+}
+
 /// What is in swap is read back into memory, which is free only without the tmpfs.
 TEST(Release, SwapGoesWhenTheTmpfsThatFillsMemoryHasGone) {
   // Before the disk, or compressed in memory (zswap).

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/sysmacros.h>
 
+#include "payload/cgroups/free_controllers.hpp"
 #include "payload/cgroups/hierarchy.hpp"
 #include "payload/children/resource_limits.hpp"
 #include "payload/console/kernel_log.hpp"
@@ -193,6 +194,19 @@ TEST(CgroupHierarchies, AreTheUnifiedOneAndThoseOfVersion1) {
   EXPECT_THAT(hierarchies[0].controllers, ElementsAre("cpu", "cpuacct"));
   EXPECT_THAT(hierarchies[1].controllers, ElementsAre("name=systemd"));
   EXPECT_TRUE(hierarchies[2].unified());
+}
+
+TEST(CgroupControllers, AreOfTheUnifiedHierarchyOrOfOneOfVersion1WithItsGroups) {
+  const auto controllers = parse_cgroup_controllers(
+      "#subsys_name\thierarchy\tnum_cgroups\tenabled\n"
+      "cpuset\t0\t64\t1\n"
+      "memory\t4\t3\t1\n"
+      "no line\n");
+  ASSERT_EQ(controllers.size(), 2U);
+  EXPECT_EQ(controllers[0].hierarchy, 0U);
+  EXPECT_EQ(controllers[1].name, "memory");
+  EXPECT_EQ(controllers[1].hierarchy, 4U);
+  EXPECT_EQ(controllers[1].groups, 3U);
 }
 
 TEST(OnExit, MenuNeedsAConsole) {

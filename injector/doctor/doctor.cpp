@@ -4,6 +4,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <functional>
 #include <iostream>
 #include <type_traits>
@@ -83,7 +84,10 @@ class Examination {
       work();
     } catch (const Failure& failure) {
       interruption::check();
-      findings_.push_back({State::bad, about, failure.what(), failure.mend()});
+      // Others may have come upon the same.
+      const auto is_it = [&](const Finding& known) { return known.what == failure.what(); };
+      if (std::none_of(findings_.begin(), findings_.end(), is_it))
+        findings_.push_back({State::bad, about, failure.what(), failure.mend()});
     } catch (const std::exception& error) {
       findings_.push_back({State::bad, about, error.what(), ""});
     }

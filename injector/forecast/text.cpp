@@ -202,6 +202,8 @@ void show_way_back(Page& page, const Forecast& forecast) {
 
 std::string text(const Forecast& forecast) {
   Page page;
+  if (forecast.host && forecast.plan.scope == Scope::in_namespace)
+    page.line("replaces", "this PID namespace, and not the machine around it");
   for (const auto& reason : forecast.refusals) page.line("refused", "now: " + reason);
   show_image(page, forecast);
   show_payload(page, forecast.payload);

@@ -39,20 +39,22 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 std::string nearest(std::string_view word, const std::vector<std::string>& names) {
   const auto typed = without_dashes(word);
-  std::string found;
+  std::vector<std::string> found;
   std::size_t least = std::numeric_limits<std::size_t>::max();
-  bool is_only = false;
   for (const auto& name : names) {
     const auto wanted = without_dashes(name);
     const bool is_begin = typed.size() >= 3 && wanted.starts_with(typed);
     const auto differences = is_begin ? 1 : distance(typed, wanted);
     if (!is_begin && differences > most_differences(typed)) continue;
     if (differences > least) continue;
-    is_only = differences < least;
+    if (differences < least) found.clear();
     least = differences;
-    found = name;
+    found.push_back(name);
   }
-  return is_only ? found : std::string();
+  // Of --keep, --keep-network and --keep-ssh it is the first.
+  std::sort(found.begin(), found.end());
+  const auto begins = [&](const std::string& name) { return name.starts_with(found.front()); };
+  return !found.empty() && std::all_of(found.begin(), found.end(), begins) ? found.front() : "";
 }
 
 }  // namespace dboot::command_line

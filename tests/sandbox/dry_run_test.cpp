@@ -39,7 +39,8 @@ class DryRun : public UnchangedHost {
 TEST_F(DryRun, IsAPageForAPerson) {
   EXPECT_THAT(
       run({image(), "sh", "-c", "exit 3"}),
-      AllOf(ContainsRegex("image +[^\n]*busybox.tar[^\n]* MiB\n"),
+      AllOf(HasSubstr("replaces     this PID namespace, and not the machine around it\n"),
+            ContainsRegex("image +[^\n]*busybox.tar[^\n]* MiB\n"),
             ContainsRegex("new root +[0-9.]+ MiB of [0-9.]+ GiB that are available"),
             ContainsRegex("from host    /etc/hosts\n +/etc/resolv.conf\n"),
             ContainsRegex("payload +dboot-init of this program, [0-9.]+ MiB\n +sha256:[0-9a-f]+\n"

@@ -27,6 +27,11 @@ TEST(Suggestion, IsTheNearest) {
   EXPECT_EQ(nearest("--keep", names), "--keep-ssh");
 }
 
+TEST(Suggestion, OfThoseThatBeginWithItIsTheOneThatTheOthersBeginWith) {
+  EXPECT_EQ(nearest("--kep", {"--keep-ssh", "--keep", "--keep-network"}), "--keep");
+  EXPECT_EQ(nearest("--kee", {"--keep-ssh", "--keep", "--keep-network"}), "--keep");
+}
+
 TEST(Suggestion, IsNoneWhereNothingIsNearOrTwoAre) {
   const std::vector<std::string> names{"--log-to", "--log-level", "--env", "-t"};
   for (const char* word : {"--log", "--nonsense", "-x", "--", "", "--e", "--enx"})

@@ -24,8 +24,9 @@ cached() {
       rm -rf "${cache:?}/$name-"????????????????{,.partial}
       say "making $name: this takes minutes, and once only"
       mkdir "$directory.partial"
+      # Not standard error, which may be the log still.
       # shellcheck disable=SC2064  # expanded now: the names are gone by then
-      trap "cat ${log@Q} >&2" EXIT
+      trap "cat ${log@Q} >&$terminal" EXIT
       "$make" "$directory.partial" >"$log" 2>&1
       trap - EXIT
       mv "$directory.partial" "$directory"

@@ -10,9 +10,9 @@
 
 #include <chrono>
 #include <cstring>
+#include <stdexcept>
 #include <utility>
 
-#include "payload/attach/relay.hpp"
 #include "payload/children/fork.hpp"
 #include "payload/console/terminal_settings.hpp"
 #include "shared/plan/layout.hpp"
@@ -75,29 +75,48 @@ Task<std::vector<UniqueFd>> CommandTerminal::open() {
   terminal_settings::make_sane(slave_.get());
   auto stdio = three_of(slave_);
   const auto relay = std::make_shared<Relay>(executor_);
-  auto starting = fork_patiently([&] {
-    const std::vector<int> keep{ends.master.get(), ends.listener.get(), ends.console.get()};
-    const pid_t pid = fork_child("pass on the command's terminal", keep, [&] {
-      ::setsid();
-      attach::relay(std::move(ends));
-      ::_exit(0);
-    });
-    children_.add(pid, Children::Kind::helper, [relay](int) {
-      relay->pid = 0;
-      relay->ended.notify();
-    });
-    return pid;
-  });
-  relay->pid = co_await std::move(starting);
+  relay->ends = std::move(ends);
+  auto starting = fork_patiently([&] { return start(relay); });
+  co_await std::move(starting);
   relay_ = relay;
   log_.info("the command may be attached to", {{"by", "/run/dboot/dboot-attach"}});
   co_return stdio;
 }
 
+pid_t CommandTerminal::start(const std::shared_ptr<Relay>& relay) {
+  auto& ends = relay->ends;
+  const std::vector<int> keep{ends.master.get(), ends.listener.get(), ends.console.get()};
+  relay->pid = fork_child("pass on the command's terminal", keep, [&] {
+    ::setsid();
+    attach::relay(std::move(ends));
+    ::_exit(0);
+  });
+  children_.add(relay->pid, Children::Kind::helper, [this, relay](int) {
+    relay->pid = 0;
+    relay->ended.notify();
+    if (relay->ends.master) start_again(relay);
+  });
+  return relay->pid;
+}
+
+/// Somebody has ended it: a command that kills all it can, say.
+void CommandTerminal::start_again(const std::shared_ptr<Relay>& relay) {
+  constexpr int most = 100;
+  try {
+    if (++relay->starts > most) throw std::runtime_error("it ends again and again");
+    start(relay);
+    log_.warning("the command's terminal has another relay: the one before was killed");
+  } catch (const std::exception& error) {
+    log_.error("the command's terminal has no relay", {{"reason", error.what()}});
+  }
+}
+
 Task<> CommandTerminal::close() {
   slave_.reset();
   const auto relay = std::exchange(relay_, nullptr);
-  if (!relay || relay->pid == 0) co_return;
+  if (!relay) co_return;
+  relay->ends = {};
+  if (relay->pid == 0) co_return;
   for (const auto& [signal, patience] : {std::pair{SIGTERM, Clock::duration(to_show_the_rest)},
                                          std::pair{SIGKILL, Clock::duration(to_die)}}) {
     ::kill(relay->pid, signal);

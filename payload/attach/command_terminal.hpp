@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "payload/attach/relay.hpp"
 #include "payload/children/children.hpp"
 #include "payload/condition.hpp"
 #include "payload/console/console.hpp"
@@ -14,7 +15,8 @@
 namespace dboot {
 
 /// The terminal of a supervised command that others may attach to: a pseudo terminal, between which
-/// and the console a child passes the bytes (payload/attach/relay.hpp).
+/// and the console a child passes the bytes (payload/attach/relay.hpp). One that is killed has a
+/// successor, which begins with an empty memory of what was put out.
 class CommandTerminal {
  public:
   /// `directory`: layout::directory.
@@ -38,9 +40,14 @@ class CommandTerminal {
   struct Relay {
     explicit Relay(const boost::asio::any_io_executor& executor) : ended(executor) {}
 
-    pid_t pid = 0;  ///< 0: none runs
+    attach::Ends ends;  ///< empty when it is to end
+    pid_t pid = 0;      ///< 0: none runs
+    int starts = 0;
     Condition ended;
   };
+
+  pid_t start(const std::shared_ptr<Relay>& relay);
+  void start_again(const std::shared_ptr<Relay>& relay);
 
   Log& log_;
   Children& children_;

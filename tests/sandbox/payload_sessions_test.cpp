@@ -168,7 +168,7 @@ std::string read_until(const UniqueFd& socket, std::string_view wanted) {
   return text;
 }
 
-Task<> attach_twice(boost::asio::io_context& loop, std::string& seen) {
+Task<> attach_and_leave(boost::asio::io_context& loop, std::string& seen) {
   make_root_of_companion();
   std::string lines;
   Log log;
@@ -189,7 +189,7 @@ Task<> attach_twice(boost::asio::io_context& loop, std::string& seen) {
                    "exec 0<&- 1>&- 2>&-; echo ended >/dev/tty"},
                   {"PATH=/usr/bin:/bin"}};
   auto starting = start_program(children, std::move(command), std::move(stdio), {});
-  co_await std::move(starting);
+  const pid_t pid_of_command = co_await std::move(starting);
   {
     const auto first = attach_to_command();
     sys::write_all(first.get(), attach::encode(attach::Window{17, 42}) + attach::encode("one\n"));
@@ -198,18 +198,23 @@ Task<> attach_twice(boost::asio::io_context& loop, std::string& seen) {
   // What has been shown to others before is shown again.
   const auto second = attach_to_command();
   seen += "|" + read_until(second, "17 42");
-  sys::write_all(second.get(), attach::encode("\n"));
-  seen += "|" + read_until(second, "ended");
+  for (const pid_t pid : list_processes()) {
+    if (pid != 1 && pid != pid_of_command) ::kill(pid, SIGKILL);
+  }
+  while (lines.find("has another relay") == std::string::npos) co_await settle();
+  const auto third = attach_to_command();
+  sys::write_all(third.get(), attach::encode("\n"));
+  seen += "|" + read_until(third, "ended");
   co_await terminal.close();
-  seen += "|" + read_until(second, "nothing, for it has ended");
+  seen += "|" + read_until(third, "nothing, for it has ended");
   loop.stop();
 }
 
-TEST(CommandTerminal, IsAttachedToAndLeft) {
+TEST(CommandTerminal, IsAttachedToAndLeftAlsoWhereItsRelayIsKilled) {
   const auto seen = as_pid_1([] {
     std::string text;
     boost::asio::io_context loop(1);
-    boost::asio::co_spawn(loop, attach_twice(loop, text), boost::asio::detached);
+    boost::asio::co_spawn(loop, attach_and_leave(loop, text), boost::asio::detached);
     loop.run();
     return text;
   });

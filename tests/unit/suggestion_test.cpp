@@ -28,7 +28,6 @@ TEST(Suggestion, IsTheNearest) {
 }
 
 TEST(Suggestion, OfThoseThatBeginWithItIsTheOneThatTheOthersBeginWith) {
-  EXPECT_EQ(nearest("--kep", {"--keep-ssh", "--keep", "--keep-network"}), "--keep");
   EXPECT_EQ(nearest("--kee", {"--keep-ssh", "--keep", "--keep-network"}), "--keep");
 }
 

@@ -39,7 +39,8 @@ constexpr std::uint64_t signal_bit(int signal) {
 /// ended).
 std::optional<ProcessStatus> parse_process_status(std::string_view status, std::string_view stat);
 
-/// Reads both files below /proc. Neither takes the process's mmap_lock, so this does not block.
+/// Reads both files below /proc. Neither takes the process's mmap_lock. (Who reads them while the
+/// process ends may be the one that frees its memory.)
 std::optional<ProcessStatus> read_process_status(pid_t pid);
 
 /// The same of the process whose directory below /proc is open as `process_directory`.

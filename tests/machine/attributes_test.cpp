@@ -12,6 +12,9 @@ namespace {
 
 using Attributes = std::map<std::string, std::string>;
 
+/// A processor that processes are on only where they ask for it.
+const std::string kept_free = "isolcpus=1";
+
 /// Names that come several times get a number.
 Attributes attributes_in(Serial& console) {
   console.expect("attributes end", 120s);
@@ -44,14 +47,14 @@ Attributes of_a_boot() {
   Machine::Options options;
   options.kernel = files::made("small-host", "vmlinuz");
   options.initramfs = initramfs;
-  options.command_line = "console=tty0 console=ttyS0";
+  options.command_line = "console=tty0 console=ttyS0 " + kept_free;
   options.memory_mib = 512;
   Machine machine(options);
   return attributes_in(machine.console());
 }
 
 Attributes after_a_takeover() {
-  SmallHost host({.command_line = "small.init=/opt/odd-attributes",
+  SmallHost host({.command_line = "small.init=/opt/odd-attributes " + kept_free,
                   .files = {files::program("pid-1-attributes"), files::program("odd-init"),
                             files::program("odd-attributes")}});
   host.shell().start(

@@ -167,8 +167,14 @@ TEST(Mounts, ThatAreKeptAreTheNewSystemsAndTheirDisksAreNotCalledBusy) {
   const files::Scratch disk(files::artefact("data"));
   ASSERT_EQ(run_program({"truncate", "-s", "64M", disk.path()}).status, 0);
   ASSERT_EQ(run_program({"mke2fs", "-q", "-F", "-t", "ext4", disk.path()}).status, 0);
-  SmallHost host({.root = "disk", .second_disk = disk.path()});
+  SmallHost host({.root = "disk",
+                  .second_disk = disk.path(),
+                  .files = {files::program("odd-processes")}});
   Shell& shell = host.shell();
+  // Who knows what for: it goes on, and so would one that ends with the old root.
+  shell.output_of("mkdir -p /run/box && mount -t tmpfs tmpfs /run/box");
+  shell.output_of("cp /opt/odd-processes /run/box/@daemon && cd /");
+  shell.output_of("PATH=/:$PATH chroot /run/box @daemon handler");
   shell.output_of("mount -t ext4 /dev/vdb /srv && mkdir /srv/in && echo before >/srv/file");
   shell.output_of("dd if=/dev/zero of=/srv/image bs=1M count=8 && mke2fs -F /srv/image");
   shell.output_of("losetup /dev/loop0 /srv/image && mount -t ext2 /dev/loop0 /srv/in");
@@ -192,6 +198,8 @@ TEST(Mounts, ThatAreKeptAreTheNewSystemsAndTheirDisksAreNotCalledBusy) {
   console.send_line("cat /srv/file; echo after >/srv/in/file; cat /srv/in/file");
   console.expect("^before$");
   console.expect("^after$");
+  console.send_line("echo $(cat /proc/[0-9]*/comm | grep -c @daemon) lives");
+  console.expect("^1 lives$");
   // Where PID 1 is the payload, that unmounts it.
   console.send_line("poweroff");
   EXPECT_EQ(host.machine().wait_for_end(), "guest-shutdown");

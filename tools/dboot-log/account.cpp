@@ -9,6 +9,7 @@
 
 #include "shared/plan/layout.hpp"
 #include "shared/proc/fields.hpp"
+#include "tools/dboot-log/meaning.hpp"
 #include "tools/dboot-log/path.hpp"
 
 namespace dboot {
@@ -17,51 +18,8 @@ namespace {
 using log::Level;
 using log::Record;
 
-bool is_one_of(std::string_view text, std::initializer_list<std::string_view> texts) {
-  return std::find(texts.begin(), texts.end(), text) != texts.end();
-}
-
-bool is_the_injectors(std::string_view phase) {
-  return is_one_of(phase, {"preflight", "image", "inject"});
-}
-
-bool is_of_the_new_system(std::string_view phase) {
-  return is_one_of(phase, {"start", "supervise"});
-}
-
 std::string text_of(const Record& record, std::string_view key) {
   return std::string(record.fact(key).value_or(""));
-}
-
-bool frees(const Record& record) {
-  if (record.message == "call")
-    return record.fact("name") == "umount2" && record.fact("result") == "ok";
-  if (record.message == "released") return record.fact("device").has_value();
-  return is_one_of(record.message, {"swap detached", "device taken apart"});
-}
-
-bool stays_busy(const Record& record) {
-  return record.level >= Level::warning &&
-         is_one_of(record.message,
-                   {"still busy", "still busy, detached", "unmount hangs", "not unmounted",
-                    "swap stays", "device stays", "mapping may not answer", "disks stay busy",
-                    "binfmt_misc stays", "NFS server stays", "keys stay", "connection stays",
-                    "process survives SIGKILL", "disk not unmounted"});
-}
-
-bool leaves_out(const Record& record) {
-  return is_one_of(record.message,
-                   {"skipped in a namespace", "this payload has no such phase",
-                    "no console for a shell: going on", "no shell: going on", "going on without it",
-                    "not mounted", "storage daemons not looked for", "no log there",
-                    "no log on the disk", "no kernel log", "no console", "no console at all",
-                    "no switch", "its disks are not known, nor looked at",
-                    "more output is left out", "something is mounted there, which is left out",
-                    "not synced", "watchdog not fed: it will reset the machine"});
-}
-
-bool is_the_end_of(const Record& record) {
-  return is_one_of(record.message, {"finished", "failed"}) && record.fact("duration");
 }
 
 /// By a line that is_the_end_of() it.
@@ -98,7 +56,7 @@ std::string in_the_old_root(std::string path) {
 std::string facts_of(const Record& record, std::initializer_list<std::string_view> but) {
   std::string text;
   for (const auto& fact : record.facts) {
-    if (is_one_of(fact.key, but)) continue;
+    if (meaning::is_one_of(fact.key, but)) continue;
     text += text.empty() ? "" : ", ";
     text.append(fact.key).append(" ").append(in_the_old_root(fact.value));
   }
@@ -135,13 +93,13 @@ std::optional<Time> parse_duration(std::string_view text) {
 
 bool Account::is_there() const noexcept {
   return std::any_of(phases.begin(), phases.end(),
-                     [](const Phase& phase) { return is_of_the_new_system(phase.name); });
+                     [](const Phase& phase) { return meaning::is_of_the_new_system(phase.name); });
 }
 
 Time Account::without_a_system() const noexcept {
   Time end = last;
   for (const auto& phase : phases) {
-    if (!is_of_the_new_system(phase.name)) continue;
+    if (!meaning::is_of_the_new_system(phase.name)) continue;
     end = phase.began;
     break;
   }
@@ -161,7 +119,7 @@ std::string words_of(const Record& record) {
     text = "the beginning of " + record.phase;
   } else if (record.message == "gone") {
     text = end_of(process_of(record));
-  } else if (is_one_of(record.message, {"still busy", "still busy, detached"})) {
+  } else if (meaning::is_one_of(record.message, {"still busy", "still busy, detached"})) {
     text = record.fact("device") ? fact("device") : in_the_old_root(fact("mount"));
     if (text == "/") text = "/ of the old system";
     text += ": " + (record.fact("reason") ? fact("reason") : "busy");
@@ -213,7 +171,7 @@ void Teller::note_late(const Record& record) {
   auto& phases = account_.phases;
   const auto phase = std::find_if(phases.rbegin(), phases.rend(),
                                   [&](const auto& one) { return one.name == record.phase; });
-  if (phase == phases.rend() || !is_the_end_of(record)) return;
+  if (phase == phases.rend() || !meaning::is_the_end_of(record)) return;
   phase->ended = std::max(phase->began, record.elapsed);
   end(*phase, record);
 }
@@ -223,9 +181,10 @@ void Teller::note_phase(const Record& record) {
   auto* phase = phases.empty() ? nullptr : &phases.back();
   // Both programs write at the moment in which the one becomes the other, a rehearsal's verdict
   // comes last, and datagrams come as they like.
-  const bool is_late = phase != nullptr && phase->name != record.phase &&
-                       ((is_the_injectors(record.phase) && !is_the_injectors(phase->name)) ||
-                        record.elapsed < phase->began);
+  const bool is_late =
+      phase != nullptr && phase->name != record.phase &&
+      ((meaning::is_the_injectors(record.phase) && !meaning::is_the_injectors(phase->name)) ||
+       record.elapsed < phase->began);
   if (is_late) return note_late(record);
   const bool begins = record.message == "started" && record.fact("line");
   const bool again = begins && has_begun_;
@@ -246,7 +205,7 @@ void Teller::note_phase(const Record& record) {
   if (has_before_ && before_.phase == record.phase) note_wait(*phase, record);
   if (phase->end == Account::Phase::End::open)
     phase->ended = std::max(phase->ended, record.elapsed);
-  if (is_the_end_of(record)) end(*phase, record);
+  if (meaning::is_the_end_of(record)) end(*phase, record);
 }
 
 void Teller::note_process(const Record& record) {
@@ -314,13 +273,14 @@ void Teller::note_outcome(const Record& record) {
   if (record.fact("scope")) account.scope = text_of(record, "scope");
   if (message == "PID 1 has executed the payload") account.no_return = record.elapsed;
   if (message == "call" && record.fact("name") == "pivot_root") account.pivot = record.elapsed;
-  if (message == "started" && is_of_the_new_system(record.phase)) fail(Outcome::started, "");
+  if (message == "started" && meaning::is_of_the_new_system(record.phase))
+    fail(Outcome::started, "");
   // An error that was none.
   if (record.phase == "wake" && account.outcome == Outcome::not_taken)
     fail(Outcome::unfinished, "");
   if (message == "failed" && record.fact("duration"))
     fail(Outcome::failed, text_of(record, "reason"));
-  if (is_one_of(message, {"the takeover has failed", "the command cannot be started"})) {
+  if (meaning::is_one_of(message, {"the takeover has failed", "the command cannot be started"})) {
     fail(Outcome::failed, text_of(record, "reason"));
     note_failure_of_phase();
   }
@@ -330,7 +290,8 @@ void Teller::note_outcome(const Record& record) {
   if (message.starts_with("PID 1 has ended, which it must not"))
     fail(Outcome::failed, "PID 1 has ended: " + text_of(record, "how"));
   if (message == "the dry run ends") fail(Outcome::dry_run, "");
-  if (record.level == Level::error && is_the_injectors(record.phase) && !account.no_return) {
+  if (record.level == Level::error && meaning::is_the_injectors(record.phase) &&
+      !account.no_return) {
     fail(Outcome::not_taken, message + facts_of(record, {log::mend_key}));
     account.mend = text_of(record, log::mend_key);
   }
@@ -353,11 +314,12 @@ void Teller::note_rest(const Record& record) {
   if (record.message == "lines left out")
     account.lines_lost += number_in<std::size_t>(text_of(record, "count")).value_or(0);
   if (record.message == "mount kept" || record.message == "kept") return account.kept.add(record);
-  if (frees(record)) return account.freed.add(record);
-  if (stays_busy(record)) return account.busy.add(record);
-  if (leaves_out(record)) return account.skipped.add(record);
-  const bool is_told = is_the_end_of(record) || record.message == "the takeover has failed" ||
-                       record.fact("a_machine") || record.message.starts_with("stopped: ") ||
+  if (meaning::frees(record)) return account.freed.add(record);
+  if (meaning::stays_busy(record)) return account.busy.add(record);
+  if (meaning::leaves_out(record)) return account.skipped.add(record);
+  const bool is_told = meaning::is_the_end_of(record) ||
+                       record.message == "the takeover has failed" || record.fact("a_machine") ||
+                       record.message.starts_with("stopped: ") ||
                        account.outcome == Account::Outcome::not_taken;
   if (record.level >= Level::warning && !is_told) account.troubles.add(record);
 }

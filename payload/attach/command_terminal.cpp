@@ -65,6 +65,10 @@ std::vector<UniqueFd> three_of(const UniqueFd& fd) {
 
 }  // namespace
 
+CommandTerminal::~CommandTerminal() {
+  if (relay_) relay_->ends = {};
+}
+
 Task<std::vector<UniqueFd>> CommandTerminal::open() {
   auto opening = console_.open_interactive();
   attach::Ends ends;
@@ -76,9 +80,9 @@ Task<std::vector<UniqueFd>> CommandTerminal::open() {
   auto stdio = three_of(slave_);
   const auto relay = std::make_shared<Relay>(executor_);
   relay->ends = std::move(ends);
+  relay_ = relay;
   auto starting = fork_patiently([&] { return start(relay); });
   co_await std::move(starting);
-  relay_ = relay;
   log_.info("the command may be attached to", {{"by", "/run/dboot/dboot-attach"}});
   co_return stdio;
 }
@@ -88,6 +92,8 @@ pid_t CommandTerminal::start(const std::shared_ptr<Relay>& relay) {
   const std::vector<int> keep{ends.master.get(), ends.listener.get(), ends.console.get()};
   relay->pid = fork_child("pass on the command's terminal", keep, [&] {
     ::setsid();
+    // As the one before may have left it.
+    if (relay->starts != 0 && ends.console) terminal_settings::make_sane(ends.console.get());
     attach::relay(std::move(ends));
     ::_exit(0);
   });
@@ -107,7 +113,10 @@ void CommandTerminal::start_again(const std::shared_ptr<Relay>& relay) {
     start(relay);
     log_.warning("the command's terminal has another relay: the one before was killed");
   } catch (const std::exception& error) {
-    log_.error("the command's terminal has no relay", {{"reason", error.what()}});
+    log_.error("the command's terminal is hung up: it has no relay", {{"reason", error.what()}});
+    // To close it may take as long as a line that is stopped.
+    [[maybe_unused]] const int console = relay->ends.console.release();
+    relay->ends = {};
   }
 }
 

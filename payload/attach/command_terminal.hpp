@@ -27,6 +27,7 @@ class CommandTerminal {
         console_(console),
         directory_(directory),
         executor_(std::move(executor)) {}
+  ~CommandTerminal();
   CommandTerminal(const CommandTerminal&) = delete;
   CommandTerminal& operator=(const CommandTerminal&) = delete;
 

@@ -16,9 +16,11 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 /// A group that has been removed is there for a moment, and as long as somebody uses memory of its.
-constexpr auto for_removed_groups = 1s;
+constexpr auto for_removed_groups = 2s;
+/// For those whose last mount went after their last group: they are on their way.
+constexpr auto for_those_that_end = 50ms;
 /// The kernel ends a hierarchy by and by.
-constexpr auto for_the_end = 1s;
+constexpr auto for_the_end = 3s;
 
 bool is_held(const CgroupController& controller) {
   return controller.hierarchy != 0;
@@ -32,35 +34,40 @@ bool is_about_to_end(const CgroupController& controller) {
   return is_held(controller) && !has_groups(controller);
 }
 
+std::vector<std::string> controllers_that(bool (*are)(const CgroupController&)) {
+  std::vector<std::string> names;
+  for (const auto& controller : parse_cgroup_controllers(sys::read_file("/proc/cgroups"))) {
+    if (are(controller)) names.push_back(controller.name);
+  }
+  return names;
+}
+
 /// Looks until `what` is true of no controller, or until `patience` is over.
 void wait_until_none(bool (*what)(const CgroupController&), Clock::duration patience) {
   constexpr timespec a_moment{0, 5'000'000};
   const auto end = Clock::now() + patience;
   for (;;) {
-    const auto controllers = parse_cgroup_controllers(sys::read_file("/proc/cgroups"));
-    if (std::none_of(controllers.begin(), controllers.end(), what) || Clock::now() >= end) return;
+    if (controllers_that(what).empty() || Clock::now() >= end) return;
     ::nanosleep(&a_moment, nullptr);
   }
 }
 
-/// The controllers that stay, each with a blank before it.
+/// The controllers that stay, "memory,pids".
 std::string free_all(const std::vector<CgroupHierarchy>& hierarchies) {
-  std::vector<UniqueFd> roots;
+  wait_until_none(has_groups, for_removed_groups);
+  wait_until_none(is_about_to_end, for_those_that_end);
+  const auto held = controllers_that(is_about_to_end);
   for (const auto& hierarchy : hierarchies) {
+    const auto is_its = [&](const std::string& name) { return hierarchy.controls(name); };
+    if (std::none_of(held.begin(), held.end(), is_its)) continue;
     try {
-      roots.push_back(mount_root_of(hierarchy));
+      mount_root_of(hierarchy);  // and unmount it
     } catch (const std::system_error&) {
       // It is seen to stay.
     }
   }
-  wait_until_none(has_groups, for_removed_groups);
-  roots.clear();
   wait_until_none(is_about_to_end, for_the_end);
-  std::string stay;
-  for (const auto& controller : parse_cgroup_controllers(sys::read_file("/proc/cgroups"))) {
-    if (is_held(controller)) stay += ' ' + controller.name;
-  }
-  return stay;
+  return joined(controllers_that(is_held), ",");
 }
 
 }  // namespace
@@ -85,13 +92,12 @@ Task<> free_controllers(Log& log, Children& children,
   }
   if (old.empty()) co_return;
   blocking::Work work = [&](const blocking::Report& report) { report.write(free_all(old)); };
-  auto child = blocking::run(children, "free the controllers of cgroups", 5s, std::move(work));
+  auto child = blocking::run(children, "free the controllers of cgroups", 10s, std::move(work));
   const auto outcome = co_await std::move(child);
   if (!outcome.finished()) {
     log.warning("cgroup controllers stay with version 1", {{"reason", outcome.error}});
-  } else if (const auto stay = words_of(outcome.text); !stay.empty()) {
-    log.warning("cgroup controllers stay with version 1",
-                {{"controllers", joined({stay.begin(), stay.end()}, ",")}});
+  } else if (!outcome.text.empty()) {
+    log.warning("cgroup controllers stay with version 1", {{"controllers", outcome.text}});
   }
 }
 

@@ -37,19 +37,19 @@ void move_process(const UniqueFd& processes, pid_t pid) {
   [[maybe_unused]] const auto refused = ::write(processes.get(), text.data(), text.size());
 }
 
-/// In version 1: memory that is paid for by an old group would keep it, although removed
-/// (Documentation/admin-guide/cgroup-v1/memory.rst, 8).
-void bring_memory_along(int root) {
-  const UniqueFd file(::openat(root, "memory.move_charge_at_immigrate", O_WRONLY | O_CLOEXEC));
+/// Of version 1: whether the memory of a process that is moved to this group goes along
+/// (Documentation/admin-guide/cgroup-v1/memory.rst, 8). The kernel asks for its mmap_lock then, and
+/// lets nobody fork meanwhile.
+void let_memory_come_along(int group, bool it_does) {
+  const UniqueFd file(::openat(group, "memory.move_charge_at_immigrate", O_WRONLY | O_CLOEXEC));
   if (!file) return;
-  [[maybe_unused]] const auto refused = ::write(file.get(), "3", 1);
+  [[maybe_unused]] const auto refused = ::write(file.get(), it_does ? "3" : "0", 1);
 }
 
 /// This process, PID 1 and whatever else is alive. What ends meanwhile, or belongs to the kernel,
 /// is refused.
 void move_processes(int root) {
   const UniqueFd processes = sys::open_at(root, "cgroup.procs", O_WRONLY);
-  bring_memory_along(root);
   // First of all: the children that it makes from here on are in the root.
   move_process(processes, 1);
   for (const pid_t pid : list_processes()) move_process(processes, pid);
@@ -81,8 +81,12 @@ Task<> leave_memory_group(Log& log, Children& children, Permissions permissions)
     if (hierarchy.unified() || !hierarchy.controls("memory")) continue;
     blocking::Work work = [&](const blocking::Report&) {
       const UniqueFd root = mount_root_of(hierarchy);
-      bring_memory_along(root.get());
-      move_process(sys::open_at(root.get(), "cgroup.procs", O_WRONLY), 1);
+      const UniqueFd processes = sys::open_at(root.get(), "cgroup.procs", O_WRONLY);
+      // Not of the others: who knows who holds the lock of one that hangs.
+      let_memory_come_along(root.get(), true);
+      move_process(processes, 1);
+      for (const pid_t pid : children.spared()) move_process(processes, pid);
+      let_memory_come_along(root.get(), false);
     };
     auto child = blocking::run(children, "leave the old memory group", 2s, std::move(work));
     const auto outcome = co_await std::move(child);

@@ -7,8 +7,9 @@
 
 namespace dboot {
 
-/// Moves PID 1 to the root of the hierarchy of version 1 that has the memory controller, and its
-/// memory. Files in memory that it writes from here on, such as the record, keep no old group.
+/// Moves PID 1 and its helpers to the root of the hierarchy of version 1 that has the memory
+/// controller, and their memory. Files in memory that it writes from here on, such as the record,
+/// keep no old group.
 Task<> leave_memory_group(Log& log, Children& children, Permissions permissions);
 
 /// Moves every process that is left to the root of each hierarchy, of version 2 and 1, and removes

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <system_error>
 #include <utility>
 
 #include "shared/proc/process_status.hpp"
@@ -91,6 +92,26 @@ bool Children::spares(pid_t pid) const {
     }
   }
   return false;
+}
+
+std::vector<pid_t> Children::spared() const {
+  std::vector<pid_t> pids;
+  for (const auto& [pid, child] : running_) {
+    if (child.kind != Kind::program) pids.push_back(pid);
+  }
+  return pids;
+}
+
+void Children::send(int signal) const {
+  for (const pid_t pid : spared()) ::kill(pid, signal);
+  try {
+    // What has come from companions.
+    for (const pid_t pid : list_processes()) {
+      if (!running_.contains(pid) && spares(pid)) ::kill(pid, signal);
+    }
+  } catch (const std::system_error& error) {
+    log_.warning("descendants of companions are not known", {{"reason", error.what()}});
+  }
 }
 
 }  // namespace dboot

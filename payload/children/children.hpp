@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <vector>
 
 #include "payload/children/pidfd.hpp"
 #include "shared/log/log.hpp"
@@ -45,6 +46,11 @@ class Children {
   /// True for what is not to be ended with the old system: helpers, companions and what has come
   /// from these. Reads /proc when there are companions.
   bool spares(pid_t pid) const;
+
+  /// Helpers and companions, without what has come from these.
+  std::vector<pid_t> spared() const;
+  /// To all that spares() is true of.
+  void send(int signal) const;
 
   Log& log() const noexcept { return log_; }
 

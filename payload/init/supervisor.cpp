@@ -5,7 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <exception>
 #include <system_error>
+#include <utility>
 
 #include "payload/attach/command_terminal.hpp"
 #include "payload/children/program.hpp"
@@ -145,16 +147,24 @@ class Supervisor {
     const auto& plan = context_.plan;
     Program program{plan.executable, plan.arguments, plan.environment, plan.working_directory, "/",
                     plan.credentials};
+    std::exception_ptr failure;
     try {
       auto starting = start(std::move(program));
       command_ = co_await std::move(starting);
+    } catch (const std::system_error&) {
+      failure = std::current_exception();
+    }
+    if (!failure) co_return true;
+    // Who takes the machine over has the console.
+    co_await terminal_.close();
+    try {
+      std::rethrow_exception(failure);
     } catch (const std::system_error& error) {
       if (!again || !context_.console.is_interactive()) throw;
       context_.log.error("the command cannot be started again", {{"reason", error.what()}});
       end_ = "cannot be started again (" + std::string(error.what()) + ")";
       co_return false;
     }
-    co_return true;
   }
 
   Task<> leave_namespace() {

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <set>
 
 #include "payload/processes/account.hpp"
@@ -16,6 +17,8 @@ using Clock = std::chrono::steady_clock;
 /// So many looks may find somebody new before all are stopped: a child that somebody has started
 /// right before he was killed.
 constexpr int looks_at_new_ones = 1;
+/// At those that are stopped: it must come.
+constexpr auto for_a_last_look = 1s;
 /// For those that were found at the end: what is killed needs a moment for it.
 constexpr auto for_the_last_found = 100ms;
 
@@ -57,17 +60,20 @@ void kill_known(OldProcesses& processes, const Children& children, Sparing spari
   }
 }
 
-/// Who starts another one in a group of its own, and ends, is gone whenever it is found. So
-/// everybody is stopped at one moment, which no fork escapes (kernel/fork.c, copy_process(): it
-/// begins again when a signal has come for its parent). Who is not to end goes on at once.
-void stop_all(OldProcesses& processes, const Children& children) {
-  ::kill(-1, SIGSTOP);
-  for (const pid_t pid : list_processes()) {
-    if (pid != ::getpid() && children.spares(pid)) ::kill(pid, SIGCONT);
-  }
+/// For those that are not to end, where all were stopped.
+void continue_spared(OldProcesses& processes, const Children& children) {
+  children.send(SIGCONT);
   for (const auto& [pid, process] : processes.all()) {
     if (!process->gone && is_spared(*process, Sparing::nobody)) process->handle.send(SIGCONT);
   }
+}
+
+/// Who starts another one in a group of its own, and ends, is gone whenever it is found. So
+/// everybody is stopped at one moment, which no fork escapes: one that is under way is given up
+/// for the signal, or gives it to the child (kernel/fork.c, copy_process()).
+void stop_all(OldProcesses& processes, const Children& children) {
+  ::kill(-1, SIGSTOP);
+  continue_spared(processes, children);
 }
 
 }  // namespace
@@ -81,27 +87,33 @@ Task<> kill_all(Log& log, Children& children, Census& census, Sparing sparing,
                 Census::TimePoint end) {
   auto& processes = census.processes();
   bool stopped = false;
+  bool told = false;
   for (int restless = 0; Clock::now() < end;) {
     kill_known(processes, children, sparing);
     auto looking = census.look();
     const auto look = co_await std::move(looking);
+    // Again: one may have been found now, or born while it was stopped.
+    if (stopped) continue_spared(processes, children);
     if (look.found.empty() && (stopped || !look.missed)) {
       if (are_gone(processes, sparing)) co_return;
       while (!are_gone(processes, sparing) && Clock::now() < end)
         co_await census.wait_for_an_end(end);
     } else if (stopped) {
-      account::tell_restless(log, look.found);
+      if (!told) account::tell_restless(log, look.found);
+      told = true;
     } else if (++restless <= looks_at_new_ones) {
       co_await settle();
     } else if (sparing == Sparing::nobody) {
+      log.debug("all processes are stopped, in order to be killed");
       stop_all(processes, children);
       stopped = true;
+      end = std::max(end, Clock::now() + for_a_last_look);
     } else {
       break;
     }
   }
   kill_known(processes, children, sparing);
-  const auto last = Clock::now() + for_the_last_found;
+  const auto last = std::max(end, Clock::now() + for_the_last_found);
   while (!are_gone(processes, sparing) && Clock::now() < last)
     co_await census.wait_for_an_end(last);
 }

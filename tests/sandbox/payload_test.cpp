@@ -41,6 +41,17 @@ TEST(Payload, TellsACommandThatIsMissingFromOneThatCannotRun) {
   EXPECT_EQ(unsuitable.run(), 126) << unsuitable.output();
 }
 
+/// Its terminal is there already, and goes again.
+TEST(Payload, TellsACommandThatIsMissingAlsoWhereItCouldBeAttachedTo) {
+  OldSystem system;
+  system.processes("mkdir /dev/pts && mount -t devpts -o ptmxmode=0666 devpts /dev/pts");
+  system.plan().attachable = true;
+  system.plan().executable = "/bin/missing";
+  EXPECT_EQ(system.run(), 127) << system.output();
+  EXPECT_THAT(system.output(), AllOf(HasSubstr("the command may be attached to"),
+                                     Not(HasSubstr("the command's terminal has another relay"))));
+}
+
 /// From outside of the namespace, before the init is there that it is meant for.
 TEST(Payload, EndsInsteadOfStartingAnInitThatIsToEnd) {
   OldSystem system;

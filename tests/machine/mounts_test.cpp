@@ -167,9 +167,8 @@ TEST(Mounts, ThatAreKeptAreTheNewSystemsAndTheirDisksAreNotCalledBusy) {
   const files::Scratch disk(files::artefact("data"));
   ASSERT_EQ(run_program({"truncate", "-s", "64M", disk.path()}).status, 0);
   ASSERT_EQ(run_program({"mke2fs", "-q", "-F", "-t", "ext4", disk.path()}).status, 0);
-  SmallHost host({.root = "disk",
-                  .second_disk = disk.path(),
-                  .files = {files::program("odd-processes")}});
+  SmallHost host(
+      {.root = "disk", .second_disk = disk.path(), .files = {files::program("odd-processes")}});
   Shell& shell = host.shell();
   // Who knows what for: it goes on, and so would one that ends with the old root.
   shell.output_of("mkdir -p /run/box && mount -t tmpfs tmpfs /run/box");

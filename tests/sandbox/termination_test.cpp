@@ -120,8 +120,7 @@ TEST(Termination, KeeperOfAContainerFinishesItsWorkBesideAProcessThatDoesNotEnd)
 TEST(Termination, ProcessesOfWhichEachStartsTheNextAndEndsAreAllEnded) {
   OldSystem system;
   system.plan().grace = 200ms;
-  system.processes(
-      DBOOT_SHORT_LIVED " 3 </dev/null >/dev/null 2>&1 & sleep 0.1");
+  system.processes(DBOOT_SHORT_LIVED " 3 </dev/null >/dev/null 2>&1 & sleep 0.1");
   system.command("ps; echo END");
   ASSERT_EQ(system.run(), 0);
   EXPECT_THAT(system.output(), HasSubstr("\nEND\n"));

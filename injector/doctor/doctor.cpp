@@ -84,18 +84,21 @@ class Examination {
       work();
     } catch (const Failure& failure) {
       interruption::check();
-      // Others may have come upon the same.
-      const auto is_it = [&](const Finding& known) { return known.what == failure.what(); };
-      if (std::none_of(findings_.begin(), findings_.end(), is_it))
-        findings_.push_back({State::bad, about, failure.what(), failure.mend()});
+      add_bad(about, failure.what(), failure.mend());
     } catch (const std::exception& error) {
-      findings_.push_back({State::bad, about, error.what(), ""});
+      add_bad(about, error.what(), "");
     }
   }
   template <class Look>
     requires std::is_same_v<std::invoke_result_t<Look>, Finding>
   void look(const char* about, const Look& work) {
     look(about, std::function<void()>([&] { findings_.push_back(work()); }));
+  }
+  /// Unless another look has come upon the same.
+  void add_bad(const char* about, std::string what, std::string mend) {
+    const auto is_it = [&](const Finding& known) { return known.what == what; };
+    if (std::any_of(findings_.begin(), findings_.end(), is_it)) return;
+    findings_.push_back({State::bad, about, std::move(what), std::move(mend)});
   }
   void add(Findings findings) {
     for (auto& finding : findings) findings_.push_back(std::move(finding));
@@ -127,7 +130,7 @@ class Examination {
     const claim::Wishes wishes{options_.force, options_.require_release, network::is_kept(options_),
                                kept_};
     for (auto& [what, mend] : claim::refusals(wishes, staged.get()))
-      findings_.push_back({State::bad, "refused", std::move(what), std::move(mend)});
+      add_bad("refused", std::move(what), std::move(mend));
     return {State::good, "payload", payload.path + " runs here as a PID 1", ""};
   }
 

@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <exception>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -147,24 +147,20 @@ class Supervisor {
     const auto& plan = context_.plan;
     Program program{plan.executable, plan.arguments, plan.environment, plan.working_directory, "/",
                     plan.credentials};
-    std::exception_ptr failure;
+    std::optional<std::system_error> failure;
     try {
       auto starting = start(std::move(program));
       command_ = co_await std::move(starting);
-    } catch (const std::system_error&) {
-      failure = std::current_exception();
+    } catch (const std::system_error& error) {
+      failure = error;
     }
     if (!failure) co_return true;
-    // Who takes the machine over has the console.
+    // The console is for whoever is asked what is to come.
     co_await terminal_.close();
-    try {
-      std::rethrow_exception(failure);
-    } catch (const std::system_error& error) {
-      if (!again || !context_.console.is_interactive()) throw;
-      context_.log.error("the command cannot be started again", {{"reason", error.what()}});
-      end_ = "cannot be started again (" + std::string(error.what()) + ")";
-      co_return false;
-    }
+    if (!again || !context_.console.is_interactive()) throw std::system_error(*failure);
+    context_.log.error("the command cannot be started again", {{"reason", failure->what()}});
+    end_ = "cannot be started again (" + std::string(failure->what()) + ")";
+    co_return false;
   }
 
   Task<> leave_namespace() {

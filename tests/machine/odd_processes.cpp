@@ -7,7 +7,8 @@
 //   odd-processes orphans NUMBER   processes that end when their parent has; waits for all of them
 //   odd-processes locked NUMBER FILE   whose command line nobody can read
 //   odd-processes storm            from the first SIGTERM on makes copies of itself without a rest
-//   odd-processes chain            is another process all the time: forks and ends
+//   odd-processes chain            is another process all the time: forks and ends; each has a
+//       session of its own
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -195,6 +196,7 @@ void note_termination(int) {
   for (;;) {
     const pid_t next = ::fork();
     if (next > 0) ::_exit(0);
+    ::setsid();
   }
 }
 

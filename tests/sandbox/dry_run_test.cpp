@@ -95,6 +95,17 @@ TEST_F(DryRun, IsNotNeededToAskTheDoctor) {
   EXPECT_EQ(host_.run({"/bin/sh", "-c", DBOOT_INJECT " --doctor >/dev/full"}).status, 125);
 }
 
+/// What several looks come upon is one thing.
+TEST_F(DryRun, OfADoctorSaysAThingOnce) {
+  ASSERT_EQ(host_.run({"mount", "-t", "tmpfs", "own", "/proc/1/ns"}).status, 0);
+  const auto doctor = host_.run({DBOOT_INJECT, "--doctor"});
+  EXPECT_EQ(doctor.status, 125) << doctor.output;
+  const std::string what = "the PID namespace of PID 1 cannot be read";
+  const auto first = doctor.output.find(what);
+  ASSERT_NE(first, std::string::npos) << doctor.output;
+  EXPECT_EQ(doctor.output.find(what, first + 1), std::string::npos) << doctor.output;
+}
+
 /// A service of systemd may have mounts of its own, which do not end with the system.
 TEST_F(DryRun, TellsOfTheMountsOfPid1) {
   ASSERT_EQ(host_.run({"mount", "-t", "tmpfs", "own", "/mnt"}).status, 0);

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <regex>
 #include <string>
 
@@ -22,6 +23,7 @@
 #include "payload/children/companions.hpp"
 #include "payload/children/program.hpp"
 #include "payload/context.hpp"
+#include "payload/init/supervisor.hpp"
 #include "payload/processes/terminator.hpp"
 #include "shared/log/sinks.hpp"
 #include "shared/plan/layout.hpp"
@@ -168,28 +170,57 @@ std::string read_until(const UniqueFd& socket, std::string_view wanted) {
   return text;
 }
 
+/// A script of bash on a terminal that others may attach to.
+class AttachableScript {
+ public:
+  explicit AttachableScript(const boost::asio::any_io_executor& executor)
+      : children_(executor, log_),
+        console_(log_, children_, devices_, permissions_, directory_, executor, {},
+                 log::Level::info),
+        terminal_(log_, children_, console_, directory_, executor) {
+    log_.add_sink(log::sinks::memory(lines_));
+  }
+
+  Task<> start(std::string script) {
+    auto opening = terminal_.open();
+    auto stdio = co_await std::move(opening);
+    Program bash{"/bin/bash", {"bash", "-c", std::move(script)}, {"PATH=/usr/bin:/bin"}};
+    auto starting = start_program(children_, std::move(bash), std::move(stdio),
+                                  [this](int status) { status_ = status; });
+    pid_ = co_await std::move(starting);
+  }
+
+  /// All others but PID 1, of which there is only the relay.
+  void kill_relay() const {
+    for (const pid_t pid : list_processes()) {
+      if (pid != 1 && pid != pid_) ::kill(pid, SIGKILL);
+    }
+  }
+  bool has_said(const std::string& what) const { return lines_.find(what) != std::string::npos; }
+  std::optional<int> status() const { return status_; }
+  CommandTerminal& terminal() { return terminal_; }
+
+ private:
+  std::string lines_;
+  Log log_;
+  Children children_;
+  Permissions permissions_{Scope::in_namespace, false, false};
+  DeviceNodes devices_ = DeviceNodes::of_namespace();
+  UniqueFd directory_ = sys::open("/run/dboot", O_PATH | O_DIRECTORY);
+  Console console_;
+  CommandTerminal terminal_;
+  pid_t pid_ = 0;
+  std::optional<int> status_;
+};
+
 Task<> attach_and_leave(boost::asio::io_context& loop, std::string& seen) {
   make_root_of_companion();
-  std::string lines;
-  Log log;
-  log.add_sink(log::sinks::memory(lines));
-  Children children(loop.get_executor(), log);
-  const Permissions permissions(Scope::in_namespace, false, false);
-  const auto devices = DeviceNodes::of_namespace();
-  const UniqueFd directory = sys::open("/run/dboot", O_PATH | O_DIRECTORY);
-  Console console(log, children, devices, permissions, directory, loop.get_executor(), {},
-                  log::Level::info);
-  CommandTerminal terminal(log, children, console, directory, loop.get_executor());
-  auto opening = terminal.open();
-  auto stdio = co_await std::move(opening);
-  Program command{"/bin/bash",
-                  {"bash", "-c",
-                   "echo begun; read -r line; echo got-$line; stty size; read -r\n"
-                   // As a server does whose log is elsewhere: nobody hangs it up.
-                   "exec 0<&- 1>&- 2>&-; echo ended >/dev/tty"},
-                  {"PATH=/usr/bin:/bin"}};
-  auto starting = start_program(children, std::move(command), std::move(stdio), {});
-  const pid_t pid_of_command = co_await std::move(starting);
+  AttachableScript script(loop.get_executor());
+  auto starting = script.start(
+      "echo begun; read -r line; echo got-$line; stty size; read -r\n"
+      // As a server does whose log is elsewhere: nobody hangs it up.
+      "exec 0<&- 1>&- 2>&-; echo ended >/dev/tty");
+  co_await std::move(starting);
   {
     const auto first = attach_to_command();
     sys::write_all(first.get(), attach::encode(attach::Window{17, 42}) + attach::encode("one\n"));
@@ -198,14 +229,12 @@ Task<> attach_and_leave(boost::asio::io_context& loop, std::string& seen) {
   // What has been shown to others before is shown again.
   const auto second = attach_to_command();
   seen += "|" + read_until(second, "17 42");
-  for (const pid_t pid : list_processes()) {
-    if (pid != 1 && pid != pid_of_command) ::kill(pid, SIGKILL);
-  }
-  while (lines.find("has another relay") == std::string::npos) co_await settle();
+  script.kill_relay();
+  while (!script.has_said("has another relay")) co_await settle();
   const auto third = attach_to_command();
   sys::write_all(third.get(), attach::encode("\n"));
   seen += "|" + read_until(third, "ended");
-  co_await terminal.close();
+  co_await script.terminal().close();
   seen += "|" + read_until(third, "nothing, for it has ended");
   loop.stop();
 }
@@ -221,6 +250,32 @@ TEST(CommandTerminal, IsAttachedToAndLeftAlsoWhereItsRelayIsKilled) {
   // What is typed is echoed before the command begins, or after.
   EXPECT_THAT(seen, testing::ContainsRegex("begun.*got-one.*17 42.*\\|.*begun.*got-one.*17 "
                                            "42.*\\|.*ended.*\\|"));
+}
+
+Task<> lose_every_relay(boost::asio::io_context& loop, std::string& end) {
+  make_root_of_companion();
+  AttachableScript script(loop.get_executor());
+  auto starting = script.start("read -r");
+  co_await std::move(starting);
+  while (!script.has_said("the command's terminal is hung up")) {
+    script.kill_relay();
+    co_await settle();
+  }
+  while (!script.status()) co_await settle();
+  end = describe_wait_status(*script.status());
+  co_await script.terminal().close();
+  loop.stop();
+}
+
+TEST(CommandTerminal, IsHungUpWhereItsRelaysEndAgainAndAgain) {
+  const auto end = as_pid_1([] {
+    std::string text;
+    boost::asio::io_context loop(1);
+    boost::asio::co_spawn(loop, lose_every_relay(loop, text), boost::asio::detached);
+    loop.run();
+    return text;
+  });
+  EXPECT_EQ(end, "signal 1");
 }
 
 /// A session as sshd has one: a server that leaves when its shell does, and in the shell somebody

@@ -116,25 +116,30 @@ TEST(Termination, KeeperOfAContainerFinishesItsWorkBesideAProcessThatDoesNotEnd)
   EXPECT_EQ(system.witnessed("work"), "saved") << system.output();
 }
 
-/// Each is the leader of a session of its own, and has ended before anybody could know it.
+const std::string a_storage_daemon =
+    "bash -c 'exec -a @storage sleep 3600' </dev/null >/dev/null 2>&1 &"
+    " while ! grep -q ^@storage /proc/$!/cmdline; do sleep 0.01; done";
+
+/// Returns when they are at it. Each is the leader of a session of its own, and has ended before
+/// anybody could know it.
+constexpr const char* chains_of_processes =
+    DBOOT_ODD_PROCESSES " chain; " DBOOT_ODD_PROCESSES " chain; " DBOOT_ODD_PROCESSES " chain";
+
 TEST(Termination, ProcessesOfWhichEachStartsTheNextAndEndsAreAllEnded) {
   OldSystem system;
   system.plan().grace = 200ms;
-  system.processes(DBOOT_SHORT_LIVED " 3 </dev/null >/dev/null 2>&1 & sleep 0.1");
+  system.processes(chains_of_processes);
   system.command("ps; echo END");
   ASSERT_EQ(system.run(), 0);
   EXPECT_THAT(system.output(), HasSubstr("\nEND\n"));
-  EXPECT_THAT(system.output(), Not(HasSubstr("/short-lived 3\n")));
+  EXPECT_THAT(system.output(), Not(HasSubstr("/odd-processes chain\n")));
 }
 
 /// It is stopped together with them, and must go on.
 TEST(Termination, StorageDaemonBesideThemTakesItsSignal) {
   OldSystem system;
   system.plan().grace = 200ms;
-  system.processes(
-      "bash -c 'exec -a @storage sleep 3600' </dev/null >/dev/null 2>&1 &"
-      " while ! grep -q ^@storage /proc/$!/cmdline; do sleep 0.01; done;" DBOOT_SHORT_LIVED
-      " 3 </dev/null >/dev/null 2>&1 & sleep 0.1");
+  system.processes(a_storage_daemon + ";" + chains_of_processes);
   ASSERT_EQ(system.run(), 0);
   EXPECT_THAT(system.output(), HasSubstr("release storage daemons signal=TERM left=none"));
 }
@@ -200,9 +205,7 @@ TEST(Termination, ShellThatStaysAfterTheHangupIsWaitedForAMomentOnly) {
 
 TEST(Termination, StorageDaemonIsNotAskedBeforeTheUnmounts) {
   OldSystem system;
-  system.processes(
-      "bash -c 'exec -a @storage sleep 3600' </dev/null >/dev/null 2>&1 &"
-      " while ! grep -q ^@storage /proc/$!/cmdline; do sleep 0.01; done");
+  system.processes(a_storage_daemon);
   ASSERT_EQ(system.run(), 0);
   EXPECT_THAT(system.output(), HasSubstr("release storage daemons signal=TERM left=none"));
 }
